@@ -1,0 +1,100 @@
+//! Which distribution an image is built on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Ecosystem;
+
+/// A distribution, as `os-release` names it (freedesktop.org, os-release(5)).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
+pub struct Distro {
+    /// `ID`, lower case: `debian`, `alpine`, `wolfi`.
+    pub id: String,
+    /// `ID_LIKE`, in its order.
+    pub like: Vec<String>,
+    /// `VERSION_ID`; empty for rolling releases.
+    pub version_id: String,
+    /// `VERSION_CODENAME`, or what stands in its place; empty where there is none.
+    pub codename: String,
+    /// `PRETTY_NAME`, for a person.
+    pub pretty_name: String,
+}
+
+impl Distro {
+    /// A distribution known by no more than id and version, as a purl's `distro` qualifier has it (`debian-11`).
+    pub fn from_purl_name(text: &str) -> Option<Self> {
+        let (id, version) = text
+            .split_once('-')
+            .filter(|(_, v)| v.starts_with(|c: char| c.is_ascii_digit()))
+            // `opensuse-leap-15.5`: the version is behind the last hyphen.
+            .or_else(|| {
+                text.rsplit_once('-').filter(|(_, v)| v.starts_with(|c: char| c.is_ascii_digit() || c == 'v'))
+            })
+            .unwrap_or((text, ""));
+        (!id.is_empty()).then(|| Self {
+            id: id.to_ascii_lowercase(),
+            version_id: version.to_owned(),
+            pretty_name: text.to_owned(),
+            ..Self::default()
+        })
+    }
+
+    /// The `distro` qualifier of a purl: `debian-11`.
+    pub fn purl_name(&self) -> String {
+        match (self.version_id.as_str(), self.codename.as_str()) {
+            ("", "") => self.id.clone(),
+            ("", codename) => format!("{}-{codename}", self.id),
+            (version, _) => format!("{}-{version}", self.id),
+        }
+    }
+
+    /// The OSV ecosystem, with its release, under which this distribution's packages are advised. `None` where OSV has
+    /// none or the release cannot be told.
+    pub fn ecosystem(&self) -> Option<Ecosystem> {
+        let major = self.version_id.split('.').next().unwrap_or_default();
+        let released =
+            |name: &str, release: &str| (!release.is_empty()).then(|| Ecosystem::release_of(name, release));
+        match self.id.as_str() {
+            "debian" => released("Debian", self.debian_release(major)),
+            "raspbian" => released("Debian", self.debian_release(major)),
+            // OSV writes the long-term releases as `Ubuntu:22.04:LTS`; matching knows that the release is the part before.
+            "ubuntu" => released("Ubuntu", &self.version_id),
+            "alpine" | "postmarketos" => Some(Ecosystem::release_of("Alpine", &self.alpine_release()?)),
+            // Rolling: VERSION_ID is a date and means nothing.
+            "wolfi" => Some(Ecosystem::of("Wolfi")),
+            "chainguard" => Some(Ecosystem::of("Chainguard")),
+            "minimos" => Some(Ecosystem::of("MinimOS")),
+            "almalinux" => released("AlmaLinux", major),
+            "rocky" => released("Rocky Linux", major),
+            "azurelinux" => released("Azure Linux", major),
+            "openeuler" => released("openEuler", &self.version_id),
+            "mageia" => released("Mageia", major),
+            "photon" => released("Photon OS", &self.version_id),
+            _ => None,
+        }
+    }
+
+    fn debian_release<'a>(&self, major: &'a str) -> &'a str {
+        if !major.is_empty() {
+            return major;
+        }
+        // sid and testing have no VERSION_ID, only a name; `trixie/sid` is what testing calls itself.
+        match self.codename.split('/').next().unwrap_or_default() {
+            "buster" => "10",
+            "bullseye" => "11",
+            "bookworm" => "12",
+            "trixie" => "13",
+            "forky" => "14",
+            _ => "",
+        }
+    }
+
+    fn alpine_release(&self) -> Option<String> {
+        if self.version_id.contains("_alpha") || self.version_id == "edge" {
+            return Some("edge".to_owned());
+        }
+        let version = self.version_id.strip_prefix('v').unwrap_or(&self.version_id);
+        let mut parts = version.split('.');
+        let (major, minor) = (parts.next()?, parts.next()?);
+        (!major.is_empty() && !minor.is_empty()).then(|| format!("v{major}.{minor}"))
+    }
+}

@@ -1,0 +1,125 @@
+//! Layers laid over each other, case by case.
+
+use super::*;
+use crate::PackageType;
+
+/// A layer that is nothing yet.
+fn layer() -> LayerInventory {
+    LayerInventory {
+        diff_id: Digest::sha256(b""),
+        unpacked_bytes: 0,
+        entries: 0,
+        files: vec![],
+        whiteouts: vec![],
+        opaque: vec![],
+        replaced: vec![],
+        directories: vec![],
+        links: vec![],
+        problems: vec![],
+    }
+}
+
+impl LayerInventory {
+    /// The layer with one more entry that is not a directory.
+    fn entry(mut self, path: &str) -> Self {
+        self.replaced.push(path_hash(path));
+        self.replaced.sort_unstable();
+        self
+    }
+
+    fn file(mut self, path: &str, content: FileContent) -> Self {
+        self.files.push(FileFact { path: path.to_owned(), content });
+        self.entry(path)
+    }
+
+    fn npm(self, path: &str, name: &str) -> Self {
+        self.file(path, FileContent::Packages(vec![Package::new(PackageType::Npm, name, "1.0.0")]))
+    }
+
+    fn dpkg(self, names: &[&str]) -> Self {
+        let packages = names.iter().map(|name| Package::new(PackageType::Deb, name, "1")).collect();
+        self.file("var/lib/dpkg/status", FileContent::Database(packages))
+    }
+}
+
+/// The names of the packages that are left, with the number of the layer each came with.
+fn merged(layers: &[LayerInventory]) -> Vec<(String, usize)> {
+    let digest = |number: usize| Digest::sha256(&[u8::try_from(number).unwrap()]);
+    let numbered: Vec<_> = layers.iter().enumerate().map(|(n, layer)| (Some(digest(n)), layer)).collect();
+    let number = |layer: Option<Digest>| (0..layers.len()).find(|n| Some(digest(*n)) == layer).unwrap();
+    let image = ImageInventory::merge(&numbered);
+    image.packages.into_iter().map(|p| (p.package.name, number(p.layer))).collect()
+}
+
+const A: &str = "app/node_modules/a/package.json";
+
+#[test]
+fn whiteouts_remove_files_and_trees() {
+    let remove = |path: &str| LayerInventory { whiteouts: vec![path.to_owned()], ..layer() };
+    for path in [A, "app/node_modules", "app"] {
+        assert_eq!(merged(&[layer().npm(A, "a"), remove(path)]), [], "{path}");
+    }
+    assert_eq!(merged(&[layer().npm(A, "a"), remove("app/node")]), [("a".into(), 0)]);
+}
+
+#[test]
+fn an_opaque_directory_keeps_what_its_own_layer_adds() {
+    let upper =
+        LayerInventory { opaque: vec!["app".into()], ..layer() }.npm("app/node_modules/b/package.json", "b");
+    assert_eq!(merged(&[layer().npm(A, "a"), upper]), [("b".into(), 1)]);
+    let all = LayerInventory { opaque: vec![String::new()], ..layer() };
+    assert_eq!(merged(&[layer().npm(A, "a"), all]), []);
+}
+
+#[test]
+fn a_replaced_path_takes_what_was_under_it_along() {
+    assert_eq!(merged(&[layer().npm(A, "a"), layer().entry("app/node_modules")]), []);
+    assert_eq!(merged(&[layer().npm(A, "a"), layer().entry(A)]), []);
+    let directory = |path: &str| LayerInventory { directories: vec![path_hash(path)], ..layer() };
+    assert_eq!(merged(&[layer().npm(A, "a"), directory("app/node_modules")]), [("a".into(), 0)]);
+    assert_eq!(merged(&[layer().npm(A, "a"), directory(A)]), []);
+}
+
+#[test]
+fn the_top_database_holds_and_packages_keep_the_layer_they_came_with() {
+    let layers = [layer().dpkg(&["bash", "curl"]), layer().dpkg(&["bash", "git"])];
+    assert_eq!(merged(&layers), [("bash".into(), 0), ("git".into(), 1)]);
+    // Removed and installed again: a new package, from the layer that brought it back.
+    let layers = [layer().dpkg(&["bash"]), layer().dpkg(&[]), layer().dpkg(&["bash"])];
+    assert_eq!(merged(&layers), [("bash".into(), 2)]);
+}
+
+#[test]
+fn a_hard_link_into_a_lower_layer_is_followed() {
+    let link = HardLink { path: "srv/node_modules/a/package.json".into(), target: A.into() };
+    let upper = LayerInventory { links: vec![link], whiteouts: vec!["app".into()], ..layer() };
+    assert_eq!(merged(&[layer().npm(A, "a"), upper]), [("a".into(), 1)]);
+}
+
+#[test]
+fn the_distribution_decides_the_ecosystem_of_its_packages() {
+    let distro = Distro { id: "debian".into(), version_id: "11".into(), ..Distro::default() };
+    let base = layer().file("usr/lib/os-release", FileContent::Distro(distro)).dpkg(&["bash"]).npm(A, "a");
+    let image = ImageInventory::merge(&[(None, &base)]);
+    let ecosystems: Vec<_> =
+        image.packages.iter().map(|p| p.ecosystem.clone().unwrap().to_string()).collect();
+    assert_eq!(ecosystems, ["Debian:11", "npm"]);
+    assert_eq!(image.packages[0].purl, "pkg:deb/debian/bash@1?distro=debian-11");
+}
+
+#[test]
+fn releases_are_those_of_the_feeds() {
+    let ecosystem = |name: &str| Distro::from_purl_name(name).unwrap().ecosystem().map(|e| e.to_string());
+    for (distro, expected) in [
+        ("debian-11", Some("Debian:11")),
+        ("debian-11.7", Some("Debian:11")),
+        ("alpine-3.4.6", Some("Alpine:v3.4")),
+        ("alpine-3.21_alpha20240807", Some("Alpine:edge")),
+        ("wolfi-20230201", Some("Wolfi")),
+        ("almalinux-9.3", Some("AlmaLinux:9")),
+        ("ubuntu-22.04", Some("Ubuntu:22.04")),
+        ("plan9-4", None),
+    ] {
+        assert_eq!(ecosystem(distro).as_deref(), expected, "{distro}");
+    }
+}

@@ -1,0 +1,46 @@
+//! The nouns of Plimsoll: digests, references, manifests, packages, inventories, findings, resource ids.
+//!
+//! Everything here is a plain value that is checked once, by its constructor, and trusted afterwards. Nothing here does
+//! I/O, awaits, reads a clock or knows a database, a route or a status code. The crate imports nothing of ours.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod digest;
+pub mod ecosystem;
+pub mod finding;
+pub mod inventory;
+pub mod manifest;
+pub mod package;
+pub mod probe;
+pub mod purl;
+pub mod reference;
+pub mod resource;
+pub mod time;
+
+pub use digest::{Algorithm, Digest, Hasher};
+pub use ecosystem::Ecosystem;
+pub use finding::{Cvss, Match, Severity, Status};
+pub use inventory::{ImageInventory, LayerInventory, Problem, ProblemKind};
+pub use manifest::{Descriptor, Manifest, ManifestKind, Platform};
+pub use package::{Package, PackageType};
+pub use purl::Purl;
+pub use reference::{ImageReference, Reference, RepositoryName, Tag};
+pub use resource::Scope;
+pub use time::Timestamp;
+
+/// A text that is not what it should be: what was expected, and what was found instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{expected}, found {found:?}")]
+pub struct ParseError {
+    /// What the text should have been, for example `a digest such as sha256:…`.
+    pub expected: &'static str,
+    /// The text as it came, cut to 100 characters.
+    pub found: String,
+}
+
+impl ParseError {
+    /// Says that `found` is not `expected`. The text is cut, since it may come from a stranger.
+    pub fn new(expected: &'static str, found: &str) -> Self {
+        Self { expected, found: found.chars().take(100).collect() }
+    }
+}

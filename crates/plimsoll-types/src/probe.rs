@@ -1,0 +1,83 @@
+//! What the server and its probe say to each other: limits on the way in, one bounded record on the way out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ImageInventory, LayerInventory, ParseError, Problem};
+
+/// What the probe is given to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProbeInput {
+    /// One layer: a tar archive, plain or compressed.
+    Layer,
+    /// One SBOM in CycloneDX JSON.
+    Sbom,
+}
+
+/// What a probe may use for one layer. Passing one of the first five ends the reading with what was found before it; the
+/// kernel and the parent enforce the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Unpacked bytes.
+    pub unpacked_bytes: u64,
+    /// Unpacked bytes for each compressed byte, once 1 MiB was unpacked.
+    pub ratio: u64,
+    /// Entries of the archive.
+    pub entries: u64,
+    /// Bytes of one path.
+    pub path_bytes: usize,
+    /// Bytes of one file that is held in memory to be understood.
+    pub file_bytes: usize,
+    /// Address space of the process in bytes.
+    pub memory_bytes: u64,
+    /// CPU time in seconds.
+    pub cpu_seconds: u64,
+    /// Wall-clock time in seconds.
+    pub wall_seconds: u64,
+    /// Bytes of the record that comes back.
+    pub output_bytes: usize,
+}
+
+impl Default for Limits {
+    /// Generous for honest layers: 20 GiB unpacked, 200 to 1, 1,000,000 entries, paths of 4 KiB, files of 64 MiB;
+    /// 1 GiB of memory, 10 minutes of CPU, 15 of the clock, and a record of 64 MiB.
+    fn default() -> Self {
+        Self {
+            unpacked_bytes: 20 << 30,
+            ratio: 200,
+            entries: 1_000_000,
+            path_bytes: 4096,
+            file_bytes: 64 << 20,
+            memory_bytes: 1 << 30,
+            cpu_seconds: 600,
+            wall_seconds: 900,
+            output_bytes: 64 << 20,
+        }
+    }
+}
+
+/// What the probe answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ProbeReply {
+    /// A layer's inventory, with the problems inside.
+    Layer(Box<LayerInventory>),
+    /// An SBOM's packages.
+    Sbom(Box<ImageInventory>),
+    /// Nothing could be read at all.
+    Failed(Problem),
+}
+
+impl ProbeReply {
+    /// The record as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        // Into a growing vector, of plain derived data: there is nothing that can fail.
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    /// Reads a record, as if an attacker had written it: it must be whole, with nothing behind it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ParseError> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((reply, [])) => Ok(reply),
+            _ => Err(ParseError::new("one whole record of the probe", "other bytes")),
+        }
+    }
+}
