@@ -20,7 +20,7 @@ pub mod time;
 pub use digest::{Algorithm, Digest, Hasher};
 pub use ecosystem::Ecosystem;
 pub use finding::{Cvss, Match, Severity, Status};
-pub use inventory::{ImageInventory, LayerInventory, Problem, ProblemKind};
+pub use inventory::{ImageInventory, InstalledPackage, LayerInventory, Problem, ProblemKind};
 pub use manifest::{Descriptor, Manifest, ManifestKind, Platform};
 pub use package::{Package, PackageType};
 pub use purl::Purl;

@@ -1,5 +1,11 @@
 //! What the server and its probe say to each other: limits on the way in, one bounded record on the way out.
 
+mod command;
+mod walls;
+
+pub use command::{ProbeCommand, ProbeTask};
+pub use walls::{Attempt, Outcome, Wall, WallKind, WallReport, WallState};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{ImageInventory, LayerInventory, ParseError, Problem};
@@ -64,6 +70,8 @@ pub enum ProbeReply {
     Sbom(Box<ImageInventory>),
     /// Nothing could be read at all.
     Failed(Problem),
+    /// The probe did not read a byte, since a wall it needs cannot be built on this machine: which one, and why.
+    Refused(String),
 }
 
 impl ProbeReply {
