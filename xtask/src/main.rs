@@ -1,1 +1,53 @@
-fn main() {}
+//! The one door for automation: `cargo xtask check` is what CI runs, `cargo xtask layers` keeps the arrow of
+//! ARCHITECTURE.md true.
+
+mod layers;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+const HELP: &str = "\
+cargo xtask TASK
+
+  check    fmt, lints, layers and tests: what must be green before a commit lands
+  lint     fmt, clippy with warnings denied, layers: the part of check without the tests
+  layers   the dependencies between our crates are those that ARCHITECTURE.md draws
+";
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1).unwrap_or_default();
+    let done = match task.as_str() {
+        "check" => lint().and_then(|()| run("cargo", &["test", "--workspace", "--quiet"])),
+        "lint" => lint(),
+        "layers" => layers::check(),
+        _ => {
+            print!("{HELP}");
+            return if task.is_empty() || task == "help" { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {task}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn lint() -> Result<()> {
+    layers::check()?;
+    run("cargo", &["fmt", "--all", "--check"])?;
+    run("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    let shown = format!("{program} {}", arguments.join(" "));
+    println!("xtask: {shown}");
+    let status =
+        Command::new(program).args(arguments).status().with_context(|| format!("cannot run {shown}"))?;
+    if !status.success() {
+        bail!("{shown} failed ({status})");
+    }
+    Ok(())
+}

@@ -10,6 +10,17 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod apk;
+mod dpkg;
+mod encode;
+mod gem;
+mod go;
+mod pep440;
+mod rpm;
+mod semver;
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
@@ -39,7 +50,9 @@ impl Scheme {
     pub fn of_ecosystem(name: &str) -> Option<Scheme> {
         Some(match name {
             "Debian" | "Ubuntu" | "Echo" => Scheme::Dpkg,
-            "Alpine" | "Alpaquita" | "BellSoft Hardened Containers" | "Chainguard" | "MinimOS" | "Wolfi" => Scheme::Apk,
+            "Alpine" | "Alpaquita" | "BellSoft Hardened Containers" | "Chainguard" | "MinimOS" | "Wolfi" => {
+                Scheme::Apk
+            }
             "npm" | "crates.io" | "Hex" | "SwiftURL" | "GitHub Actions" | "Kubernetes" => Scheme::Semver,
             "Go" => Scheme::Go,
             "PyPI" => Scheme::Pep440,
@@ -52,7 +65,15 @@ impl Scheme {
 
     /// The sort key of a version.
     pub fn key(self, version: &str) -> VersionKey {
-        VersionKey { bytes: version.as_bytes().to_vec(), weak: false }
+        match self {
+            Scheme::Dpkg => dpkg::key(version),
+            Scheme::Apk => apk::key(version),
+            Scheme::Semver => semver::key(version),
+            Scheme::Go => go::key(version),
+            Scheme::Pep440 => pep440::key(version),
+            Scheme::Rpm => rpm::key(version),
+            Scheme::Gem => gem::key(version),
+        }
     }
 
     /// The order of two versions: that of their keys.
