@@ -29,19 +29,26 @@ pub struct LayerInventory {
     /// Entries of the archive.
     pub entries: u64,
     /// The files that say something, sorted by path, each path once.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     pub files: Vec<FileFact>,
     /// Paths that whiteouts remove from the layers below, with all that is under them.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     pub whiteouts: Vec<String>,
     /// Directories whose content the layers below lose (opaque whiteouts); `""` is the root.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     pub opaque: Vec<String>,
     /// [`path_hash`] of each entry that is not a directory, sorted: it hides the same path, and all paths under it, of
     /// the layers below.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     pub replaced: Vec<u64>,
     /// [`path_hash`] of each directory entry, sorted: it hides a file of the same path below, but nothing under it.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     pub directories: Vec<u64>,
     /// Hard links whose path would say something and whose target is in a lower layer.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     pub links: Vec<HardLink>,
     /// What could not be read.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     pub problems: Vec<Problem>,
 }
 
@@ -60,8 +67,10 @@ pub enum FileContent {
     /// `os-release` and its relatives.
     Distro(Distro),
     /// A package database (dpkg `status`, apk `installed`): the list of the top-most one holds, older ones do not.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     Database(Vec<Package>),
     /// A file of one package or one binary with what is built into it (`status.d`, `METADATA`, `package.json`, Go).
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     Packages(Vec<Package>),
 }
 
@@ -85,8 +94,10 @@ pub struct ImageInventory {
     /// The distribution, where one was recognised.
     pub distro: Option<Distro>,
     /// All packages, sorted by type, name, version and path.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     pub packages: Vec<InstalledPackage>,
     /// What could not be read, of all layers.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     pub problems: Vec<Problem>,
     /// Sum of the layers' unpacked sizes in bytes.
     pub unpacked_bytes: u64,

@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod coverage;
 pub mod digest;
 pub mod ecosystem;
 pub mod finding;
@@ -17,6 +18,7 @@ pub mod reference;
 pub mod resource;
 pub mod time;
 
+pub use coverage::{Coverage, Health};
 pub use digest::{Algorithm, Digest, Hasher};
 pub use ecosystem::Ecosystem;
 pub use finding::{Cvss, Match, Severity, Status};

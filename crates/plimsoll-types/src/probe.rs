@@ -1,5 +1,6 @@
 //! What the server and its probe say to each other: limits on the way in, one bounded record on the way out.
 
+pub(crate) mod budget;
 mod command;
 mod walls;
 
@@ -19,8 +20,8 @@ pub enum ProbeInput {
     Sbom,
 }
 
-/// What a probe may use for one layer. Passing one of the first five ends the reading with what was found before it; the
-/// kernel and the parent enforce the others.
+/// What a probe may use for one layer. Passing one of the first three ends the reading with what was found before it,
+/// `path_bytes` and `file_bytes` cost the one file, and the kernel and the parent enforce the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Unpacked bytes.
@@ -81,11 +82,64 @@ impl ProbeReply {
         postcard::to_stdvec(self).unwrap_or_default()
     }
 
-    /// Reads a record, as if an attacker had written it: it must be whole, with nothing behind it.
+    /// Reads a record, as if an attacker had written it: it must be whole, with nothing behind it, and its lists may not
+    /// take more than `memory` bytes. A probe's own books keep an honest record within [`Limits::output_bytes`].
+    pub fn decode_within(bytes: &[u8], memory: usize) -> Result<Self, ParseError> {
+        budget::within(memory, || Self::decode(bytes))
+    }
+
+    /// Reads a record of one's own: it must be whole, with nothing behind it.
     pub fn decode(bytes: &[u8]) -> Result<Self, ParseError> {
         match postcard::take_from_bytes(bytes) {
             Ok((reply, [])) => Ok(reply),
             _ => Err(ParseError::new("one whole record of the probe", "other bytes")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{FileContent, FileFact};
+    use crate::{Digest, Package, PackageType};
+
+    fn reply(packages: usize) -> ProbeReply {
+        let package = Package::new(PackageType::Generic, "", "");
+        ProbeReply::Layer(Box::new(LayerInventory {
+            diff_id: Digest::sha256(b""),
+            unpacked_bytes: 0,
+            entries: 0,
+            files: vec![FileFact {
+                path: "a".to_owned(),
+                content: FileContent::Database(vec![package; packages]),
+            }],
+            whiteouts: vec!["b".to_owned()],
+            opaque: vec![],
+            replaced: vec![1, u64::MAX],
+            directories: vec![],
+            links: vec![],
+            problems: vec![],
+        }))
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was() {
+        let record = reply(3).encode();
+        assert_eq!(ProbeReply::decode_within(&record, 1 << 20), Ok(reply(3)));
+        assert!(ProbeReply::decode_within(&[&record[..], &[0]].concat(), 1 << 20).is_err());
+        for length in 0..record.len() {
+            assert!(ProbeReply::decode_within(&record[..length], 1 << 20).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_short_record_cannot_take_much_memory() {
+        let record = reply(100_000).encode();
+        let memory = 100_000 * size_of::<Package>();
+        assert!(record.len() * 10 < memory);
+        assert!(ProbeReply::decode_within(&record, memory / 2).is_err());
+        // The refusal leaves no budget behind.
+        assert!(ProbeReply::decode(&record).is_ok());
+        assert!(ProbeReply::decode_within(&record, 2 * memory).is_ok());
     }
 }

@@ -10,6 +10,7 @@ pub struct Distro {
     /// `ID`, lower case: `debian`, `alpine`, `wolfi`.
     pub id: String,
     /// `ID_LIKE`, in its order.
+    #[serde(deserialize_with = "crate::probe::budget::list")]
     pub like: Vec<String>,
     /// `VERSION_ID`; empty for rolling releases.
     pub version_id: String,

@@ -1,9 +1,10 @@
 //! Layers to image: what an upper layer hides, removes and adds (OCI image specification, layer.md, "Applying changesets").
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    Distro, FileContent, ImageInventory, InstalledPackage, LayerInventory, Problem, ProblemKind, path_hash,
+    Distro, FileContent, FileFact, ImageInventory, InstalledPackage, LayerInventory, Problem, ProblemKind,
+    path_hash,
 };
 use crate::{Digest, Package};
 
@@ -33,7 +34,8 @@ impl ImageInventory {
         let mut problems = Vec::new();
         for (number, (_, layer)) in layers.iter().enumerate() {
             let links = follow_links(layer, &files, &mut problems);
-            files.retain(|path, _| !layer.hides(path));
+            let cover = Cover::of(layer);
+            files.retain(|path, _| !cover.hides(path));
             since.retain(|path, _| {
                 files.contains_key(path) || layer.files.iter().any(|file| &file.path == path)
             });
@@ -111,18 +113,38 @@ fn follow_links<'a>(
     found
 }
 
-impl LayerInventory {
+/// What a layer hides of those below, made ready for many look-ups: a hostile layer may have as many whiteouts as the
+/// layers below have files.
+struct Cover<'a> {
+    layer: &'a LayerInventory,
+    whiteouts: HashSet<&'a str>,
+    opaque: HashSet<&'a str>,
+}
+
+impl<'a> Cover<'a> {
+    fn of(layer: &'a LayerInventory) -> Self {
+        Self {
+            layer,
+            whiteouts: layer.whiteouts.iter().map(String::as_str).collect(),
+            opaque: layer.opaque.iter().map(String::as_str).collect(),
+        }
+    }
+
     /// Whether a file that lower layers have at `path` is gone once this layer lies over them.
     fn hides(&self, path: &str) -> bool {
-        let under = |path: &str, directory: &str| {
-            path.strip_prefix(directory).is_some_and(|rest| directory.is_empty() || rest.starts_with('/'))
-        };
         let has = |list: &[u64], path: &str| list.binary_search(&path_hash(path)).is_ok();
-        let ancestors = || path.match_indices('/').map(|(at, _)| &path[..at]);
-        self.whiteouts.iter().any(|gone| gone == path || under(path, gone))
-            || self.opaque.iter().any(|directory| under(path, directory))
-            || has(&self.replaced, path)
-            || has(&self.directories, path)
-            || ancestors().any(|directory| has(&self.replaced, directory))
+        let gone = |path: &str| self.whiteouts.contains(path) || has(&self.layer.replaced, path);
+        let mut ancestors = path.match_indices('/').map(|(at, _)| &path[..at]);
+        gone(path)
+            || has(&self.layer.directories, path)
+            || self.opaque.contains("")
+            || ancestors.any(|directory| gone(directory) || self.opaque.contains(directory))
+    }
+}
+
+impl LayerInventory {
+    fn fact(&self, path: &str) -> Option<&FileFact> {
+        let at = self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
+        self.files.get(at)
     }
 }

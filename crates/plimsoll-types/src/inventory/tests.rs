@@ -29,6 +29,7 @@ impl LayerInventory {
 
     fn file(mut self, path: &str, content: FileContent) -> Self {
         self.files.push(FileFact { path: path.to_owned(), content });
+        self.files.sort_by(|a, b| a.path.cmp(&b.path));
         self.entry(path)
     }
 

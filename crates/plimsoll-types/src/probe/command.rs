@@ -53,7 +53,10 @@ impl ProbeCommand {
     /// Reads what [`ProbeCommand::arguments`] wrote.
     pub fn parse(arguments: &[String]) -> Result<Self, ParseError> {
         let bad = |found: &str| {
-            ParseError::new("probe layer|sbom|check-walls --limits=… --parent=… [--allow-missing-walls]", found)
+            ParseError::new(
+                "probe layer|sbom|check-walls --limits=… --parent=… [--allow-missing-walls]",
+                found,
+            )
         };
         let (task, options) = arguments.split_first().ok_or_else(|| bad(""))?;
         let task = match task.as_str() {
@@ -121,7 +124,8 @@ mod tests {
 
     #[test]
     fn an_order_arrives_as_it_was_given() {
-        for task in [ProbeTask::Read(ProbeInput::Layer), ProbeTask::Read(ProbeInput::Sbom), ProbeTask::CheckWalls]
+        for task in
+            [ProbeTask::Read(ProbeInput::Layer), ProbeTask::Read(ProbeInput::Sbom), ProbeTask::CheckWalls]
         {
             for allow_missing_walls in [false, true] {
                 // Nine different numbers: two that changed places would show.

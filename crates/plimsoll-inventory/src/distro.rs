@@ -1,0 +1,117 @@
+//! Which distribution a layer says it is: `os-release` and what older images have in its place (os-release(5)).
+
+use plimsoll_types::inventory::{Distro, FileContent};
+use plimsoll_types::probe::Limits;
+
+use crate::catalogers::{Reader, Unreadable, Whole, text};
+
+/// The files that the merge of an image looks at, in its order.
+pub(crate) fn matches(path: &str) -> bool {
+    matches!(
+        path,
+        "etc/os-release"
+            | "usr/lib/os-release"
+            | "etc/initrd-release"
+            | "etc/lsb-release"
+            | "etc/alpine-release"
+            | "etc/debian_version"
+    )
+}
+
+/// Reads the whole file.
+pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
+    Whole::boxed(path, parse)
+}
+
+fn parse(path: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
+    let content = text(bytes);
+    let distro = match path {
+        "etc/alpine-release" => first_word(&content).map(|version| named("alpine", "Alpine Linux", version)),
+        "etc/debian_version" => {
+            first_word(&content).map(|version| named("debian", "Debian GNU/Linux", version))
+        }
+        "etc/lsb-release" => lsb_release(&content),
+        _ => os_release(&content),
+    };
+    match distro {
+        Some(distro) => Ok(Some(FileContent::Distro(distro))),
+        None if bytes.is_empty() => Ok(None),
+        None => Err(Unreadable::because("it does not name a distribution")),
+    }
+}
+
+fn os_release(content: &str) -> Option<Distro> {
+    let value = |key: &str| assignment(content, key);
+    let name = value("NAME").unwrap_or_default();
+    let id = value("ID").or_else(|| (!name.is_empty()).then(|| "linux".to_owned()))?;
+    let pretty_name = value("PRETTY_NAME").unwrap_or(name);
+    // Debian's testing and unstable have no VERSION_ID; `trixie/sid` stands in the name alone.
+    let in_name =
+        || pretty_name.split_whitespace().last().filter(|word| word.ends_with("/sid")).map(str::to_owned);
+    Some(Distro {
+        id: id.to_lowercase(),
+        like: value("ID_LIKE").unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+        version_id: value("VERSION_ID").unwrap_or_default(),
+        codename: value("VERSION_CODENAME")
+            .or_else(|| value("UBUNTU_CODENAME"))
+            .or_else(in_name)
+            .unwrap_or_default(),
+        pretty_name,
+    })
+}
+
+fn lsb_release(content: &str) -> Option<Distro> {
+    let value = |key: &str| assignment(content, key);
+    Some(Distro {
+        id: value("DISTRIB_ID")?.to_lowercase(),
+        like: vec![],
+        version_id: value("DISTRIB_RELEASE").unwrap_or_default(),
+        codename: value("DISTRIB_CODENAME").unwrap_or_default(),
+        pretty_name: value("DISTRIB_DESCRIPTION").unwrap_or_default(),
+    })
+}
+
+/// A distribution whose file holds nothing but a version, or the name of what is not released yet (`trixie/sid`).
+fn named(id: &str, name: &str, version: &str) -> Distro {
+    let is_number = version.starts_with(|c: char| c.is_ascii_digit());
+    let (version_id, codename) = if is_number { (version, "") } else { ("", version) };
+    Distro {
+        id: id.to_owned(),
+        like: vec![],
+        version_id: version_id.to_owned(),
+        codename: codename.to_owned(),
+        pretty_name: format!("{name} {version}"),
+    }
+}
+
+fn first_word(content: &str) -> Option<&str> {
+    content.split_whitespace().next()
+}
+
+/// The value of the last assignment to `key`, as a shell would have it; `None` where it is empty.
+fn assignment(content: &str, key: &str) -> Option<String> {
+    let of_line = |line: &str| line.trim().strip_prefix(key)?.strip_prefix('=').map(unquote);
+    content.lines().rev().find_map(of_line).filter(|value| !value.is_empty())
+}
+
+/// Takes quotes and backslashes off.
+fn unquote(value: &str) -> String {
+    let value = value.trim();
+    if let Some(inner) = value.strip_prefix('\'') {
+        return inner.split('\'').next().unwrap_or_default().to_owned();
+    }
+    let (inner, is_quoted) = value.strip_prefix('"').map_or((value, false), |inner| (inner, true));
+    let mut plain = String::with_capacity(inner.len());
+    let mut letters = inner.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if is_quoted => break,
+            '\\' => plain.extend(letters.next()),
+            letter => plain.push(letter),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests;

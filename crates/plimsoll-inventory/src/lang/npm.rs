@@ -1,0 +1,161 @@
+//! npm: `package.json` of installed packages (docs.npmjs.com, "package.json").
+//!
+//! Only `node_modules/NAME/package.json` counts. Packages carry test fixtures and build caches full of other `package.json`
+//! files, which name what is not there.
+
+use std::fmt;
+
+use plimsoll_types::inventory::FileContent;
+use plimsoll_types::probe::Limits;
+use plimsoll_types::{Package, PackageType};
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::catalogers::{Reader, Unreadable, Whole};
+use crate::path::split;
+
+/// `**/node_modules/NAME/package.json` and `**/node_modules/@SCOPE/NAME/package.json`.
+pub(crate) fn matches(path: &str) -> bool {
+    let Some(directory) = path.strip_suffix("/package.json") else { return false };
+    let (parent, name) = split(directory);
+    let (above, scope) = split(parent);
+    let is_name = |name: &str| !name.is_empty() && !name.starts_with(['.', '@']) && name != "node_modules";
+    is_name(name) && (scope == "node_modules" || scope.starts_with('@') && split(above).1 == "node_modules")
+}
+
+/// `**/files/HH/HASH`, where pnpm keeps the content of all files under their hash, and hard-links packages to it. A layer
+/// may well have the content there and only links in `node_modules`.
+pub(crate) fn is_stored(path: &str) -> bool {
+    let (directory, name) = split(path);
+    let (parent, prefix) = split(directory);
+    let is_hash =
+        |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash(name, 126) && is_hash(prefix, 2) && split(parent).1 == "files"
+}
+
+/// Reads the whole file.
+pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
+    Whole::boxed(path, parse)
+}
+
+/// A package without a version, or a private one, is in no registry and no advisory.
+fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
+    let mut head = Head::default();
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let whole = json.deserialize_any(&mut head).and_then(|()| json.end());
+    whole.map_err(|error| Unreadable::because(format!("it is not JSON as npm reads it: {error}")))?;
+    match (head.name, head.version) {
+        (Some(name), Some(version)) if !head.private && !name.is_empty() && !version.is_empty() => {
+            let package = Package::new(PackageType::Npm, &name, &version);
+            Ok(Some(FileContent::Packages(vec![package])))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The three keys that matter. Any may hold any value, and a key that stands twice counts the last time, as for npm.
+#[derive(Default)]
+struct Head {
+    name: Option<String>,
+    version: Option<String>,
+    private: bool,
+}
+
+impl<'de> Visitor<'de> for &mut Head {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key_seed(Scalar)? {
+            match key {
+                Value::Text(key) if key == "name" => self.name = map.next_value_seed(Scalar)?.text(),
+                Value::Text(key) if key == "version" => self.version = map.next_value_seed(Scalar)?.text(),
+                Value::Text(key) if key == "private" => self.private = map.next_value_seed(Scalar)?.is_true(),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value of which only texts and truth are kept.
+struct Scalar;
+
+enum Value<'de> {
+    Text(std::borrow::Cow<'de, str>),
+    True,
+    Other,
+}
+
+impl Value<'_> {
+    fn text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.into_owned()),
+            _ => None,
+        }
+    }
+
+    /// npm's builders write `"private": "true"` at times; npm takes any text for yes.
+    fn is_true(&self) -> bool {
+        matches!(self, Self::True) || matches!(self, Self::Text(text) if !text.is_empty())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Scalar {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Scalar {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(text.into()))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(text.to_owned().into()))
+    }
+
+    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Value<'de>, E> {
+        Ok(if truth { Value::True } else { Value::Other })
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'de>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Value::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Value::Other)
+    }
+}
+
+#[cfg(test)]
+mod tests;

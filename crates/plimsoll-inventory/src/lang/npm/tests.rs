@@ -1,0 +1,61 @@
+//! `package.json` files that count, and those that do not.
+
+use super::matches;
+use crate::tests::{Archive, packages};
+
+const PATH: &str = "app/node_modules/a/package.json";
+
+#[test]
+fn only_the_package_s_own_file_counts() {
+    for path in [
+        "node_modules/a/package.json",
+        PATH,
+        "app/node_modules/@scope/a/package.json",
+        "app/node_modules/a/node_modules/b/package.json",
+        "app/node_modules/.pnpm/a@1/node_modules/a/package.json",
+    ] {
+        assert!(matches(path), "{path}");
+    }
+    for path in [
+        "package.json",
+        "app/package.json",
+        "app/node_modules/package.json",
+        "app/node_modules/a/test/package.json",
+        "app/node_modules/.cache/package.json",
+        "app/node_modules/@scope/package.json",
+        "app/node_modules/a/lib/package.json",
+        "app/node_modules/a/xpackage.json",
+    ] {
+        assert!(!matches(path), "{path}");
+    }
+}
+
+#[test]
+fn name_and_version_are_taken_from_whatever_surrounds_them() {
+    let read = |content: &str| {
+        let layer = Archive::default().file(PATH, content).read();
+        (packages(&layer), layer.problems.len())
+    };
+    let found = || vec![format!("{PATH} @s/a 1.0.0-rc.1")];
+    for content in [
+        r#"{"name":"@s/a","version":"1.0.0-rc.1"}"#,
+        "\u{feff}{\"version\": \"1.0.0-rc.1\", \"x\": [1, -2, 3.5, {\"name\": \"b\"}, null], \"name\": \"@s/a\"}\n",
+        r#"{"name":"old","name":"@s\/a","version":1,"version":"1.0.0-rc.1","private":false,"x":{"version":"2"}}"#,
+    ] {
+        assert_eq!(read(content), (found(), 0), "{content}");
+    }
+    for nothing in [
+        "{}",
+        r#"{"name":"a"}"#,
+        r#"{"version":"1"}"#,
+        r#"{"name":"a","version":""}"#,
+        r#"{"name":["a"],"version":{"x":1}}"#,
+        r#"{"name":"a","version":"1","private":true}"#,
+    ] {
+        assert_eq!(read(nothing), (vec![], 0), "{nothing}");
+    }
+    let deep = format!("{{\"x\":{}", "[".repeat(100_000));
+    for broken in ["", "{", "[]", r#"{"name":"a","version":"1"} x"#, &deep] {
+        assert_eq!(read(broken), (vec![], 1), "{broken:.20}");
+    }
+}

@@ -1,0 +1,408 @@
+//! One layer, entry by entry: what it adds, removes, replaces and links (OCI image specification, layer.md, "Representing
+//! Changes").
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use plimsoll_types::inventory::{FileContent, FileFact, HardLink, path_hash};
+use plimsoll_types::probe::Limits;
+use plimsoll_types::{LayerInventory, Package, Problem, ProblemKind};
+
+use crate::catalogers::{self, CATALOGERS, Cataloger, Reader, Want};
+use crate::lang::{golang, npm};
+use crate::path::{normalise, split};
+use crate::tar::{Entry, Kind, Tar};
+use crate::unpack::Unpack;
+
+/// Problems that are listed one by one; the rest is a number.
+const PROBLEMS: usize = 500;
+
+/// Characters of a path that stand in a message when the path itself is what is wrong.
+const SHOWN: usize = 200;
+
+/// Reads the layer. See [`crate::read_layer`].
+pub(crate) fn read(input: impl Read, limits: &Limits) -> LayerInventory {
+    let mut tar = Tar::new(Unpack::new(input, limits).hashing(), limits.path_bytes);
+    let mut layer = Layer::new(limits);
+    if let Err(problem) = layer.read(&mut tar).and_then(|()| tar.drain()) {
+        layer.problems.add(problem);
+    }
+    layer.finish(tar)
+}
+
+/// Roughly the memory that a package takes, so that a list of a hundred million is noticed before it is there. It is more
+/// than the package takes in the probe's record.
+pub(crate) fn weight(package: &Package) -> usize {
+    let texts = [&package.architecture, &package.source, &package.source_version];
+    let texts = texts.iter().filter_map(|text| text.as_ref()).map(|text| text.len() + 16).sum::<usize>();
+    size_of::<Package>() + package.name.len() + package.version.len() + 32 + texts
+}
+
+/// The books of one layer while it is read.
+struct Layer<'a> {
+    limits: &'a Limits,
+    /// Entries so far. An entry's number says what came after it and so replaced it.
+    entries: u32,
+    facts: Vec<Fact>,
+    /// The last fact of each path, by the path's hash; `None` where the file was read and said nothing.
+    latest: HashMap<u64, Option<usize>>,
+    replaced: Vec<Seen>,
+    directories: Vec<Seen>,
+    whiteouts: Vec<String>,
+    opaque: Vec<String>,
+    /// Links of candidates to what was not a candidate, or is not in this layer.
+    links: Vec<(HardLink, u32)>,
+    problems: Problems,
+    /// Memory that all this takes, against the limit of the record that comes back.
+    weight: usize,
+}
+
+struct Fact {
+    path: String,
+    content: FileContent,
+    /// Who read it; `None` for a Go binary, which is one under any name.
+    cataloger: Option<&'static Cataloger>,
+    number: u32,
+    /// Whether its own path says it. The content of a package store says something only through links to it.
+    is_stored: bool,
+}
+
+/// An entry by the hash of its path, and its number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    path: u64,
+    number: u32,
+}
+
+impl<'a> Layer<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        Self {
+            limits,
+            entries: 0,
+            facts: vec![],
+            latest: HashMap::new(),
+            replaced: vec![],
+            directories: vec![],
+            whiteouts: vec![],
+            opaque: vec![],
+            links: vec![],
+            problems: Problems::default(),
+            weight: 0,
+        }
+    }
+
+    /// Reads all entries. An error ends the reading; what was found stays.
+    fn read<R: Read>(&mut self, tar: &mut Tar<R>) -> Result<(), Problem> {
+        let mut path = String::new();
+        while let Some(entry) = tar.next()? {
+            if u64::from(self.entries) >= self.limits.entries || self.entries == u32::MAX {
+                return Err(limit(format!("the layer has more than {} entries", self.limits.entries)));
+            }
+            self.entries += 1;
+            if self.understand_path(tar.path(), &mut path) {
+                self.read_entry(tar, entry, &path)?;
+            }
+            if self.weight > self.limits.output_bytes {
+                let most = self.limits.output_bytes;
+                return Err(limit(format!("what the layer says takes more than {most} bytes")));
+            }
+        }
+        Ok(())
+    }
+
+    fn understand_path(&mut self, raw: &[u8], path: &mut String) -> bool {
+        if raw.len() > self.limits.path_bytes {
+            let shown: String = crate::path::escape(&raw[..SHOWN.min(raw.len())]);
+            let message = format!("a path is longer than {} bytes", self.limits.path_bytes);
+            self.problems.add(Problem::at(ProblemKind::LimitExceeded, &format!("{shown}…"), message));
+            return false;
+        }
+        if !normalise(raw, path) {
+            let shown = crate::path::escape(raw);
+            self.problems.add(Problem::at(
+                ProblemKind::Unreadable,
+                &shown,
+                "the path leads out of the image",
+            ));
+            return false;
+        }
+        true
+    }
+
+    fn read_entry<R: Read>(&mut self, tar: &mut Tar<R>, entry: Entry, path: &str) -> Result<(), Problem> {
+        if split(path).1.starts_with(".wh.") {
+            self.read_whiteout(path);
+            return Ok(());
+        }
+        let seen = Seen { path: path_hash(path), number: self.entries };
+        self.weight += size_of::<Seen>();
+        match entry.kind {
+            // The root is there in any case, and nothing can take its place.
+            _ if path.is_empty() => {}
+            Kind::Directory => self.directories.push(seen),
+            Kind::Other => self.replaced.push(seen),
+            Kind::HardLink => {
+                self.replaced.push(seen);
+                self.read_link(tar.target(), path);
+            }
+            Kind::File => {
+                self.replaced.push(seen);
+                return self.read_file(tar, entry, path, seen.path);
+            }
+        }
+        Ok(())
+    }
+
+    /// `.wh.NAME` removes NAME below, `.wh..wh..opq` all that is in its directory below; other `.wh..wh.` names are the
+    /// bookkeeping of aufs.
+    fn read_whiteout(&mut self, path: &str) {
+        let (directory, name) = split(path);
+        let gone = name.strip_prefix(".wh.").unwrap_or_default();
+        let list = match gone {
+            ".wh..opq" => {
+                self.opaque.push(directory.to_owned());
+                &self.opaque
+            }
+            _ if gone.starts_with(".wh.") => return,
+            // Engines join these to the directory and remove that, or what is above it.
+            "" | "." | ".." => {
+                let message = "a whiteout that names nothing in its directory";
+                return self.problems.add(Problem::at(ProblemKind::Unreadable, path, message));
+            }
+            gone if directory.is_empty() => {
+                self.whiteouts.push(gone.to_owned());
+                &self.whiteouts
+            }
+            gone => {
+                self.whiteouts.push(format!("{directory}/{gone}"));
+                &self.whiteouts
+            }
+        };
+        self.weight += list.last().map_or(0, |path| path.len() + size_of::<String>() + 16);
+    }
+
+    /// A link is a second name: it says what its target said when it came by.
+    fn read_link(&mut self, target: &[u8], path: &str) {
+        let cataloger = catalogers::for_path(path);
+        let mut normal = String::new();
+        if target.len() > self.limits.path_bytes || !normalise(target, &mut normal) {
+            if cataloger.is_some() {
+                let message = "a hard link whose target is not a path in the image";
+                self.problems.add(Problem::at(ProblemKind::Unreadable, path, message));
+            }
+            return;
+        }
+        match self.latest.get(&path_hash(&normal)) {
+            Some(Some(fact)) => {
+                let fact = &self.facts[*fact];
+                let same = |c: &'static Cataloger| cataloger.is_some_and(|own| std::ptr::eq(own, c));
+                // A binary is one under any name; any other file only where its own reader looks for it.
+                if fact.cataloger.is_none_or(same) {
+                    let (content, cataloger) = (fact.content.clone(), fact.cataloger);
+                    self.add_fact(path, content, cataloger, false);
+                }
+            }
+            Some(None) => {}
+            None if cataloger.is_some() => {
+                self.weight += path.len() + normal.len() + size_of::<HardLink>() + 32;
+                self.links.push((HardLink { path: path.to_owned(), target: normal }, self.entries));
+            }
+            None => {}
+        }
+    }
+
+    fn read_file<R: Read>(
+        &mut self,
+        tar: &mut Tar<R>,
+        entry: Entry,
+        path: &str,
+        hash: u64,
+    ) -> Result<(), Problem> {
+        let mut cataloger = catalogers::for_path(path);
+        if entry.sparse {
+            if cataloger.is_some() || entry.executable {
+                let message = "a sparse file, of which the archive has only the parts";
+                self.problems.add(Problem::at(ProblemKind::Unsupported, path, message));
+            }
+            return Ok(());
+        }
+        let is_stored = cataloger.is_none() && npm::is_stored(path) && tar.peek(1)? == b"{";
+        if is_stored {
+            cataloger = CATALOGERS.iter().find(|cataloger| cataloger.name == "npm");
+        }
+        let reader = match cataloger {
+            Some(cataloger) => Some((cataloger.reader)(path, self.limits)),
+            None => golang::sniff(tar, entry.size, self.limits)?,
+        };
+        let Some(mut reader) = reader else { return Ok(()) };
+        let (fed, whole) = self.feed(tar, path, reader.as_mut());
+        let before = self.facts.len();
+        match reader.finish(whole) {
+            Ok(Some(content)) => self.add_fact(path, content, cataloger, is_stored),
+            Ok(None) => {}
+            // A store holds everything under the same kind of name; that most of it is no metadata is no problem.
+            Err(_) if is_stored => {}
+            Err(unreadable) => {
+                let message = match cataloger {
+                    Some(cataloger) => {
+                        format!("not understood as {} metadata: {}", cataloger.name, unreadable.0)
+                    }
+                    None => unreadable.0,
+                };
+                self.problems.add(Problem::at(ProblemKind::Unreadable, path, message));
+            }
+        }
+        if cataloger.is_some() || self.facts.len() > before {
+            self.latest.insert(hash, (self.facts.len() > before).then_some(before));
+            self.weight += 32;
+        }
+        fed
+    }
+
+    /// Gives the file to its reader, piece by piece. The second value says whether the reader got all it wanted.
+    fn feed<R: Read>(
+        &mut self,
+        tar: &mut Tar<R>,
+        path: &str,
+        reader: &mut dyn Reader,
+    ) -> (Result<(), Problem>, bool) {
+        loop {
+            match tar.read() {
+                Err(problem) => return (Err(problem), false),
+                Ok([]) => return (Ok(()), true),
+                Ok(piece) => {
+                    if reader.read(piece) == Want::Nothing {
+                        return (Ok(()), true);
+                    }
+                }
+            }
+            if reader.held() > self.limits.file_bytes {
+                let message =
+                    format!("what must be held of it is more than {} bytes", self.limits.file_bytes);
+                self.problems.add(Problem::at(ProblemKind::LimitExceeded, path, message));
+                return (Ok(()), false);
+            }
+        }
+    }
+
+    fn add_fact(
+        &mut self,
+        path: &str,
+        content: FileContent,
+        cataloger: Option<&'static Cataloger>,
+        is_stored: bool,
+    ) {
+        let inside: usize = match &content {
+            FileContent::Distro(distro) => {
+                let texts = [&distro.id, &distro.version_id, &distro.codename, &distro.pretty_name];
+                texts.into_iter().chain(&distro.like).map(|text| text.len() + size_of::<String>() + 16).sum()
+            }
+            FileContent::Database(packages) | FileContent::Packages(packages) => {
+                packages.iter().map(weight).sum()
+            }
+        };
+        self.weight += size_of::<Fact>() + path.len() + inside;
+        self.latest.insert(path_hash(path), Some(self.facts.len()));
+        self.facts.push(Fact { path: path.to_owned(), content, cataloger, number: self.entries, is_stored });
+    }
+
+    /// Closes the books.
+    fn finish<R: Read>(mut self, tar: Tar<R>) -> LayerInventory {
+        self.replaced.sort_unstable();
+        self.directories.sort_unstable();
+        let mut links = vec![];
+        for (link, number) in std::mem::take(&mut self.links) {
+            if self.is_replaced_after(&link.path, number) {
+                continue;
+            }
+            if has(&self.replaced, &link.target, 0) {
+                let message =
+                    format!("a hard link to {}, which was not read because of its name", link.target);
+                self.problems.add(Problem::at(ProblemKind::Unreadable, &link.path, message));
+            } else {
+                links.push(link);
+            }
+        }
+        let facts = std::mem::take(&mut self.facts);
+        let mut files: Vec<_> = facts
+            .into_iter()
+            .filter(|fact| !fact.is_stored && !self.is_replaced_after(&fact.path, fact.number))
+            .map(|fact| FileFact { path: fact.path, content: fact.content })
+            .collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        // A path comes twice only where two paths have one hash, which nobody meets by accident.
+        files.dedup_by(|a, b| a.path == b.path);
+        LayerInventory {
+            unpacked_bytes: tar.unpacked_bytes(),
+            entries: u64::from(self.entries),
+            files,
+            whiteouts: sorted(self.whiteouts),
+            opaque: sorted(self.opaque),
+            replaced: hashes(self.replaced),
+            directories: hashes(self.directories),
+            links,
+            problems: self.problems.finish(),
+            diff_id: tar.digest(),
+        }
+    }
+
+    /// Whether a later entry of this layer took the place of the file, or of a directory above it: the last one wins.
+    fn is_replaced_after(&self, path: &str, number: u32) -> bool {
+        let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
+        has(&self.replaced, path, number)
+            || has(&self.directories, path, number)
+            || above.any(|directory| has(&self.replaced, directory, number))
+    }
+}
+
+/// Whether a path is in the sorted list with a number larger than `number`.
+fn has(list: &[Seen], path: &str, number: u32) -> bool {
+    let path = path_hash(path);
+    let behind = list.partition_point(|seen| *seen <= Seen { path, number });
+    list.get(behind).is_some_and(|seen| seen.path == path)
+}
+
+fn hashes(sorted: Vec<Seen>) -> Vec<u64> {
+    let mut hashes: Vec<_> = sorted.into_iter().map(|seen| seen.path).collect();
+    hashes.dedup();
+    hashes
+}
+
+fn sorted(mut paths: Vec<String>) -> Vec<String> {
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}
+
+fn limit(message: String) -> Problem {
+    Problem::new(ProblemKind::LimitExceeded, message)
+}
+
+/// A list of problems that cannot grow without end.
+#[derive(Default)]
+pub(crate) struct Problems {
+    listed: Vec<Problem>,
+    more: u64,
+}
+
+impl Problems {
+    pub(crate) fn add(&mut self, problem: Problem) {
+        // What ends the reading is the last to come and says the most: it has its place in any case.
+        if self.listed.len() < PROBLEMS || problem.path.is_none() {
+            self.listed.push(problem);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<Problem> {
+        if self.more > 0 {
+            let message = format!("{} more files could not be read", self.more);
+            self.listed.push(Problem::new(ProblemKind::Unreadable, message));
+        }
+        self.listed
+    }
+}
+
+#[cfg(test)]
+mod tests;

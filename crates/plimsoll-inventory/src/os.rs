@@ -1,0 +1,4 @@
+//! Packages of distributions.
+
+pub(crate) mod apk;
+pub(crate) mod dpkg;

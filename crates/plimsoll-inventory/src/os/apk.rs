@@ -1,0 +1,75 @@
+//! apk: `lib/apk/db/installed`, which merged-usr images have under `usr/` (Alpine wiki, "Apk spec", "Installed database").
+
+use plimsoll_types::inventory::FileContent;
+use plimsoll_types::probe::Limits;
+use plimsoll_types::{Package, PackageType};
+
+use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, text};
+use crate::layer::weight;
+
+/// The database in its two places.
+pub(crate) fn matches(path: &str) -> bool {
+    matches!(path, "lib/apk/db/installed" | "usr/lib/apk/db/installed")
+}
+
+/// Reads stanzas, a line at a time.
+pub(crate) fn reader(_: &str, _: &Limits) -> Box<dyn Reader> {
+    ByLine::boxed(Installed { stanza: Stanza::default(), packages: vec![], weight: 0 })
+}
+
+struct Installed {
+    stanza: Stanza,
+    packages: Vec<Package>,
+    weight: usize,
+}
+
+#[derive(Default)]
+struct Stanza {
+    name: String,
+    version: String,
+    architecture: String,
+    origin: String,
+}
+
+impl Lines for Installed {
+    fn line(&mut self, line: &[u8]) -> Want {
+        match line {
+            [] => self.end_stanza(),
+            // The case of the letter matters: `p` is what it provides, `a` an owner.
+            [b'P', b':', value @ ..] => self.stanza.name = text(value.trim_ascii()),
+            [b'V', b':', value @ ..] => self.stanza.version = text(value.trim_ascii()),
+            [b'A', b':', value @ ..] => self.stanza.architecture = text(value.trim_ascii()),
+            [b'o', b':', value @ ..] => self.stanza.origin = text(value.trim_ascii()),
+            _ => {}
+        }
+        Want::More
+    }
+
+    fn held(&self) -> usize {
+        self.weight
+    }
+
+    fn finish(mut self, whole: bool) -> Result<Option<FileContent>, Unreadable> {
+        if whole {
+            self.end_stanza();
+        }
+        Ok(Some(FileContent::Database(self.packages)))
+    }
+}
+
+impl Installed {
+    fn end_stanza(&mut self) {
+        let stanza = std::mem::take(&mut self.stanza);
+        if stanza.name.is_empty() {
+            return;
+        }
+        let mut package = Package::new(PackageType::Apk, &stanza.name, &stanza.version);
+        package.architecture = Some(stanza.architecture).filter(|architecture| !architecture.is_empty());
+        package.source = Some(stanza.origin).filter(|origin| !origin.is_empty() && *origin != stanza.name);
+        self.weight += weight(&package);
+        self.packages.push(package);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! Stanzas of `installed`.
+
+use plimsoll_types::inventory::FileContent;
+
+use crate::tests::{Archive, packages};
+
+#[test]
+fn letters_in_either_case_are_different_things() {
+    let content = "C:Q1abc=\nP:libssl1.0\nV:1.0.2j-r0\nA:x86_64\np:so:libssl.so.1.0.0=1.0.0\no:openssl\na:0:0:755\n\
+                   v:9\n\nP:musl\r\nV:1.1.14-r15\r\no:musl\r\n\r\nV:1\n\nP:last\nV:2";
+    for path in ["lib/apk/db/installed", "usr/lib/apk/db/installed"] {
+        let layer = Archive::default().file(path, content).read();
+        let [FileContent::Database(found)] =
+            &layer.files.iter().map(|f| f.content.clone()).collect::<Vec<_>>()[..]
+        else {
+            panic!("{:?}", layer.files)
+        };
+        let shown: Vec<_> =
+            found.iter().map(|p| (p.name.as_str(), p.version.as_str(), p.source_name())).collect();
+        assert_eq!(
+            shown,
+            [("libssl1.0", "1.0.2j-r0", "openssl"), ("musl", "1.1.14-r15", "musl"), ("last", "2", "last")]
+        );
+        assert_eq!(found[0].architecture.as_deref(), Some("x86_64"));
+        assert_eq!(found[1].source, None);
+    }
+}
+
+#[test]
+fn an_empty_database_is_a_database() {
+    let layer = Archive::default().file("lib/apk/db/installed", "").read();
+    assert_eq!(layer.files[0].content, FileContent::Database(vec![]));
+    assert_eq!(packages(&Archive::default().file("x/lib/apk/db/installed", "P:a\nV:1\n").read()).len(), 0);
+}

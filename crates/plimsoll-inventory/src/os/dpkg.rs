@@ -1,0 +1,121 @@
+//! dpkg: `var/lib/dpkg/status`, and the one-package files of `status.d` that distroless images have (deb822(5),
+//! dpkg(1) "Package states").
+//!
+//! A line that is no field is skipped, never the file: dpkg itself would refuse it, but a scanner must see the other
+//! packages.
+
+use plimsoll_types::inventory::FileContent;
+use plimsoll_types::probe::Limits;
+use plimsoll_types::{Package, PackageType};
+
+use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, field, text};
+use crate::layer::weight;
+
+const DATABASE: &str = "var/lib/dpkg/status";
+const DIRECTORY: &str = "var/lib/dpkg/status.d/";
+
+/// The database, or a file of the directory but for the checksums.
+pub(crate) fn matches(path: &str) -> bool {
+    let is_package = |name: &str| !name.contains('/') && !name.ends_with(".md5sums");
+    path == DATABASE || path.strip_prefix(DIRECTORY).is_some_and(is_package)
+}
+
+/// Reads stanzas, a line at a time.
+pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
+    let is_database = path == DATABASE;
+    ByLine::boxed(Status { is_database, stanza: Stanza::default(), packages: vec![], weight: 0 })
+}
+
+struct Status {
+    is_database: bool,
+    stanza: Stanza,
+    packages: Vec<Package>,
+    weight: usize,
+}
+
+#[derive(Default)]
+struct Stanza {
+    name: String,
+    version: String,
+    status: Option<String>,
+    architecture: Option<String>,
+    source: Option<String>,
+}
+
+impl Lines for Status {
+    fn line(&mut self, line: &[u8]) -> Want {
+        let Some(first) = line.first() else {
+            self.end_stanza();
+            return Want::More;
+        };
+        // A database has a hundred lines for each that matters; a space begins the rest of a folded field.
+        if !b"PVSApvsa".contains(first) {
+            return Want::More;
+        }
+        let stanza = &mut self.stanza;
+        if let Some(value) = field(line, "Package") {
+            stanza.name = text(value);
+        } else if let Some(value) = field(line, "Version") {
+            stanza.version = text(value);
+        } else if let Some(value) = field(line, "Status") {
+            stanza.status = Some(text(value));
+        } else if let Some(value) = field(line, "Architecture") {
+            stanza.architecture = Some(text(value));
+        } else if let Some(value) = field(line, "Source") {
+            stanza.source = Some(text(value));
+        }
+        Want::More
+    }
+
+    fn held(&self) -> usize {
+        self.weight
+    }
+
+    fn finish(mut self, whole: bool) -> Result<Option<FileContent>, Unreadable> {
+        if whole {
+            self.end_stanza();
+        }
+        if self.is_database {
+            return Ok(Some(FileContent::Database(self.packages)));
+        }
+        Ok((!self.packages.is_empty()).then_some(FileContent::Packages(self.packages)))
+    }
+}
+
+impl Status {
+    fn end_stanza(&mut self) {
+        if let Some(package) = std::mem::take(&mut self.stanza).package() {
+            self.weight += weight(&package);
+            self.packages.push(package);
+        }
+    }
+}
+
+impl Stanza {
+    /// The package, where its files are on the disk.
+    fn package(self) -> Option<Package> {
+        if self.name.is_empty() || !self.status.as_deref().is_none_or(is_unpacked) {
+            return None;
+        }
+        let mut package = Package::new(PackageType::Deb, &self.name, &self.version);
+        package.architecture = self.architecture.filter(|architecture| !architecture.is_empty());
+        if let Some(source) = &self.source {
+            let (name, version) = source.split_once('(').unwrap_or((source, ""));
+            let version = version.trim_end_matches(')').trim();
+            package.source =
+                Some(name.trim().to_owned()).filter(|name| *name != self.name && !name.is_empty());
+            package.source_version =
+                Some(version.to_owned()).filter(|version| *version != self.version && !version.is_empty());
+        }
+        Some(package)
+    }
+}
+
+/// Whether the state, the third of `want flag state`, leaves files on the disk. What is no state counts as one that does:
+/// rather a package too many than one overlooked.
+fn is_unpacked(status: &str) -> bool {
+    !matches!(status.split_ascii_whitespace().nth(2), Some("not-installed" | "config-files"))
+}
+
+#[cfg(test)]
+mod tests;

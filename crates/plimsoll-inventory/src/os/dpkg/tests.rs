@@ -1,0 +1,130 @@
+//! Stanzas of `status` and of `status.d`.
+
+use plimsoll_types::Package;
+use plimsoll_types::inventory::FileContent;
+
+use super::matches;
+use crate::tests::Archive;
+
+fn read(path: &str, content: impl AsRef<[u8]>) -> Vec<Package> {
+    let layer = Archive::default().file(path, content).read();
+    assert_eq!(layer.problems, []);
+    layer
+        .files
+        .into_iter()
+        .flat_map(|file| match file.content {
+            FileContent::Database(packages) | FileContent::Packages(packages) => packages,
+            FileContent::Distro(_) => vec![],
+        })
+        .collect()
+}
+
+fn status(content: impl AsRef<[u8]>) -> Vec<Package> {
+    read("var/lib/dpkg/status", content)
+}
+
+#[test]
+fn the_database_and_the_files_of_distroless_are_read() {
+    for path in ["var/lib/dpkg/status", "var/lib/dpkg/status.d/libc6", "var/lib/dpkg/status.d/bGliYzY="] {
+        assert!(matches(path), "{path}");
+    }
+    // The last is vcpkg's, which looks much the same.
+    for path in
+        ["var/lib/dpkg/status.d/libc6.md5sums", "var/lib/dpkg/status-old", "opt/vcpkg/installed/vcpkg/status"]
+    {
+        assert!(!matches(path), "{path}");
+    }
+}
+
+#[test]
+fn name_and_version_of_the_source_are_read() {
+    let packages = status(
+        "Package: foo\nVersion: 1.2-3+b1\nArchitecture: amd64\nSource: foo (1.2-3)\n\n\
+         Package: python3-lxml\nVersion: 4.6\nSource: lxml\n\n\
+         Package: gcc\nVersion: 4:10.2.1-1\nSource: gcc-defaults (1.190)\n\n\
+         Package: plain\nVersion: 1\n",
+    );
+    let shown: Vec<_> =
+        packages.iter().map(|p| (p.name.as_str(), p.source_name(), p.source_version())).collect();
+    assert_eq!(
+        shown,
+        [
+            ("foo", "foo", "1.2-3"),
+            ("python3-lxml", "lxml", "4.6"),
+            ("gcc", "gcc-defaults", "1.190"),
+            ("plain", "plain", "1")
+        ]
+    );
+    assert_eq!((packages[0].source.as_deref(), packages[1].source_version.as_deref()), (None, None));
+    assert_eq!(packages[0].architecture.as_deref(), Some("amd64"));
+}
+
+#[test]
+fn a_package_counts_while_its_files_are_on_the_disk() {
+    let is_listed = |state: &str| !status(format!("Package: a\nStatus: {state}\nVersion: 1\n")).is_empty();
+    for state in [
+        "install ok installed",
+        "hold ok installed",
+        "deinstall ok half-configured",
+        "install ok unpacked",
+        "install ok triggers-awaited",
+        "install ok triggers-pending",
+        "install reinstreq half-installed",
+    ] {
+        assert!(is_listed(state), "{state}");
+    }
+    for state in ["deinstall ok config-files", "purge ok not-installed", "unknown ok not-installed"] {
+        assert!(!is_listed(state), "{state}");
+    }
+    assert_eq!(read("var/lib/dpkg/status.d/a", "Package: a\nVersion: 1\n").len(), 1);
+}
+
+#[test]
+fn two_architectures_are_two_packages() {
+    let stanza = |architecture| format!("Package: a\nVersion: 1\nArchitecture: {architecture}\n\n");
+    assert_eq!(status(stanza("amd64") + &stanza("i386")).len(), 2);
+}
+
+#[test]
+fn odd_lines_cost_nothing_but_themselves() {
+    let long = "x".repeat(300_000);
+    let packages = status(
+        format!(
+            "no field\n: nothing\nPackage: a\r\npackage-type: deb\r\nVERSION:1\r\nDescription: Version: 9\r\n \
+             Package: folded\r\n .\r\n\tVersion: 8\r\nConffiles: {long}\n\nVersion: 7\n\n\n\nPackage:b\nVersion: 2"
+        )
+        .as_bytes(),
+    );
+    let shown: Vec<_> = packages.iter().map(|p| (p.name.as_str(), p.version.as_str())).collect();
+    assert_eq!(shown, [("a", "1"), ("b", "2")]);
+    assert_eq!(status(b"Package: \xff\xfe\nVersion: \xe9\n").len(), 1);
+    assert_eq!(status("").len(), 0);
+}
+
+/// dpkg itself is the authority, on a database that it wrote.
+#[test]
+fn this_machine_s_own_database_is_read_as_dpkg_reads_it() {
+    let format = "${db:Status-Status}\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n";
+    let output = std::process::Command::new("dpkg-query").args(["-W", "-f", format]).output();
+    let (Ok(output), Ok(content)) = (output, std::fs::read("/var/lib/dpkg/status")) else {
+        return eprintln!("skipped: this machine has no dpkg");
+    };
+    let gone = ["config-files\t", "not-installed\t"];
+    let listing = String::from_utf8(output.stdout).unwrap();
+    let mut expected: Vec<_> = listing
+        .lines()
+        .filter(|line| !gone.iter().any(|state| line.starts_with(state)))
+        .map(|line| line.split_once('\t').unwrap().1.to_owned())
+        .collect();
+    let mut found: Vec<_> = status(content)
+        .iter()
+        .map(|p| {
+            let architecture = p.architecture.as_deref().unwrap_or_default();
+            [p.name.as_str(), &p.version, architecture, p.source_name(), p.source_version()].join("\t")
+        })
+        .collect();
+    expected.sort();
+    found.sort();
+    assert!(!expected.is_empty());
+    assert_eq!(found, expected);
+}

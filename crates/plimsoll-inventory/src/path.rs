@@ -1,0 +1,80 @@
+//! Paths of entries: one spelling for each, relative to the root of the image.
+
+use std::borrow::Cow;
+
+/// Writes `raw` in its one spelling to `path`: without leading slash, `.`, empty parts or a slash at the end; `..` takes
+/// its parent away; bytes that are not UTF-8 become `\xNN`. False for a path that climbs out of the image.
+///
+/// `path` is handed in so that the many entries that say nothing cost no allocation.
+pub(crate) fn normalise(raw: &[u8], path: &mut String) -> bool {
+    path.clear();
+    let text = match std::str::from_utf8(raw) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(escape(raw)),
+    };
+    let text = text.strip_prefix("./").unwrap_or(&text);
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => match path.rfind('/') {
+                Some(at) => path.truncate(at),
+                None if path.is_empty() => return false,
+                None => path.clear(),
+            },
+            part => {
+                if !path.is_empty() {
+                    path.push('/');
+                }
+                path.push_str(part);
+            }
+        }
+    }
+    true
+}
+
+/// The text of bytes that may not be UTF-8.
+pub(crate) fn escape(raw: &[u8]) -> String {
+    let mut text = String::with_capacity(raw.len());
+    for chunk in raw.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// The directory and the name of a path in its one spelling.
+pub(crate) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_path_has_one_spelling_and_none_leaves_the_image() {
+        let normal = |raw: &[u8]| {
+            let mut path = "what was before".to_owned();
+            normalise(raw, &mut path).then_some(path)
+        };
+        for raw in [
+            "etc/passwd",
+            "./etc/passwd",
+            "/etc/passwd",
+            "//etc/./passwd",
+            "etc//passwd/",
+            "a/../etc/b/../passwd",
+        ] {
+            assert_eq!(normal(raw.as_bytes()).as_deref(), Some("etc/passwd"), "{raw}");
+        }
+        for root in ["", ".", "./", "/", "a/.."] {
+            assert_eq!(normal(root.as_bytes()).as_deref(), Some(""), "{root}");
+        }
+        for out in ["..", "../etc/passwd", "a/../../b", "/.."] {
+            assert_eq!(normal(out.as_bytes()), None, "{out}");
+        }
+        assert_eq!(normal(b"caf\xe9/\xc3\xa9").as_deref(), Some("caf\\xe9/\u{e9}"));
+    }
+}
