@@ -17,7 +17,7 @@ done
 if [ ! -e "$target/layers/1-debian.tar" ]; then
   rm -rf "$target/rootfs"
   debootstrap --variant=minbase --no-check-gpg \
-    --include=python3,git,perl,openssh-client,gcc,g++,make,curl,nginx-light,imagemagick,ffmpeg,golang-go \
+    --include=python3,git,perl,openssh-client,gcc,g++,make,curl \
     bookworm "$target/rootfs" >"$target/debootstrap.log" 2>&1 ||
     { tail -n 20 "$target/debootstrap.log" >&2; exit 1; }
   rm -rf "$target/rootfs/var/cache/apt/archives/"*.deb "$target/rootfs/dev/"*

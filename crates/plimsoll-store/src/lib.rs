@@ -8,27 +8,40 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod blobs;
+mod database;
 mod error;
+mod fsck;
 mod jobs;
 mod manifests;
+mod migrations;
 mod scans;
 mod verdicts;
 
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use error::{Error, ErrorKind, Result};
+pub use fsck::FsckReport;
 pub use jobs::{Job, JobKind, Priority};
-pub use manifests::{Deleted, ManifestPut, Referrer, StoredManifest, Stored};
+pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
+
+use std::sync::Arc;
+
+use blobs::BlobStore;
+use database::Database;
+use jobs::WakeUp;
 
 /// Where everything is kept. Cheap to clone; all clones are one store.
 #[derive(Clone)]
 pub struct Store {
-    // database pools, blob store, notifier
+    db: Database,
+    blobs: Arc<BlobStore>,
+    wake_up: Arc<WakeUp>,
+    node: Arc<str>,
 }
 
 /// What a store is opened with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// `sqlite:PATH` or `postgres://…`. The file is made where it is missing.
     pub database: String,
@@ -40,13 +53,39 @@ pub struct Settings {
     pub node: String,
 }
 
+impl std::fmt::Debug for Settings {
+    /// Without the database's password and the values of the options, which may be keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let options: Vec<_> = self.blob_options.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Settings")
+            .field("database", &database::without_password(&self.database))
+            .field("blobs", &self.blobs)
+            .field("blob_options", &options)
+            .field("node", &self.node)
+            .finish()
+    }
+}
+
 impl Store {
     /// Opens the store, and brings its tables up to date.
-    pub async fn open(settings: &Settings) -> Result<Self> { unimplemented!() }
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        let db = Database::open(&settings.database).await?;
+        let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
+        let wake_up = Arc::new(WakeUp::listen(&db));
+        let store = Self { db, blobs, wake_up, node: settings.node.as_str().into() };
+        store.remove_stray_uploads().await?;
+        Ok(store)
+    }
 
     /// Whether database and blob store answer. The error says which does not.
-    pub async fn check(&self) -> Result<()> { unimplemented!() }
+    pub async fn check(&self) -> Result<()> {
+        self.db.one("reach the database", "select 1", &[]).await?;
+        self.blobs.check().await
+    }
 
     /// Closes the pools once running statements are done.
-    pub async fn close(&self) { unimplemented!() }
+    pub async fn close(&self) {
+        self.wake_up.stop();
+        self.db.close().await;
+    }
 }

@@ -1,9 +1,25 @@
 //! Manifests, tags, referrers, repositories.
+//!
+//! A manifest row is the content, kept once; a row of `repository_manifests` is the content in one repository. All rows of
+//! a push are written in one transaction, in one order of tables and inside a table in one order of keys, so that two
+//! pushes of shared content wait for each other and never lock each other out.
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use plimsoll_types::{Digest, Manifest, Reference, RepositoryName, Tag, Timestamp};
+use plimsoll_types::manifest::media;
+use plimsoll_types::{Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag, Timestamp};
 
-use crate::{Result, Store};
+use crate::database::{Arg, Row, Tx, args};
+use crate::jobs::enqueue_in;
+use crate::{Error, ErrorKind, JobKind, Priority, Result, Store};
+
+/// Manifests that may name one subject in one repository.
+const MAX_REFERRERS: u64 = 10_000;
+/// The longest list that is given at once.
+const MAX_PAGE: u32 = 10_000;
+/// How often a transaction that met another is begun anew.
+const MAX_CONFLICTS: u32 = 5;
 
 /// A manifest as it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,29 +88,378 @@ impl Store {
     /// Stores a manifest with its tags, links to blobs and children, scan job (for an image) and event row in one
     /// transaction. Storing it again is harmless: tags move, nothing is scanned twice. Non-distributable layers and the
     /// subject may be absent.
-    pub async fn put_manifest(&self, put: ManifestPut<'_>) -> Result<Stored> { unimplemented!() }
+    pub async fn put_manifest(&self, put: ManifestPut<'_>) -> Result<Stored> {
+        let mut conflicts = 0;
+        loop {
+            match self.try_put_manifest(&put).await {
+                Err(error) if error.is_conflict() && conflicts < MAX_CONFLICTS => conflicts += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_put_manifest(&self, put: &ManifestPut<'_>) -> Result<Stored> {
+        let mut tx = self.db.begin("store a manifest").await?;
+        let repository = make_repository(&mut tx, put.repository, put.now).await?;
+        let needs = Needs::of(put.manifest);
+        let links = match needs.check(&mut tx, repository).await? {
+            Ok(links) => links,
+            Err(missing) => return Ok(Stored::Missing(missing)),
+        };
+        if let Some(subject) = &put.manifest.subject {
+            let sql = "select count(*) from repository_manifests where repository = $1 and subject = $2";
+            let referrers = tx.one(sql, &args![repository, &subject.digest]).await?;
+            if referrers.map(|row| row.count(0)).transpose()?.unwrap_or_default() >= MAX_REFERRERS {
+                let message = format!("{} has {MAX_REFERRERS} referrers, no more are taken", subject.digest);
+                return Err(Error::new(ErrorKind::LimitExceeded, message));
+            }
+        }
+        store_content(&mut tx, put, &links, &needs.children).await?;
+        let subject = put.manifest.subject.as_ref().map(|subject| subject.digest.as_str());
+        let sql = "insert into repository_manifests (repository, digest, media_type, subject, pushed_at) \
+            values ($1, $2, $3, $4, $5) on conflict (repository, digest) do update set \
+            media_type = excluded.media_type, pushed_at = excluded.pushed_at";
+        let media_type = put.manifest.media_type.as_str();
+        tx.execute(sql, &args![repository, put.digest, media_type, subject, put.now]).await?;
+        let detail = serde_json::json!({ "mediaType": media_type, "size": put.body.len() }).to_string();
+        let name = put.repository;
+        record_event(&mut tx, "image.pushed", name, Some(put.digest), None, put.now, &detail).await?;
+        move_tags(&mut tx, repository, put).await?;
+        let queued = put.manifest.kind == ManifestKind::Image && queue_scan(&mut tx, put).await?;
+        tx.commit().await?;
+        if queued {
+            self.wake_up.one();
+        }
+        Ok(Stored::Yes)
+    }
 
     /// The manifest that a tag or digest names in this repository.
-    pub async fn manifest(&self, repository: &RepositoryName, reference: &Reference) -> Result<Option<StoredManifest>> { unimplemented!() }
+    pub async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<StoredManifest>> {
+        let sql = match reference {
+            Reference::Tag(_) => {
+                "select m.digest, l.media_type, m.body from repositories r \
+                join tags t on t.repository = r.id \
+                join repository_manifests l on l.repository = r.id and l.digest = t.digest \
+                join manifests m on m.digest = l.digest where r.name = $1 and t.name = $2"
+            }
+            Reference::Digest(_) => {
+                "select m.digest, l.media_type, m.body from repositories r \
+                join repository_manifests l on l.repository = r.id \
+                join manifests m on m.digest = l.digest where r.name = $1 and l.digest = $2"
+            }
+        };
+        let row = self.db.one("look for a manifest", sql, &reference_args(repository, reference)).await?;
+        let read = |row: Row| {
+            let body = Bytes::from(row.get::<Vec<u8>>(2)?);
+            Ok(StoredManifest { digest: row.parse(0)?, media_type: row.get(1)?, body })
+        };
+        row.map(read).transpose()
+    }
 
     /// Only digest, media type and size of it: what HEAD needs.
-    pub async fn manifest_head(&self, repository: &RepositoryName, reference: &Reference) -> Result<Option<(Digest, String, u64)>> { unimplemented!() }
+    pub async fn manifest_head(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<(Digest, String, u64)>> {
+        let sql = match reference {
+            Reference::Tag(_) => {
+                "select m.digest, l.media_type, m.size from repositories r \
+                join tags t on t.repository = r.id \
+                join repository_manifests l on l.repository = r.id and l.digest = t.digest \
+                join manifests m on m.digest = l.digest where r.name = $1 and t.name = $2"
+            }
+            Reference::Digest(_) => {
+                "select m.digest, l.media_type, m.size from repositories r \
+                join repository_manifests l on l.repository = r.id \
+                join manifests m on m.digest = l.digest where r.name = $1 and l.digest = $2"
+            }
+        };
+        let row = self.db.one("look for a manifest", sql, &reference_args(repository, reference)).await?;
+        row.map(|row| Ok((row.parse(0)?, row.get(1)?, row.count(2)?))).transpose()
+    }
 
-    /// Removes a manifest from the repository, with all tags on it.
-    pub async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest, now: Timestamp) -> Result<Deleted> { unimplemented!() }
+    /// Removes a manifest from the repository, with all tags on it. `InUse` where an index of the repository names it.
+    pub async fn delete_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<Deleted> {
+        let mut tx = self.db.begin("delete a manifest").await?;
+        let Some(id) = find_repository(&mut tx, repository).await? else { return Ok(Deleted::Unknown) };
+        // The lock waits for an index or a tag that is being stored and needs the manifest; what follows then sees it.
+        let sql = format!(
+            "select 1 from repository_manifests where repository = $1 and digest = $2{}",
+            tx.for_update()
+        );
+        if tx.one(sql, &args![id, digest]).await?.is_none() {
+            return Ok(Deleted::Unknown);
+        }
+        let sql = "select 1 from manifest_children c join repository_manifests p on p.digest = c.parent \
+            where c.child = $2 and p.repository = $1 limit 1";
+        if tx.one(sql, &args![id, digest]).await?.is_some() {
+            return Ok(Deleted::InUse);
+        }
+        let sql = "delete from tags where repository = $1 and digest = $2 returning name";
+        let mut tags = tx.all(sql, &args![id, digest]).await?;
+        let mut tags = tags.iter_mut().map(|row| row.parse(0)).collect::<Result<Vec<Tag>>>()?;
+        tags.sort();
+        for tag in &tags {
+            record_event(&mut tx, "image.untagged", repository, Some(digest), Some(tag), now, "{}").await?;
+        }
+        let sql = "delete from repository_manifests where repository = $1 and digest = $2";
+        tx.execute(sql, &args![id, digest]).await?;
+        record_event(&mut tx, "image.deleted", repository, Some(digest), None, now, "{}").await?;
+        tx.commit().await?;
+        Ok(Deleted::Yes)
+    }
 
     /// Removes a tag; what it named stays.
-    pub async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag, now: Timestamp) -> Result<Deleted> { unimplemented!() }
+    pub async fn delete_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        now: Timestamp,
+    ) -> Result<Deleted> {
+        let mut tx = self.db.begin("delete a tag").await?;
+        let Some(id) = find_repository(&mut tx, repository).await? else { return Ok(Deleted::Unknown) };
+        let sql = "delete from tags where repository = $1 and name = $2 returning digest";
+        let Some(row) = tx.one(sql, &args![id, tag]).await? else { return Ok(Deleted::Unknown) };
+        let digest: Digest = row.parse(0)?;
+        record_event(&mut tx, "image.untagged", repository, Some(&digest), Some(tag), now, "{}").await?;
+        tx.commit().await?;
+        Ok(Deleted::Yes)
+    }
 
     /// Up to `n` tags behind `last`, in ASCII order. `None` where the repository does not exist.
-    pub async fn tags(&self, repository: &RepositoryName, last: Option<&str>, n: u32) -> Result<Option<Vec<Tag>>> { unimplemented!() }
+    pub async fn tags(
+        &self,
+        repository: &RepositoryName,
+        last: Option<&str>,
+        n: u32,
+    ) -> Result<Option<Vec<Tag>>> {
+        let sql = "select t.name from repositories r join tags t on t.repository = r.id \
+            where r.name = $1 and t.name > $2 order by t.name limit $3";
+        let limit = i64::from(n.min(MAX_PAGE));
+        let rows = self.db.all("list tags", sql, &args![repository, last.unwrap_or(""), limit]).await?;
+        if rows.is_empty() && !self.repository_exists(repository).await? {
+            return Ok(None);
+        }
+        rows.iter().map(|row| row.parse(0)).collect::<Result<_>>().map(Some)
+    }
 
     /// Up to `n` repositories behind `last`, in ASCII order.
-    pub async fn repositories(&self, last: Option<&str>, n: u32) -> Result<Vec<RepositoryName>> { unimplemented!() }
+    pub async fn repositories(&self, last: Option<&str>, n: u32) -> Result<Vec<RepositoryName>> {
+        let sql = "select name from repositories where name > $1 order by name limit $2";
+        let values = args![last.unwrap_or(""), i64::from(n.min(MAX_PAGE))];
+        self.db.all("list repositories", sql, &values).await?.iter().map(|row| row.parse(0)).collect()
+    }
 
     /// Whether the repository exists: something was pushed to it.
-    pub async fn repository_exists(&self, repository: &RepositoryName) -> Result<bool> { unimplemented!() }
+    pub async fn repository_exists(&self, repository: &RepositoryName) -> Result<bool> {
+        let sql = "select 1 from repositories where name = $1";
+        Ok(self.db.one("look for a repository", sql, &args![repository]).await?.is_some())
+    }
 
     /// Up to `n` manifests whose subject is `subject`, behind the digest `last`, in the order of their digests.
-    pub async fn referrers(&self, repository: &RepositoryName, subject: &Digest, artifact_type: Option<&str>, last: Option<&Digest>, n: u32) -> Result<Vec<Referrer>> { unimplemented!() }
+    pub async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        last: Option<&Digest>,
+        n: u32,
+    ) -> Result<Vec<Referrer>> {
+        let sql = "select m.digest, l.media_type, m.size, m.artifact_type, m.annotations from repositories r \
+            join repository_manifests l on l.repository = r.id join manifests m on m.digest = l.digest \
+            where r.name = $1 and l.subject = $2 and l.digest > $4 and ($3 is null or m.artifact_type = $3) \
+            order by l.digest limit $5";
+        let last = last.map_or("", Digest::as_str);
+        let values = args![repository, subject, artifact_type, last, i64::from(n.min(MAX_PAGE))];
+        let read = |row: &Row| {
+            Ok(Referrer {
+                digest: row.parse(0)?,
+                media_type: row.get(1)?,
+                size: row.count(2)?,
+                artifact_type: row.get(3)?,
+                annotations: row.json(4)?.unwrap_or_default(),
+            })
+        };
+        self.db.all("list referrers", sql, &values).await?.iter().map(read).collect()
+    }
+}
+
+/// What has to be in the repository before the manifest.
+struct Needs {
+    /// Config and layers.
+    blobs: Vec<Digest>,
+    /// Layers that may be absent.
+    foreign: Vec<Digest>,
+    /// Manifests of an index.
+    children: Vec<Digest>,
+}
+
+impl Needs {
+    fn of(manifest: &Manifest) -> Self {
+        let (foreign, local): (Vec<_>, Vec<_>) =
+            manifest.layers.iter().partition(|layer| media::is_foreign_layer(&layer.media_type));
+        let sorted = |mut digests: Vec<Digest>| {
+            digests.sort();
+            digests.dedup();
+            digests
+        };
+        Self {
+            blobs: sorted(local.into_iter().chain(&manifest.config).map(|d| d.digest.clone()).collect()),
+            foreign: sorted(foreign.into_iter().map(|d| d.digest.clone()).collect()),
+            children: sorted(manifest.manifests.iter().map(|d| d.digest.clone()).collect()),
+        }
+    }
+
+    /// The blobs to link, or what is missing. What was found stays until the transaction ends.
+    async fn check(
+        &self,
+        tx: &mut Tx,
+        repository: i64,
+    ) -> Result<std::result::Result<Vec<Digest>, Vec<Digest>>> {
+        let lock = tx.for_share();
+        let all: Vec<Arg<'_>> = self.blobs.iter().chain(&self.foreign).map(Arg::from).collect();
+        let sql = format!(
+            "select blob from repository_blobs where repository = $1 and blob in ({{list}}) order by blob{lock}"
+        );
+        let blobs = present(tx, &sql, repository, &all).await?;
+        let all: Vec<Arg<'_>> = self.children.iter().map(Arg::from).collect();
+        let sql = format!(
+            "select digest from repository_manifests where repository = $1 and digest in ({{list}}) order by digest{lock}"
+        );
+        let children = present(tx, &sql, repository, &all).await?;
+        let absent = |wanted: &[Digest], there: &BTreeSet<Digest>| {
+            wanted.iter().filter(|digest| !there.contains(*digest)).cloned().collect::<Vec<_>>()
+        };
+        let missing = [absent(&self.blobs, &blobs), absent(&self.children, &children)].concat();
+        Ok(if missing.is_empty() { Ok(blobs.into_iter().collect()) } else { Err(missing) })
+    }
+}
+
+async fn present(tx: &mut Tx, sql: &str, repository: i64, list: &[Arg<'_>]) -> Result<BTreeSet<Digest>> {
+    tx.all_in(sql, &args![repository], list).await?.iter().map(|row| row.parse(0)).collect()
+}
+
+/// The manifest itself with its links, unless some repository brought it before.
+async fn store_content(
+    tx: &mut Tx,
+    put: &ManifestPut<'_>,
+    blobs: &[Digest],
+    children: &[Digest],
+) -> Result<()> {
+    let manifest = put.manifest;
+    let kind = match manifest.kind {
+        ManifestKind::Image => "image",
+        ManifestKind::Index => "index",
+        ManifestKind::Artifact => "artifact",
+    };
+    let annotations = serde_json::to_string(&manifest.annotations).unwrap_or_else(|_| "{}".to_owned());
+    let subject = manifest.subject.as_ref().map(|subject| subject.digest.as_str());
+    let sql = "insert into manifests \
+        (digest, kind, media_type, artifact_type, subject, annotations, size, body) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (digest) do nothing";
+    let values = args![
+        put.digest,
+        kind,
+        &manifest.media_type,
+        manifest.artifact_type.as_deref(),
+        subject,
+        annotations,
+        put.body.len() as i64,
+        &put.body[..],
+    ];
+    if tx.execute(sql, &values).await? == 0 {
+        return Ok(());
+    }
+    let links: Vec<_> = blobs.iter().flat_map(|blob| args![put.digest, blob]).collect();
+    tx.insert("insert into manifest_blobs (manifest, blob) values {rows}", 2, &links).await?;
+    let links: Vec<_> = children.iter().flat_map(|child| args![put.digest, child]).collect();
+    tx.insert("insert into manifest_children (parent, child) values {rows}", 2, &links).await?;
+    Ok(())
+}
+
+/// Sets the tags, and records those that are new or point elsewhere now.
+async fn move_tags(tx: &mut Tx, repository: i64, put: &ManifestPut<'_>) -> Result<()> {
+    let tags: BTreeSet<&Tag> = put.tags.iter().collect();
+    for tag in tags {
+        let sql = format!("select digest from tags where repository = $1 and name = $2{}", tx.for_update());
+        let before = tx.one(sql, &args![repository, tag]).await?;
+        let before = before.map(|row| row.get::<String>(0)).transpose()?;
+        if before.as_deref() == Some(put.digest.as_str()) {
+            continue;
+        }
+        let sql = "insert into tags (repository, name, digest, moved_at) values ($1, $2, $3, $4) \
+            on conflict (repository, name) do update set digest = excluded.digest, moved_at = excluded.moved_at";
+        tx.execute(sql, &args![repository, tag, put.digest, put.now]).await?;
+        let detail = serde_json::json!({ "previous": before }).to_string();
+        let name = put.repository;
+        record_event(tx, "image.tagged", name, Some(put.digest), Some(tag), put.now, &detail).await?;
+    }
+    Ok(())
+}
+
+/// Queues the scan of an image that has no good verdict yet.
+async fn queue_scan(tx: &mut Tx, put: &ManifestPut<'_>) -> Result<bool> {
+    let sql = "insert into images (digest, state, layers, coverage) values ($1, 'queued', '[]', 'null') \
+        on conflict (digest) do nothing";
+    tx.execute(sql, &args![put.digest]).await?;
+    let sql = format!("select verdict from images where digest = $1{}", tx.for_update());
+    let verdict = tx.one(sql, &args![put.digest]).await?;
+    let verdict = verdict.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
+    if verdict.as_deref() == Some("done") {
+        return Ok(false);
+    }
+    let sql = "update images set state = 'queued', reason = null where digest = $1 and state <> 'running'";
+    tx.execute(sql, &args![put.digest]).await?;
+    enqueue_in(tx, &JobKind::ScanImage(put.digest.clone()), Priority::Push, put.now).await?;
+    Ok(true)
+}
+
+fn reference_args<'a>(repository: &'a RepositoryName, reference: &'a Reference) -> [Arg<'a>; 2] {
+    match reference {
+        Reference::Tag(tag) => args![repository, tag],
+        Reference::Digest(digest) => args![repository, digest],
+    }
+}
+
+pub(crate) async fn find_repository(tx: &mut Tx, name: &RepositoryName) -> Result<Option<i64>> {
+    let row = tx.one("select id from repositories where name = $1", &args![name]).await?;
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// The repository's row, made now if there is none.
+pub(crate) async fn make_repository(tx: &mut Tx, name: &RepositoryName, now: Timestamp) -> Result<i64> {
+    if let Some(id) = find_repository(tx, name).await? {
+        return Ok(id);
+    }
+    let sql = "insert into repositories (name, created_at) values ($1, $2) on conflict (name) do nothing";
+    tx.execute(sql, &args![name, now]).await?;
+    let id = find_repository(tx, name).await?;
+    id.ok_or_else(|| Error::corrupt(format!("the repository {name} was not kept")))
+}
+
+/// Writes down what happens in this transaction.
+pub(crate) async fn record_event(
+    tx: &mut Tx,
+    kind: &'static str,
+    repository: &RepositoryName,
+    digest: Option<&Digest>,
+    tag: Option<&Tag>,
+    now: Timestamp,
+    detail: &str,
+) -> Result<()> {
+    let sql =
+        "insert into events (kind, repository, digest, tag, at, detail) values ($1, $2, $3, $4, $5, $6)";
+    let (digest, tag) = (digest.map(Digest::as_str), tag.map(Tag::as_str));
+    tx.execute(sql, &args![kind, repository, digest, tag, now, detail]).await?;
+    Ok(())
 }

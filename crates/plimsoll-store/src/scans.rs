@@ -1,8 +1,31 @@
 //! What scans write: layer inventories, image inventories, package versions, matches, verdicts.
+//!
+//! Package versions and their matches are kept once, however many images hold them. An image with thousands of packages is
+//! written with a handful of statements. All that lock rows of several tables do so in the order images, package versions,
+//! vulnerabilities, matches, and inside a table in the order of a key, so that no two scans lock each other out.
 
-use plimsoll_types::{Descriptor, Digest, Ecosystem, ImageInventory, InstalledPackage, LayerInventory, Manifest, Match, Platform, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io::Read as _;
 
-use crate::{Job, Result, Store};
+use plimsoll_types::{
+    Digest, ImageInventory, InstalledPackage, LayerInventory, Manifest, Match, Package, Platform,
+    ProblemKind, Status, Timestamp,
+};
+use plimsoll_version::Scheme;
+use sha2::Digest as _;
+
+use crate::database::{Arg, Row, Tx, args};
+use crate::jobs::{enqueue_in, notify_other_nodes};
+use crate::{Error, JobKind, Priority, Result, Store};
+
+/// How often a transaction that met another is begun anew.
+const MAX_CONFLICTS: u32 = 5;
+/// The largest record of a layer that is unpacked. The probe's own limit is 64 MiB.
+const MAX_RECORD_BYTES: u64 = 256 << 20;
+/// Pairs of names in one statement.
+const NAMES_AT_ONCE: usize = 4000;
+/// The longest list that is given at once.
+const MAX_PAGE: u32 = 10_000;
 
 /// How far the scan of an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,36 +94,553 @@ pub struct Verdict<'a> {
 
 impl Store {
     /// The inventory of the layer in this blob, as this version of the probe reads it.
-    pub async fn layer_inventory(&self, blob: &Digest, probe_version: i64) -> Result<Option<LayerInventory>> { unimplemented!() }
+    pub async fn layer_inventory(&self, blob: &Digest, probe_version: i64) -> Result<Option<LayerInventory>> {
+        let sql = "select i.record from layer_blobs b join layer_inventories i on i.id = b.inventory \
+            where b.blob = $1 and b.probe_version = $2";
+        let row = self.db.one("look for a layer inventory", sql, &args![blob, probe_version]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let record: Vec<u8> = row.get(0)?;
+        let unpack = tokio::task::spawn_blocking(move || unpack(&record));
+        let inventory = unpack.await.map_err(Error::stopped)?;
+        inventory.map(Some).ok_or_else(|| {
+            Error::corrupt(format!(
+                "the inventory of the layer {blob} cannot be read; its probe version must change"
+            ))
+        })
+    }
 
-    /// Records what a layer's blob holds. The inventory is kept by diff id: blobs that unpack to the same share it.
-    pub async fn save_layer_inventory(&self, blob: &Digest, probe_version: i64, inventory: &LayerInventory, now: Timestamp) -> Result<()> { unimplemented!() }
+    /// Records what a layer's blob holds. The inventory is kept by diff id: blobs that unpack to the same share it. One
+    /// that was cut short has no diff id that means anything, and is kept for this blob alone.
+    pub async fn save_layer_inventory(
+        &self,
+        blob: &Digest,
+        probe_version: i64,
+        inventory: &LayerInventory,
+        now: Timestamp,
+    ) -> Result<()> {
+        let content = if is_whole(inventory) { &inventory.diff_id } else { blob };
+        let copy = inventory.clone();
+        let pack = tokio::task::spawn_blocking(move || pack(&copy));
+        let record = pack.await.map_err(Error::stopped)??;
+        let mut tx = self.db.begin("save a layer inventory").await?;
+        // A layer that is read again replaces what was cut short; a whole inventory is a fact, and the first one stays.
+        let sql = if is_whole(inventory) {
+            "insert into layer_inventories (content, probe_version, record, saved_at) values ($1, $2, $3, $4) \
+            on conflict (content, probe_version) do nothing"
+        } else {
+            "insert into layer_inventories (content, probe_version, record, saved_at) values ($1, $2, $3, $4) \
+            on conflict (content, probe_version) do update set record = excluded.record, saved_at = excluded.saved_at"
+        };
+        tx.execute(sql, &args![content, probe_version, record, now]).await?;
+        let sql = "insert into layer_blobs (blob, probe_version, inventory) \
+            select $1, $2, id from layer_inventories where content = $3 and probe_version = $2 \
+            on conflict (blob, probe_version) do update set inventory = excluded.inventory";
+        tx.execute(sql, &args![blob, probe_version, content]).await?;
+        tx.commit().await
+    }
 
     /// The image of this manifest digest.
-    pub async fn image(&self, digest: &Digest) -> Result<Option<StoredImage>> { unimplemented!() }
+    pub async fn image(&self, digest: &Digest) -> Result<Option<StoredImage>> {
+        let sql = "select m.media_type, m.body, i.state, i.reason from images i \
+            join manifests m on m.digest = i.digest where i.digest = $1";
+        let row = self.db.one("look for an image", sql, &args![digest]).await?;
+        let read = |row: Row| {
+            let manifest = Manifest::parse(row.get(0)?, row.get(1)?).map_err(|e| {
+                Error::corrupt(format!("the stored manifest {digest} cannot be read")).because(e)
+            })?;
+            Ok(StoredImage {
+                digest: digest.clone(),
+                manifest,
+                state: ImageState::read(row.get(2)?, row.get(3)?)?,
+            })
+        };
+        row.map(read).transpose()
+    }
 
     /// Marks an image's scan as running, or as failed for good. The last good verdict stands until its successor is written.
-    pub async fn set_image_state(&self, digest: &Digest, state: &ImageState, now: Timestamp) -> Result<()> { unimplemented!() }
+    pub async fn set_image_state(&self, digest: &Digest, state: &ImageState, now: Timestamp) -> Result<()> {
+        // A failure is a verdict too, where no better one stands.
+        let sql = "update images set state = $2, reason = $3, \
+            verdict_reason = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $3 else verdict_reason end, \
+            assessed_at = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $5 else assessed_at end, \
+            first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $5) else first_assessed_at end, \
+            verdict = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $2 else verdict end \
+            where digest = $1";
+        let is_verdict = i64::from(matches!(state, ImageState::Failed(_) | ImageState::Unsupported(_)));
+        let mut tx = self.db.begin("set the state of an image").await?;
+        let values = args![digest, state.word(), state.reason(), is_verdict, now];
+        let changed = tx.execute(sql, &values).await?;
+        tx.commit().await?;
+        if changed == 0 { Err(no_image(digest)) } else { Ok(()) }
+    }
 
     /// The rows of those packages that are known already, in the order asked; `None` where a package version is new.
-    pub async fn stored_packages(&self, packages: &[InstalledPackage]) -> Result<Vec<Option<StoredPackage>>> { unimplemented!() }
+    pub async fn stored_packages(&self, packages: &[InstalledPackage]) -> Result<Vec<Option<StoredPackage>>> {
+        let identities: Vec<[u8; 32]> = packages.iter().map(identity).collect();
+        let unique: BTreeSet<&[u8; 32]> = identities.iter().collect();
+        let list: Vec<_> = unique.into_iter().map(|identity| Arg::from(&identity[..])).collect();
+        let sql = "select identity, id, generation from packages where identity in ({list})";
+        let rows = self.db.all_in("look for package versions", sql, &[], &list).await?;
+        let mut known = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            known.insert(row.get::<Vec<u8>>(0)?, (row.get::<i64>(1)?, row.count(2)?));
+        }
+        let find = |(package, identity): (&InstalledPackage, &[u8; 32])| {
+            let (id, generation) = known.get(&identity[..]).copied()?;
+            Some(StoredPackage { id: PackageId(id), package: bare(package), generation })
+        };
+        Ok(packages.iter().zip(&identities).map(find).collect())
+    }
 
     /// Replaces the image's inventory and verdict, adds new package versions, replaces the matches handed in: one transaction.
-    pub async fn save_verdict(&self, verdict: Verdict<'_>) -> Result<()> { unimplemented!() }
+    ///
+    /// With the state `AwaitingAdvisories` a verdict that stood before stands on. Matches of package versions that were
+    /// matched with a newer generation meanwhile are left as they are.
+    pub async fn save_verdict(&self, verdict: Verdict<'_>) -> Result<()> {
+        let mut conflicts = 0;
+        loop {
+            match self.try_save_verdict(&verdict).await {
+                Err(error) if error.is_conflict() && conflicts < MAX_CONFLICTS => conflicts += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_save_verdict(&self, verdict: &Verdict<'_>) -> Result<()> {
+        let mut tx = self.db.begin("save a verdict").await?;
+        let layers: BTreeSet<&Digest> =
+            verdict.inventory.packages.iter().filter_map(|package| package.layer.as_ref()).collect();
+        let layers: Vec<&Digest> = layers.into_iter().collect();
+        let image = write_image(&mut tx, verdict, &layers).await?;
+        let handed: Vec<_> = verdict.matches.iter().map(|(package, _)| package).collect();
+        let ids =
+            add_packages(&mut tx, verdict.inventory.packages.iter().chain(handed.iter().copied())).await?;
+        link_packages(&mut tx, image, &verdict.inventory.packages, &layers, &ids).await?;
+        let id_of = |package| ids.get(&identity(package)).copied();
+        let matches: BTreeMap<i64, &[Match]> = verdict
+            .matches
+            .iter()
+            .filter_map(|(package, matches)| Some((id_of(package)?, matches.as_slice())))
+            .collect();
+        replace_matches(&mut tx, &matches, verdict.generation, verdict.now).await?;
+        tx.commit().await
+    }
 
     /// Up to `n` package versions behind `after` in row order that were last matched with an older generation than
     /// `generation`; with `names`, only those advised under one of these (ecosystem name, lookup name) pairs.
-    pub async fn packages_to_rematch(&self, generation: u64, names: Option<&[(String, String)]>, after: PackageId, n: u32) -> Result<Vec<StoredPackage>> { unimplemented!() }
+    pub async fn packages_to_rematch(
+        &self,
+        generation: u64,
+        names: Option<&[(String, String)]>,
+        after: PackageId,
+        n: u32,
+    ) -> Result<Vec<StoredPackage>> {
+        let (generation, n) = (number(generation), n.min(MAX_PAGE));
+        let fixed = args![generation, after.0, i64::from(n)];
+        let Some(names) = names else {
+            let sql = format!(
+                "select {PACKAGE_COLUMNS} from packages p where p.generation < $1 and p.id > $2 order by p.id limit $3"
+            );
+            let rows = self.db.all("look for package versions to match", sql, &fixed).await?;
+            return rows.iter().map(read_package).collect();
+        };
+        let mut found = Vec::new();
+        for part in names.chunks(NAMES_AT_ONCE) {
+            let rows: Vec<_> = (0..part.len()).map(|i| format!("(${},${})", 4 + 2 * i, 5 + 2 * i)).collect();
+            // In SQLite a cross join is not turned round: each name is one search in the index.
+            let sql = format!(
+                "with n (ecosystem, name) as (values {}) select {PACKAGE_COLUMNS} from n cross join packages p \
+                where p.ecosystem_name = n.ecosystem and p.lookup_name = n.name \
+                and p.generation < $1 and p.id > $2 order by p.id limit $3",
+                rows.join(",")
+            );
+            let mut values = fixed.to_vec();
+            values.extend(part.iter().flat_map(|(ecosystem, name)| args![ecosystem, name]));
+            let rows = self.db.all("look for package versions to match", sql, &values).await?;
+            found.extend(rows.iter().map(read_package).collect::<Result<Vec<_>>>()?);
+        }
+        found.sort_by_key(|package| package.id);
+        found.dedup_by_key(|package| package.id);
+        found.truncate(n as usize);
+        Ok(found)
+    }
 
     /// Replaces the matches of package versions, unless they were matched with a newer generation already: one transaction.
-    pub async fn save_matches(&self, matches: &[(PackageId, Vec<Match>)], generation: u64, now: Timestamp) -> Result<()> { unimplemented!() }
+    pub async fn save_matches(
+        &self,
+        matches: &[(PackageId, Vec<Match>)],
+        generation: u64,
+        now: Timestamp,
+    ) -> Result<()> {
+        let matches: BTreeMap<i64, &[Match]> =
+            matches.iter().map(|(package, matches)| (package.0, matches.as_slice())).collect();
+        let mut conflicts = 0;
+        loop {
+            let attempt = async {
+                let mut tx = self.db.begin("save matches").await?;
+                replace_matches(&mut tx, &matches, generation, now).await?;
+                tx.commit().await
+            };
+            match attempt.await {
+                Err(error) if error.is_conflict() && conflicts < MAX_CONFLICTS => conflicts += 1,
+                result => return result,
+            }
+        }
+    }
 
     /// Queues a scan of every image in the state `AwaitingAdvisories`; tells how many.
-    pub async fn wake_awaiting_images(&self, now: Timestamp) -> Result<u64> { unimplemented!() }
+    pub async fn wake_awaiting_images(&self, now: Timestamp) -> Result<u64> {
+        let mut tx = self.db.begin("queue the images that wait for advisories").await?;
+        let sql = format!(
+            "select digest from images where state = 'awaiting-advisories' order by id{}",
+            tx.for_update()
+        );
+        let rows = tx.all(sql, &[]).await?;
+        for row in &rows {
+            enqueue_in(&mut tx, &JobKind::ScanImage(row.parse(0)?), Priority::Manual, now).await?;
+        }
+        tx.execute("update images set state = 'queued' where state = 'awaiting-advisories'", &[]).await?;
+        notify_other_nodes(&mut tx).await?;
+        tx.commit().await?;
+        if !rows.is_empty() {
+            self.wake_up.one();
+        }
+        Ok(rows.len() as u64)
+    }
 
     /// The generation of the advisory database that all matches were last brought to; 0 for none.
-    pub async fn matched_generation(&self) -> Result<u64> { unimplemented!() }
+    pub async fn matched_generation(&self) -> Result<u64> {
+        let sql = "select value from facts where name = 'matched-generation'";
+        let row = self.db.one("read the generation of the matches", sql, &[]).await?;
+        Ok(row.map(|row| row.count(0)).transpose()?.unwrap_or_default())
+    }
 
     /// Records that all matches are at this generation.
-    pub async fn set_matched_generation(&self, generation: u64) -> Result<()> { unimplemented!() }
+    pub async fn set_matched_generation(&self, generation: u64) -> Result<()> {
+        let mut tx = self.db.begin("record the generation of the matches").await?;
+        write_fact(&mut tx, "matched-generation", number(generation)).await?;
+        tx.commit().await
+    }
+}
+
+impl ImageState {
+    /// The word that the database has for it.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::AwaitingAdvisories => "awaiting-advisories",
+            Self::Done => "done",
+            Self::Failed(_) => "failed",
+            Self::Unsupported(_) => "unsupported",
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Failed(reason) | Self::Unsupported(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn read(word: &str, reason: Option<String>) -> Result<Self> {
+        let reason = reason.unwrap_or_default();
+        Ok(match word {
+            "queued" => Self::Queued,
+            "running" => Self::Running,
+            "awaiting-advisories" => Self::AwaitingAdvisories,
+            "done" => Self::Done,
+            "failed" => Self::Failed(reason),
+            "unsupported" => Self::Unsupported(reason),
+            _ => return Err(Error::corrupt(format!("{word} is no state of an image"))),
+        })
+    }
+}
+
+/// Whether the whole layer was read, so that its diff id is that of its bytes. A file that could not be understood does
+/// not change that.
+fn is_whole(inventory: &LayerInventory) -> bool {
+    inventory.problems.iter().all(|problem| problem.kind == ProblemKind::Unreadable)
+}
+
+fn pack(inventory: &LayerInventory) -> Result<Vec<u8>> {
+    let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
+        Error::corrupt("the inventory of a layer cannot be written").because(e)
+    };
+    let record = postcard::to_stdvec(inventory).map_err(|e| failed(e.into()))?;
+    zstd::bulk::compress(&record, 3).map_err(|e| failed(e.into()))
+}
+
+fn unpack(record: &[u8]) -> Option<LayerInventory> {
+    let mut bytes = Vec::new();
+    let decoder = zstd::stream::read::Decoder::new(record).ok()?;
+    decoder.take(MAX_RECORD_BYTES).read_to_end(&mut bytes).ok()?;
+    postcard::from_bytes(&bytes).ok()
+}
+
+/// Writes the image's own row; gives its id.
+async fn write_image(tx: &mut Tx, verdict: &Verdict<'_>, layers: &[&Digest]) -> Result<i64> {
+    // While advisories are awaited there is nothing to say, and what was said before stands.
+    let standing = i64::from(verdict.state != ImageState::AwaitingAdvisories);
+    let sql = "update images set state = $2, reason = $3, \
+        verdict = case when $4 = 1 then $2 else verdict end, \
+        verdict_reason = case when $4 = 1 then $3 else verdict_reason end, \
+        platform = $5, distro = $6, layers = $7, coverage = $8, \
+        assessed_at = case when $4 = 1 then $9 else assessed_at end, \
+        first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $9) else first_assessed_at end \
+        where digest = $1 returning id";
+    let values = args![
+        verdict.image,
+        verdict.state.word(),
+        verdict.state.reason(),
+        standing,
+        verdict.platform.map(json),
+        verdict.inventory.distro.as_ref().map(json),
+        json(&layers),
+        verdict.coverage.to_string(),
+        verdict.now,
+    ];
+    let row = tx.one(sql, &values).await?.ok_or_else(|| no_image(verdict.image))?;
+    row.get(0)
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    // Plain derived data: there is nothing that can fail.
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// Adds the package versions that are new; gives the rows of all, by their identities.
+async fn add_packages<'a>(
+    tx: &mut Tx,
+    packages: impl Iterator<Item = &'a InstalledPackage>,
+) -> Result<HashMap<[u8; 32], i64>> {
+    let packages: BTreeMap<[u8; 32], &InstalledPackage> = packages.map(|p| (identity(p), p)).collect();
+    let mut ids = HashMap::with_capacity(packages.len());
+    find_packages(tx, packages.keys(), &mut ids).await?;
+    let new: BTreeMap<_, _> = packages.iter().filter(|(identity, _)| !ids.contains_key(*identity)).collect();
+    let rows: Vec<Arg<'_>> =
+        new.iter().flat_map(|(identity, package)| package_row(identity, package)).collect();
+    let sql = "insert into packages (identity, package_type, name, version, architecture, source, source_version, \
+        ecosystem, purl, ecosystem_name, lookup_name, version_key, generation) values {rows} \
+        on conflict (identity) do nothing";
+    tx.insert(sql, 13, &rows).await?;
+    find_packages(tx, new.into_keys(), &mut ids).await?;
+    Ok(ids)
+}
+
+async fn find_packages(
+    tx: &mut Tx,
+    identities: impl Iterator<Item = &[u8; 32]>,
+    ids: &mut HashMap<[u8; 32], i64>,
+) -> Result<()> {
+    let list: Vec<_> = identities.map(|identity| Arg::from(&identity[..])).collect();
+    for row in tx.all_in("select identity, id from packages where identity in ({list})", &[], &list).await? {
+        let identity: &[u8] = row.get(0)?;
+        let identity = identity.try_into().map_err(|_| Error::corrupt("an identity of the wrong length"))?;
+        ids.insert(identity, row.get(1)?);
+    }
+    Ok(())
+}
+
+fn package_row<'a>(identity: &'a [u8; 32], installed: &'a InstalledPackage) -> [Arg<'a>; 13] {
+    let package = &installed.package;
+    let (advised_name, advised_version) = package.advised_as();
+    let ecosystem = installed.ecosystem.as_ref();
+    let scheme = ecosystem.and_then(|ecosystem| Scheme::of_ecosystem(ecosystem.name()));
+    args![
+        &identity[..],
+        package.package_type.as_str(),
+        &package.name,
+        &package.version,
+        package.architecture.as_deref(),
+        package.source.as_deref(),
+        package.source_version.as_deref(),
+        ecosystem.map(ToString::to_string),
+        &installed.purl,
+        ecosystem.map(|ecosystem| ecosystem.name()),
+        ecosystem.map(|ecosystem| ecosystem.lookup_name(advised_name).into_owned()),
+        scheme.map(|scheme| scheme.key(advised_version).into_bytes()),
+        0_i64,
+    ]
+}
+
+/// What makes a package version one, in 32 bytes.
+fn identity(installed: &InstalledPackage) -> [u8; 32] {
+    let fields = (&installed.package, &installed.ecosystem, &installed.purl);
+    // Into a growing vector, of plain derived data: there is nothing that can fail.
+    sha2::Sha256::digest(postcard::to_stdvec(&fields).unwrap_or_default()).into()
+}
+
+/// The package version without its place in an image.
+fn bare(package: &InstalledPackage) -> InstalledPackage {
+    InstalledPackage { path: String::new(), layer: None, ..package.clone() }
+}
+
+/// Replaces the image's links to package versions. One that is there at several paths is one row.
+async fn link_packages(
+    tx: &mut Tx,
+    image: i64,
+    packages: &[InstalledPackage],
+    layers: &[&Digest],
+    ids: &HashMap<[u8; 32], i64>,
+) -> Result<()> {
+    let number = |layer: &Option<Digest>| layer.as_ref().and_then(|layer| layers.binary_search(&layer).ok());
+    let mut places: BTreeMap<i64, BTreeSet<(&str, Option<usize>)>> = BTreeMap::new();
+    for package in packages {
+        if let Some(id) = ids.get(&identity(package)) {
+            places.entry(*id).or_default().insert((&package.path, number(&package.layer)));
+        }
+    }
+    tx.execute("delete from image_packages where image = $1", &args![image]).await?;
+    let mut rows = Vec::with_capacity(places.len() * 5);
+    for (package, mut places) in places {
+        let Some((path, layer)) = places.pop_first() else { continue };
+        let more = (!places.is_empty()).then(|| json(&places));
+        rows.extend(args![image, package, path, layer.map(|layer| layer as i64), more]);
+    }
+    let sql = "insert into image_packages (image, package, path, layer, more) values {rows}";
+    tx.insert(sql, 5, &rows).await?;
+    Ok(())
+}
+
+/// Replaces the matches of package versions that are not at a newer generation, and brings these to this one. A match
+/// that was there before keeps the instant at which it was first seen.
+async fn replace_matches(
+    tx: &mut Tx,
+    matches: &BTreeMap<i64, &[Match]>,
+    generation: u64,
+    now: Timestamp,
+) -> Result<()> {
+    let generation = number(generation);
+    let list: Vec<_> = matches.keys().map(|id| Arg::from(*id)).collect();
+    let sql = format!(
+        "select id from packages where generation <= $1 and id in ({{list}}) order by id{}",
+        tx.for_update()
+    );
+    let rows = tx.all_in(&sql, &args![generation], &list).await?;
+    let ours: BTreeSet<i64> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+    let list: Vec<_> = ours.iter().map(|id| Arg::from(*id)).collect();
+    let sql = "update packages set generation = $1 where id in ({list}) returning 1";
+    tx.all_in(sql, &args![generation], &list).await?;
+
+    let names: BTreeSet<&str> =
+        ours.iter().flat_map(|id| matches[id]).map(|found| found.vulnerability.as_str()).collect();
+    let vulnerabilities = add_vulnerabilities(tx, &names).await?;
+    let mut new = BTreeMap::new();
+    for package in &ours {
+        for found in matches[package] {
+            if let Some(vulnerability) = vulnerabilities.get(&found.vulnerability) {
+                new.insert((*package, *vulnerability), found);
+            }
+        }
+    }
+    let sql = "select package, vulnerability from matches where package in ({list})";
+    let mut gone = HashSet::new();
+    for row in tx.all_in(sql, &[], &list).await? {
+        let key: (i64, i64) = (row.get(0)?, row.get(1)?);
+        if !new.contains_key(&key) {
+            gone.insert(key);
+        }
+    }
+    let changed = !gone.is_empty() || !new.is_empty();
+    remove_matches(tx, gone).await?;
+    let rows: Vec<Arg<'_>> = new.iter().flat_map(|(key, found)| match_row(*key, found, now)).collect();
+    let sql = "insert into matches (package, vulnerability, status, severity, fixed_version, listed, doc, first_seen) \
+        values {rows} on conflict (package, vulnerability) do update set status = excluded.status, \
+        severity = excluded.severity, fixed_version = excluded.fixed_version, listed = excluded.listed, \
+        doc = excluded.doc";
+    tx.insert(sql, 8, &rows).await?;
+    if changed {
+        write_fact(tx, "matches-changed-at", now.0).await?;
+    }
+    Ok(())
+}
+
+async fn add_vulnerabilities(tx: &mut Tx, names: &BTreeSet<&str>) -> Result<HashMap<String, i64>> {
+    let list: Vec<_> = names.iter().map(|name| Arg::from(*name)).collect();
+    let find = "select name, id from vulnerabilities where name in ({list})";
+    let mut ids = HashMap::with_capacity(names.len());
+    for row in tx.all_in(find, &[], &list).await? {
+        ids.insert(row.get(0)?, row.get(1)?);
+    }
+    let new: Vec<_> =
+        names.iter().filter(|name| !ids.contains_key(**name)).map(|name| Arg::from(*name)).collect();
+    let sql = "insert into vulnerabilities (name) values {rows} on conflict (name) do nothing";
+    tx.insert(sql, 1, &new).await?;
+    for row in tx.all_in(find, &[], &new).await? {
+        ids.insert(row.get(0)?, row.get(1)?);
+    }
+    Ok(ids)
+}
+
+async fn remove_matches(tx: &mut Tx, gone: HashSet<(i64, i64)>) -> Result<()> {
+    let mut by_vulnerability: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
+    for (package, vulnerability) in gone {
+        by_vulnerability.entry(vulnerability).or_default().insert(package);
+    }
+    let sql = "delete from matches where vulnerability = $1 and package in ({list}) returning 1";
+    for (vulnerability, packages) in by_vulnerability {
+        let list: Vec<_> = packages.into_iter().map(Arg::from).collect();
+        tx.all_in(sql, &args![vulnerability], &list).await?;
+    }
+    Ok(())
+}
+
+fn match_row<'a>((package, vulnerability): (i64, i64), found: &'a Match, now: Timestamp) -> [Arg<'a>; 8] {
+    let listed = matches!(found.status, Status::Affected | Status::WillNotFix | Status::UnderInvestigation);
+    args![
+        package,
+        vulnerability,
+        found.status.as_str(),
+        found.severity.rank(),
+        found.fixed_version.as_deref(),
+        i64::from(listed),
+        json(found),
+        now,
+    ]
+}
+
+async fn write_fact(tx: &mut Tx, name: &'static str, value: i64) -> Result<()> {
+    let sql = "insert into facts (name, value) values ($1, $2) \
+        on conflict (name) do update set value = excluded.value";
+    tx.execute(sql, &args![name, value]).await?;
+    Ok(())
+}
+
+/// The columns that [`read_package`] and [`package_at`] read, of `packages p`.
+pub(crate) const PACKAGE_COLUMNS: &str = "p.id, p.generation, p.package_type, p.name, p.version, p.architecture, \
+    p.source, p.source_version, p.ecosystem, p.purl";
+
+fn read_package(row: &Row) -> Result<StoredPackage> {
+    Ok(StoredPackage { id: PackageId(row.get(0)?), package: package_at(row, 2)?, generation: row.count(1)? })
+}
+
+/// The package whose columns begin with the type at column `at`.
+pub(crate) fn package_at(row: &Row, at: usize) -> Result<InstalledPackage> {
+    let package_type: &str = row.get(at)?;
+    let known = plimsoll_types::PackageType::ALL.into_iter().find(|known| known.as_str() == package_type);
+    let ecosystem: Option<&str> = row.get(at + 6)?;
+    Ok(InstalledPackage {
+        package: Package {
+            package_type: known
+                .ok_or_else(|| Error::corrupt(format!("{package_type} is no type of package")))?,
+            name: row.get(at + 1)?,
+            version: row.get(at + 2)?,
+            architecture: row.get(at + 3)?,
+            source: row.get(at + 4)?,
+            source_version: row.get(at + 5)?,
+        },
+        ecosystem: ecosystem.map(|_| row.parse(at + 6)).transpose()?,
+        path: String::new(),
+        layer: None,
+        purl: row.get(at + 7)?,
+    })
+}
+
+fn number(generation: u64) -> i64 {
+    i64::try_from(generation).unwrap_or(i64::MAX)
+}
+
+fn no_image(digest: &Digest) -> Error {
+    Error::new(crate::ErrorKind::NotFound, format!("no image has the digest {digest}"))
 }

@@ -1,8 +1,23 @@
 //! What readers ask: findings, summaries.
+//!
+//! Findings are a join, and a page of them must cost the same whatever the number of images. So a page is not one
+//! statement with a union and a sort, which PostgreSQL would compute as a whole, but a walk in the order of the images'
+//! rows: a handful of images at a time, and for each that has findings a range of two indexes.
 
-use plimsoll_types::{Digest, InstalledPackage, Match, Platform, RepositoryName, Severity, Timestamp};
+use std::collections::HashMap;
 
+use plimsoll_types::{
+    Digest, InstalledPackage, Match, ParseError, Platform, RepositoryName, Severity, Timestamp,
+};
+
+use crate::database::{Arg, Row, args};
+use crate::scans::{PACKAGE_COLUMNS, package_at};
 use crate::{ImageState, Result, Store};
+
+/// The longest list that is given at once.
+const MAX_PAGE: u32 = 10_000;
+/// Images that are looked at together while findings are listed.
+const IMAGES_AT_ONCE: usize = 64;
 
 /// The stable name of a finding row: an image in a repository, a package version, a vulnerability. It is written as a GUID
 /// from which the rows are found again; the row of an image without findings has neither package nor vulnerability.
@@ -58,7 +73,7 @@ pub struct ImageSummary {
     pub platform: Option<Platform>,
     /// The distribution's id and version (`alpine`, `3.4.6`), where one was recognised.
     pub distro: Option<plimsoll_types::inventory::Distro>,
-    /// How far its scan is.
+    /// How far its scan is; in a row of findings, what the verdict that stands says, even while a new scan is on its way.
     pub state: ImageState,
     /// What was read and what could not be.
     pub coverage: serde_json::Value,
@@ -68,13 +83,51 @@ pub struct ImageSummary {
 
 impl std::fmt::Display for FindingId {
     /// A GUID.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { unimplemented!() }
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let part = |value: i64, bits: u32| (value as u128) & ((1 << bits) - 1);
+        let packed = part(self.image, IMAGE_BITS) << (PACKAGE_BITS + VULNERABILITY_BITS)
+            | part(self.package, PACKAGE_BITS) << VULNERABILITY_BITS
+            | part(self.vulnerability, VULNERABILITY_BITS);
+        // 48 bits, the version, 12 bits, the variant, 62 bits (RFC 9562, 5.8).
+        let (a, b, c) = (packed >> 74, (packed >> 62) & 0xfff, packed & ((1 << 62) - 1));
+        let guid = a << 80 | 8 << 76 | b << 64 | 0b10 << 62 | c;
+        let hex = format!("{guid:032x}");
+        write!(f, "{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
 }
 
 impl std::str::FromStr for FindingId {
-    type Err = plimsoll_types::ParseError;
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> { unimplemented!() }
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        let bad = || ParseError::new("the GUID of a finding", text);
+        let dashes = [8, 13, 18, 23];
+        let fits = text.len() == 36
+            && text
+                .bytes()
+                .enumerate()
+                .all(|(i, b)| if dashes.contains(&i) { b == b'-' } else { b.is_ascii_hexdigit() });
+        let hex = if fits { text.replace('-', "") } else { return Err(bad()) };
+        let guid = u128::from_str_radix(&hex, 16).map_err(|_| bad())?;
+        if (guid >> 76) & 0xf != 8 || (guid >> 62) & 0b11 != 0b10 {
+            return Err(bad());
+        }
+        let packed = (guid >> 80) << 74 | ((guid >> 64) & 0xfff) << 62 | guid & ((1 << 62) - 1);
+        let part = |shift: u32, bits: u32| ((packed >> shift) & ((1 << bits) - 1)) as i64;
+        let id = Self {
+            image: part(PACKAGE_BITS + VULNERABILITY_BITS, IMAGE_BITS),
+            package: part(VULNERABILITY_BITS, PACKAGE_BITS),
+            vulnerability: part(0, VULNERABILITY_BITS),
+        };
+        // Rows count from 1, and a package without a vulnerability names nothing.
+        if id.image == 0 || (id.package == 0) != (id.vulnerability == 0) { Err(bad()) } else { Ok(id) }
+    }
 }
+
+/// The 122 free bits of a UUID of version 8.
+const IMAGE_BITS: u32 = 38;
+const PACKAGE_BITS: u32 = 44;
+const VULNERABILITY_BITS: u32 = 40;
 
 /// A registry in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -99,14 +152,272 @@ pub struct RegistrySummary {
 
 impl Store {
     /// Up to `n` rows behind `after`, in the order of their ids. Images that have no verdict yet have no row.
-    pub async fn findings(&self, filter: &FindingFilter, after: Option<FindingCursor>, n: u32) -> Result<Vec<FindingRow>> { unimplemented!() }
+    pub async fn findings(
+        &self,
+        filter: &FindingFilter,
+        after: Option<FindingCursor>,
+        n: u32,
+    ) -> Result<Vec<FindingRow>> {
+        let n = n.min(MAX_PAGE) as usize;
+        let start = after.unwrap_or(FindingId { image: 0, package: 0, vulnerability: 0 });
+        let mut found = Vec::new();
+        // The image of the cursor may have more rows behind it.
+        let mut next_image = start.image;
+        while found.len() < n {
+            let at_once = (n - found.len()).min(IMAGES_AT_ONCE);
+            let images = self.judged_images(filter, next_image, at_once).await?;
+            let is_last = images.len() < at_once;
+            for image in images {
+                next_image = image.id + 1;
+                let beginning = FindingId { image: image.id, package: 0, vulnerability: 0 };
+                let from = if image.id == start.image { start } else { beginning };
+                let missing = n - found.len();
+                if !image.has_findings {
+                    // Its one row comes first of all; a cursor in this image has it behind it.
+                    if image.id != start.image {
+                        found.push(image.row_without_finding());
+                    }
+                } else {
+                    found.extend(self.findings_of(&image, from, missing).await?);
+                }
+                if found.len() >= n {
+                    return Ok(found);
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(found)
+    }
 
     /// One row by its name.
-    pub async fn finding(&self, id: FindingId) -> Result<Option<FindingRow>> { unimplemented!() }
+    pub async fn finding(&self, id: FindingId) -> Result<Option<FindingRow>> {
+        let sql = format!("{} where i.verdict is not null and l.id = $1", judged_images_sql());
+        let row = self.db.one("look for a finding", sql, &args![id.image]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let tags = self.tags_of(&[id.image]).await?;
+        let image = JudgedImage::read(&row, &tags)?;
+        if id.package == 0 {
+            return Ok((!image.has_findings).then(|| image.row_without_finding()));
+        }
+        let before = FindingId { vulnerability: id.vulnerability - 1, ..id };
+        let found = self.findings_of(&image, before, 1).await?;
+        Ok(found.into_iter().find(|row| row.id == id))
+    }
 
-    /// The registry in numbers.
-    pub async fn registry_summary(&self) -> Result<RegistrySummary> { unimplemented!() }
+    /// The registry in numbers. An image in two repositories counts twice, as it does in the list of findings.
+    pub async fn registry_summary(&self) -> Result<RegistrySummary> {
+        let attempt = "sum up the registry";
+        let sum_if = |condition: &str| {
+            format!("cast(coalesce(sum(case when {condition} then 1 else 0 end), 0) as bigint)")
+        };
+        let sql = format!(
+            "select count(*), {}, {}, {}, min(i.first_assessed_at), max(i.assessed_at) \
+            from repository_manifests l join images i on i.digest = l.digest",
+            sum_if("i.verdict is null"),
+            sum_if(&format!("i.verdict = 'done' and {HAS_FINDINGS}")),
+            sum_if("i.verdict = 'done'"),
+        );
+        let Some(row) = self.db.one(attempt, sql, &[]).await? else { return Ok(RegistrySummary::default()) };
+        let (images, pending, unhealthy, done) = (row.count(0)?, row.count(1)?, row.count(2)?, row.count(3)?);
+        let sql = "select m.severity, count(*) from repository_manifests l join images i on i.digest = l.digest \
+            join image_packages ip on ip.image = i.id join matches m on m.package = ip.package \
+            where i.verdict is not null and m.listed = 1 group by m.severity order by m.severity desc";
+        let counts = self.db.all(attempt, sql, &[]).await?;
+        let severity = |row: &Row| Ok((Severity::from_rank(row.get(0)?), row.count(1)?));
+        let sql = "select value from facts where name = 'matches-changed-at'";
+        let changed = self.db.one(attempt, sql, &[]).await?.map(|row| row.get::<i64>(0)).transpose()?;
+        Ok(RegistrySummary {
+            images,
+            unhealthy,
+            healthy: done - unhealthy,
+            not_applicable: images - done - pending,
+            pending,
+            findings: counts.iter().map(severity).collect::<Result<_>>()?,
+            first_assessed: row.get::<Option<i64>>(4)?.map(Timestamp),
+            last_changed: row.get::<Option<i64>>(5)?.max(changed).map(Timestamp),
+        })
+    }
 
     /// Images of all repositories or of one, newest push first, with how far their scans are.
-    pub async fn images(&self, repository: Option<&RepositoryName>, n: u32) -> Result<Vec<ImageSummary>> { unimplemented!() }
+    pub async fn images(&self, repository: Option<&RepositoryName>, n: u32) -> Result<Vec<ImageSummary>> {
+        let sql = format!(
+            "select {IMAGE_COLUMNS}, i.state, i.reason from repository_manifests l \
+            join repositories r on r.id = l.repository join images i on i.digest = l.digest \
+            where ($1 is null or r.name = $1) order by l.pushed_at desc, l.id desc limit $2"
+        );
+        let repository = repository.map(RepositoryName::as_str);
+        let rows = self.db.all("list images", sql, &args![repository, i64::from(n.min(MAX_PAGE))]).await?;
+        let ids = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
+        let tags = self.tags_of(&ids).await?;
+        let read = |row: &Row| read_summary(row, &tags, ImageState::read(row.get(11)?, row.get(12)?)?);
+        rows.iter().map(read).collect()
+    }
+
+    /// Images with a verdict, from the row `first` on.
+    async fn judged_images(&self, filter: &FindingFilter, first: i64, n: usize) -> Result<Vec<JudgedImage>> {
+        let mut sql = format!("{} where i.verdict is not null and l.id >= $1", judged_images_sql());
+        let mut values = args![first, n as i64].to_vec();
+        for (column, wanted) in [
+            ("r.name", filter.repository.as_ref().map(RepositoryName::as_str)),
+            ("l.digest", filter.image.as_ref().map(Digest::as_str)),
+        ] {
+            if let Some(wanted) = wanted {
+                values.push(wanted.into());
+                sql.push_str(&format!(" and {column} = ${}", values.len()));
+            }
+        }
+        sql.push_str(" order by l.id limit $2");
+        let rows = self.db.all("list findings", sql, &values).await?;
+        let ids = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
+        let tags = self.tags_of(&ids).await?;
+        rows.iter().map(|row| JudgedImage::read(row, &tags)).collect()
+    }
+
+    /// The findings of one image behind `after`.
+    async fn findings_of(&self, image: &JudgedImage, after: FindingId, n: usize) -> Result<Vec<FindingRow>> {
+        let sql = format!(
+            "select ip.package, m.vulnerability, m.doc, m.first_seen, ip.path, ip.layer, {PACKAGE_COLUMNS} \
+            from image_packages ip join matches m on m.package = ip.package \
+            join packages p on p.id = ip.package \
+            where ip.image = $1 and ip.package >= $2 and m.listed = 1 \
+            and (ip.package > $2 or m.vulnerability > $3) \
+            order by ip.package, m.vulnerability limit $4"
+        );
+        let values = args![image.row, after.package, after.vulnerability, n as i64];
+        let rows = self.db.all("list the findings of an image", sql, &values).await?;
+        rows.iter().map(|row| image.row_of(row)).collect()
+    }
+
+    /// The tags on these rows of `repository_manifests`, sorted.
+    async fn tags_of(&self, ids: &[i64]) -> Result<HashMap<i64, Vec<String>>> {
+        let sql = "select l.id, t.name from repository_manifests l \
+            join tags t on t.repository = l.repository and t.digest = l.digest \
+            where l.id in ({list}) order by t.name";
+        let list: Vec<_> = ids.iter().map(|id| Arg::from(*id)).collect();
+        let mut tags: HashMap<i64, Vec<String>> = HashMap::new();
+        for row in self.db.all_in("list the tags of images", sql, &[], &list).await? {
+            tags.entry(row.get(0)?).or_default().push(row.get(1)?);
+        }
+        Ok(tags)
+    }
+}
+
+/// Whether the image `i` has findings; answered by indexes alone.
+const HAS_FINDINGS: &str = "exists (select 1 from image_packages ip \
+    join matches m on m.package = ip.package where ip.image = i.id and m.listed = 1)";
+
+/// The columns that [`read_summary`] reads.
+const IMAGE_COLUMNS: &str = "l.id, i.id, r.name, l.digest, l.media_type, l.pushed_at, i.platform, i.distro, \
+    i.coverage, i.assessed_at, i.layers";
+
+fn judged_images_sql() -> String {
+    format!(
+        "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason, cast(case when {HAS_FINDINGS} then 1 else 0 end as bigint) \
+        from repository_manifests l join repositories r on r.id = l.repository \
+        join images i on i.digest = l.digest"
+    )
+}
+
+/// An image with a verdict, in one repository.
+struct JudgedImage {
+    /// Row in `repository_manifests`, the image of a [`FindingId`].
+    id: i64,
+    /// Row in `images`.
+    row: i64,
+    summary: ImageSummary,
+    layers: Vec<Digest>,
+    has_findings: bool,
+}
+
+impl JudgedImage {
+    fn read(row: &Row, tags: &HashMap<i64, Vec<String>>) -> Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            row: row.get(1)?,
+            summary: read_summary(row, tags, ImageState::read(row.get(11)?, row.get(12)?)?)?,
+            layers: row.json(10)?.unwrap_or_default(),
+            has_findings: row.get::<i64>(13)? != 0,
+        })
+    }
+
+    fn row_without_finding(&self) -> FindingRow {
+        FindingRow {
+            id: FindingId { image: self.id, package: 0, vulnerability: 0 },
+            image: self.summary.clone(),
+            finding: None,
+            first_seen: self.summary.assessed_at.unwrap_or_default(),
+        }
+    }
+
+    fn row_of(&self, row: &Row) -> Result<FindingRow> {
+        let id = FindingId { image: self.id, package: row.get(0)?, vulnerability: row.get(1)? };
+        let found: Option<Match> = row.json(2)?;
+        let found = found.ok_or_else(|| crate::Error::corrupt("a match without its document"))?;
+        let layer = row.get::<Option<i64>>(5)?.and_then(|layer| usize::try_from(layer).ok());
+        // Behind the six columns come those of the package, its id and generation first.
+        let package = InstalledPackage {
+            path: row.get(4)?,
+            layer: layer.and_then(|layer| self.layers.get(layer).cloned()),
+            ..package_at(row, 8)?
+        };
+        let first_seen = Timestamp(row.get(3)?);
+        Ok(FindingRow { id, image: self.summary.clone(), finding: Some((package, found)), first_seen })
+    }
+}
+
+fn read_summary(row: &Row, tags: &HashMap<i64, Vec<String>>, state: ImageState) -> Result<ImageSummary> {
+    Ok(ImageSummary {
+        repository: row.parse(2)?,
+        digest: row.parse(3)?,
+        media_type: row.get(4)?,
+        tags: tags.get(&row.get(0)?).cloned().unwrap_or_default(),
+        pushed_at: Timestamp(row.get(5)?),
+        platform: row.json::<Platform>(6)?,
+        distro: row.json(7)?,
+        state,
+        coverage: row.json(8)?.unwrap_or_default(),
+        assessed_at: row.get::<Option<i64>>(9)?.map(Timestamp),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guid_names_one_finding_and_is_read_back() {
+        let most = FindingId { image: (1 << 38) - 1, package: (1 << 44) - 1, vulnerability: (1 << 40) - 1 };
+        for id in [
+            FindingId { image: 1, package: 0, vulnerability: 0 },
+            FindingId { image: 3, package: 77, vulnerability: 12_345 },
+            FindingId { image: 1 << 37, package: 1 << 43, vulnerability: 1 << 39 },
+            most,
+        ] {
+            let guid = id.to_string();
+            assert_eq!((guid.len(), &guid[14..15]), (36, "8"), "{guid}");
+            assert!("89ab".contains(&guid[19..20]), "{guid}");
+            assert_eq!(guid.parse(), Ok(id));
+            assert_eq!(guid.to_uppercase().parse(), Ok(id));
+        }
+        assert_eq!(most.to_string(), "ffffffff-ffff-8fff-bfff-ffffffffffff");
+    }
+
+    #[test]
+    fn other_guids_name_no_finding() {
+        let good = FindingId { image: 3, package: 77, vulnerability: 5 }.to_string();
+        for bad in [
+            "",
+            "00000000-0000-8000-8000-000000000000",
+            "dbd0cb49-b563-45e7-9724-889e799fa648",
+            &good.replace('-', ""),
+            &good.replacen('8', "4", 1),
+            &FindingId { image: 3, package: 77, vulnerability: 0 }.to_string(),
+            &format!("{good}0"),
+            &good.replacen('0', "+", 1),
+        ] {
+            assert!(bad.parse::<FindingId>().is_err(), "{bad}");
+        }
+    }
 }

@@ -36,9 +36,7 @@ impl ImageInventory {
             let links = follow_links(layer, &files, &mut problems);
             let cover = Cover::of(layer);
             files.retain(|path, _| !cover.hides(path));
-            since.retain(|path, _| {
-                files.contains_key(path) || layer.files.iter().any(|file| &file.path == path)
-            });
+            since.retain(|path, _| files.contains_key(path) || layer.fact(path).is_some());
             for (path, content) in
                 layer.files.iter().map(|file| (file.path.clone(), &file.content)).chain(links)
             {

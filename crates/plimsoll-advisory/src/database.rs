@@ -1,0 +1,429 @@
+//! The compiled advisory database: one immutable, memory-mapped file.
+//!
+//! A look-up hashes ecosystem and name, reads one slot and one package row, and is at the package's entries, one for each
+//! advisory and release, whose intervals of version keys lie side by side. Texts are apart, in compressed blocks that are
+//! read only for what is shown. Many processes share one copy in memory, and nobody is blocked: a new generation is
+//! another file. We tried key-value engines; they cost from four to thirty times as much a look-up.
+//!
+//! The file may be damaged or hostile. Opening checks magic, version, section table and digest; after that every offset
+//! and count is still checked where it is used, and what does not fit is no match.
+
+mod build;
+mod format;
+mod texts;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+
+use memmap2::Mmap;
+use plimsoll_types::{Ecosystem, Timestamp};
+
+pub use build::{Builder, Stats};
+pub(crate) use format::Meta as AdvisoryMeta;
+pub(crate) use texts::Reader as TextReader;
+
+use crate::{Error, osv};
+use format::{
+    AdvisoryRow, EcosystemInfo, EntryRow, Header, Info, IntervalRow, MemberRow, Meta, PackageRow, SectionId,
+    Slot, Span,
+};
+use texts::Text;
+
+/// One generation of what is known.
+#[derive(Debug)]
+pub struct Database {
+    map: Mmap,
+    header: Header,
+    info: Info,
+}
+
+/// What is known of an ecosystem, for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EcosystemStatus {
+    /// Its name, without release.
+    pub name: String,
+    /// Its releases, sorted.
+    pub releases: Vec<String>,
+    /// Advisories that name a package of it.
+    pub advisories: u64,
+    /// Packages of it that they name.
+    pub packages: u64,
+    /// Ranges of versions that cannot be evaluated, because the order of its versions is not known to us.
+    pub unevaluated_ranges: u64,
+    /// When the newest of the advisories was changed.
+    pub newest: Timestamp,
+    /// When its feed was read last; `None` where no feed has its name.
+    pub fetched_at: Option<Timestamp>,
+}
+
+/// One advisory with its texts, for a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Advisory {
+    /// Its id.
+    pub id: String,
+    /// When it was published.
+    pub published: Option<Timestamp>,
+    /// When it was changed last.
+    pub modified: Timestamp,
+    /// When it was taken back.
+    pub withdrawn: Option<Timestamp>,
+    /// Other ids of the same vulnerability.
+    pub aliases: Vec<String>,
+    /// Ids of the vulnerabilities that it passes on.
+    pub upstream: Vec<String>,
+    /// One line.
+    pub summary: String,
+    /// The long text.
+    pub details: String,
+    /// Links.
+    pub references: Vec<String>,
+}
+
+impl Database {
+    /// Opens a file that a [`Builder`] wrote.
+    ///
+    /// The file must not be changed in place while it is open; generations are replaced by renaming, never by writing.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(|error| Error::io("open the advisory database", path, error))?;
+        // SAFETY: the map is private to reading, and the file is immutable by contract: the builder writes a file of its
+        // own and renames it, so no writer of ours ever has this one. Whatever bytes are in it, they are only read as
+        // integers and bounds-checked slices, for which every bit pattern is valid.
+        #[allow(unsafe_code)]
+        let map = unsafe { Mmap::map(&file) }
+            .map_err(|error| Error::io("map the advisory database", path, error))?;
+        let header = Header::check(&map, path)?;
+        let info: Info = postcard::from_bytes(header.section(&map, SectionId::Info))
+            .map_err(|_| format::damaged(path, "its table of ecosystems cannot be read"))?;
+        Ok(Self { map, header, info })
+    }
+
+    /// The number of this generation; an update's is one higher.
+    pub fn generation(&self) -> u64 {
+        self.header.generation
+    }
+
+    /// When it was built.
+    pub fn created_at(&self) -> Timestamp {
+        Timestamp(self.header.created_at)
+    }
+
+    /// How many advisories there are, withdrawn ones with them.
+    pub fn advisories(&self) -> u64 {
+        self.advisory_rows().len() as u64
+    }
+
+    /// The file's size in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    /// What is known, by ecosystem, sorted by name.
+    pub fn ecosystems(&self) -> Vec<EcosystemStatus> {
+        let fetched =
+            |name: &str| self.info.feeds.iter().find(|feed| feed.name == name).map(|feed| feed.fetched_at);
+        let status = |info: &EcosystemInfo| {
+            let mut releases: Vec<String> = info.releases.iter().filter(|r| !r.is_empty()).cloned().collect();
+            releases.sort();
+            EcosystemStatus {
+                name: info.name.clone(),
+                releases,
+                advisories: info.advisories,
+                packages: info.packages,
+                unevaluated_ranges: info.unevaluated_ranges,
+                newest: Timestamp(info.newest),
+                fetched_at: fetched(&info.name).map(Timestamp),
+            }
+        };
+        let mut all: Vec<_> = self.info.ecosystems.iter().map(status).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// When a feed was read last, by the name under which it was added.
+    pub fn fetched_at(&self, feed: &str) -> Option<Timestamp> {
+        self.info.feeds.iter().find(|info| info.name == feed).map(|info| Timestamp(info.fetched_at))
+    }
+
+    /// Whether there is data for this ecosystem and its release: with `Alpine:v3.10` alone, `Alpine:v3.20` is not known.
+    /// Where it is not, no match means nothing.
+    pub fn knows(&self, ecosystem: &Ecosystem) -> bool {
+        let Some((_, info)) = self.ecosystem(ecosystem.name()) else { return false };
+        // A statement without a release is one on all of them.
+        info.number("").or(info.number(release_key(ecosystem))).is_some()
+    }
+
+    /// An advisory by its id.
+    pub fn advisory(&self, id: &str) -> Option<Advisory> {
+        let rows = self.advisory_rows();
+        let at = rows.binary_search_by(|row| self.text(row.id).unwrap_or_default().cmp(id)).ok()?;
+        let row = &rows[at];
+        let meta = self.meta(row)?;
+        let text = self.texts().read(row.text).unwrap_or_default();
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+        Some(Advisory {
+            id: id.to_owned(),
+            published: meta.published.map(Timestamp),
+            modified: Timestamp(row.modified),
+            withdrawn: (row.withdrawn != i64::MAX).then_some(Timestamp(row.withdrawn)),
+            aliases: owned(meta.aliases),
+            upstream: owned(meta.upstream),
+            summary: text.summary,
+            details: text.details,
+            references: text.references,
+        })
+    }
+
+    /// The advisories that a feed brought, with the time of their last change.
+    pub fn ids<'d>(&'d self, feed: &str) -> impl Iterator<Item = (&'d str, Timestamp)> + use<'d> {
+        let members: &[MemberRow] = self.rows(SectionId::Members);
+        let number =
+            self.info.feeds.iter().position(|info| info.name == feed).and_then(|n| u32::try_from(n).ok());
+        let rows = number.map_or(&members[..0], |number| {
+            let start = members.partition_point(|row| row.feed < number);
+            let end = members.partition_point(|row| row.feed <= number);
+            members.get(start..end).unwrap_or_default()
+        });
+        rows.iter().filter_map(|member| {
+            let row = self.advisory_rows().get(member.advisory as usize)?;
+            Some((self.text(row.id)?, Timestamp(row.modified)))
+        })
+    }
+
+    /// The packages, as ecosystem name and look-up name, of which this generation says something else than `old` did.
+    ///
+    /// Only these have to be matched anew. The list is sorted and has each pair once.
+    pub fn changed_names(&self, old: &Database) -> Vec<(String, String)> {
+        let contents = |database: &Self| -> HashMap<String, u64> {
+            let rows = database.advisory_rows().iter();
+            rows.filter_map(|row| Some((database.text(row.id)?.to_owned(), row.content))).collect()
+        };
+        let (before, after) = (contents(old), contents(self));
+        let mut names = Vec::new();
+        for (database, other) in [(old, &after), (self, &before)] {
+            let changed: Vec<bool> = database
+                .advisory_rows()
+                .iter()
+                .map(|row| {
+                    let id = database.text(row.id).unwrap_or_default();
+                    // A date of withdrawal in the future takes effect with the generation that is built behind it.
+                    let takes_effect =
+                        old.created_at().0 < row.withdrawn && row.withdrawn <= self.created_at().0;
+                    takes_effect || other.get(id) != Some(&row.content)
+                })
+                .collect();
+            for package in database.rows::<PackageRow>(SectionId::Packages) {
+                let is_changed =
+                    |entry: &EntryRow| changed.get(entry.advisory as usize).is_some_and(|changed| *changed);
+                if database.entries(package).iter().any(is_changed)
+                    && let (Some(info), Some(name)) = (
+                        database.info.ecosystems.get(package.ecosystem as usize),
+                        database.text(package.name),
+                    )
+                {
+                    names.push((info.name.clone(), name.to_owned()));
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// What is said of a package, by its look-up name, in the release of the ecosystem.
+    pub(crate) fn statements<'d>(
+        &'d self,
+        ecosystem: &Ecosystem,
+        lookup_name: &str,
+    ) -> impl Iterator<Item = Statement<'d>> + use<'d> {
+        let found = self.ecosystem(ecosystem.name()).and_then(|(number, info)| {
+            let package = self.package(number, ecosystem.name(), lookup_name)?;
+            Some((self.entries(package), info))
+        });
+        let parts = found.map_or([&[][..], &[]], |(entries, info)| {
+            let of = |release: Option<u32>| {
+                let Some(release) = release else { return &[][..] };
+                let start = entries.partition_point(|entry| entry.release < release);
+                let end = entries.partition_point(|entry| entry.release <= release);
+                entries.get(start..end).unwrap_or_default()
+            };
+            let wanted = release_key(ecosystem);
+            [of(info.number("")), if wanted.is_empty() { &[] } else { of(info.number(wanted)) }]
+        });
+        let intervals = self.rows(SectionId::Intervals);
+        let statement = move |entry: &'d EntryRow| Statement {
+            database: self,
+            entry,
+            intervals: format::part(intervals, entry.first_interval, entry.intervals),
+        };
+        parts.into_iter().flatten().map(statement)
+    }
+
+    /// A reader of texts, to be kept while several are read.
+    pub(crate) fn texts(&self) -> TextReader<'_> {
+        TextReader::new(self.rows(SectionId::Blocks), self.header.section(&self.map, SectionId::Texts))
+    }
+
+    /// An ecosystem and its number. The table is sorted by name.
+    fn ecosystem(&self, name: &str) -> Option<(u32, &EcosystemInfo)> {
+        let ecosystems = &self.info.ecosystems;
+        let at = ecosystems.binary_search_by(|info| info.name.as_str().cmp(name)).ok()?;
+        Some((u32::try_from(at).ok()?, ecosystems.get(at)?))
+    }
+
+    fn package(&self, ecosystem: u32, ecosystem_name: &str, lookup_name: &str) -> Option<&PackageRow> {
+        let slots: &[Slot] = self.rows(SectionId::Slots);
+        let mask = slots.len().checked_sub(1)?;
+        let hash = format::name_hash(ecosystem_name, lookup_name);
+        let packages: &[PackageRow] = self.rows(SectionId::Packages);
+        for step in 0..slots.len() {
+            let slot = slots.get((hash as usize).wrapping_add(step) & mask)?;
+            let index = slot.package.checked_sub(1)?;
+            if slot.tag != format::tag(hash) {
+                continue;
+            }
+            let package = packages.get(index as usize)?;
+            if package.ecosystem == ecosystem && self.bytes_at(package.name) == Some(lookup_name.as_bytes()) {
+                return Some(package);
+            }
+        }
+        None
+    }
+
+    fn entries(&self, package: &PackageRow) -> &[EntryRow] {
+        format::part(self.rows(SectionId::Entries), package.first_entry, package.entries)
+    }
+
+    fn advisory_rows(&self) -> &[AdvisoryRow] {
+        self.rows(SectionId::Advisories)
+    }
+
+    fn meta<'d>(&'d self, row: &AdvisoryRow) -> Option<Meta<'d>> {
+        postcard::from_bytes(self.bytes_at(row.meta)?).ok()
+    }
+
+    fn text(&self, span: Span) -> Option<&str> {
+        std::str::from_utf8(self.bytes_at(span)?).ok()
+    }
+
+    fn bytes_at(&self, span: Span) -> Option<&[u8]> {
+        let start = span.offset as usize;
+        self.header.section(&self.map, SectionId::Heap).get(start..start.checked_add(span.length as usize)?)
+    }
+
+    fn rows<T: bytemuck::Pod>(&self, id: SectionId) -> &[T] {
+        // Sections are aligned and whole, which `open` has checked.
+        bytemuck::try_cast_slice(self.header.section(&self.map, id)).unwrap_or_default()
+    }
+}
+
+/// The spelling of a release under which it is filed. Ubuntu's long-term releases are `Ubuntu:22.04:LTS` in the feed and
+/// 22.04 on the machine; `Ubuntu:Pro:22.04:LTS` is another thing, for subscribers.
+fn release_key(ecosystem: &Ecosystem) -> &str {
+    let release = ecosystem.release().unwrap_or_default();
+    match ecosystem.name() {
+        "Ubuntu" if !release.starts_with("Pro:") => release.strip_suffix(":LTS").unwrap_or(release),
+        _ => release,
+    }
+}
+
+/// What one advisory says of one package in one release.
+#[derive(Clone, Copy)]
+pub(crate) struct Statement<'d> {
+    database: &'d Database,
+    entry: &'d EntryRow,
+    intervals: &'d [IntervalRow],
+}
+
+impl<'d> Statement<'d> {
+    /// The number of the advisory in this generation.
+    pub(crate) fn advisory(&self) -> u32 {
+        self.entry.advisory
+    }
+
+    /// The number of the order of its versions.
+    pub(crate) fn order(&self) -> u8 {
+        self.entry.order
+    }
+
+    /// Whether one of its intervals holds a key, and if so, whether that interval is weak.
+    pub(crate) fn holds(&self, key: &[u8]) -> Option<bool> {
+        let starts_below = |row: &IntervalRow| {
+            row.start().length == 0 || self.database.bytes_at(row.start()).is_some_and(|start| start <= key)
+        };
+        // Nearly all have one interval; only others need a search.
+        let row = match self.intervals {
+            [row] => Some(row).filter(|row| starts_below(row)),
+            rows => rows.get(rows.partition_point(starts_below).checked_sub(1)?),
+        }?;
+        let holds = !row.has_end() || key < self.database.bytes_at(row.end())?;
+        holds.then_some(row.is_weak())
+    }
+
+    /// The fixes above a key, lowest first.
+    pub(crate) fn fixes_above<'k>(&self, key: &'k [u8]) -> impl Iterator<Item = &'d str> + use<'d, 'k> {
+        let database = self.database;
+        let above = move |row: &&IntervalRow| {
+            row.has_fix() && database.bytes_at(row.end()).is_some_and(|end| end > key)
+        };
+        self.intervals.iter().filter(above).filter_map(|row| database.text(row.fix()))
+    }
+
+    /// Whether it has ranges that could not be evaluated.
+    pub(crate) fn has_unevaluated(&self) -> bool {
+        self.entry.unevaluated > 0
+    }
+
+    /// Whether the advisory was not taken back before the database was built.
+    pub(crate) fn is_in_force(&self) -> bool {
+        self.row().is_some_and(|row| row.withdrawn > self.database.header.created_at)
+    }
+
+    /// The advisory's id.
+    pub(crate) fn id(&self) -> Option<&'d str> {
+        self.database.text(self.row()?.id)
+    }
+
+    /// When the advisory was changed last.
+    pub(crate) fn modified(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.row()?.modified))
+    }
+
+    /// Names, dates and severities of the advisory.
+    pub(crate) fn meta(&self) -> Option<AdvisoryMeta<'d>> {
+        self.database.meta(self.row()?)
+    }
+
+    /// What it says of how bad it is in this package.
+    pub(crate) fn severity(&self) -> Option<crate::severity::Facts> {
+        if self.entry.severity.length == 0 {
+            return None;
+        }
+        postcard::from_bytes(self.database.bytes_at(self.entry.severity)?).ok()
+    }
+
+    /// Its texts; empty where they are damaged.
+    pub(crate) fn text(&self, texts: &mut TextReader<'d>) -> Text {
+        self.row().and_then(|row| texts.read(row.text)).unwrap_or_default()
+    }
+
+    fn row(&self) -> Option<&'d AdvisoryRow> {
+        self.database.advisory_rows().get(self.entry.advisory as usize)
+    }
+}
+
+/// The file of an ecosystem in which a record's package is looked up.
+fn filed_under(package: &osv::AffectedPackage) -> Option<(Ecosystem, String)> {
+    let ecosystem: Ecosystem = package.ecosystem.parse().ok()?;
+    let release = release_key(&ecosystem).to_owned();
+    let name = ecosystem.lookup_name(&package.name).into_owned();
+    let filed = if release.is_empty() {
+        Ecosystem::of(ecosystem.name())
+    } else {
+        Ecosystem::release_of(ecosystem.name(), &release)
+    };
+    Some((filed, name))
+}
+
+#[cfg(test)]
+mod tests;

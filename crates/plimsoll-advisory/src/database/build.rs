@@ -1,0 +1,685 @@
+//! Compiles records and writes a generation.
+//!
+//! A builder that starts from a base takes over what is compiled there: the entries and intervals of an unchanged
+//! advisory are copied as they are, and its text stays in its packed block, so that an update costs parsing only for what
+//! changed. What comes out answers every question as a fresh build of the same records does.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use plimsoll_types::Timestamp;
+
+use super::format::{
+    self, AdvisoryRow, BlockRow, EcosystemInfo, EntryRow, FeedInfo, HEADER_BYTES, Header, Info, IntervalRow,
+    MemberRow, Meta, PackageRow, SECTIONS, SectionId, Slot, Span, TextPlace,
+};
+use super::texts::{self, Text};
+use super::{Database, filed_under};
+use crate::interval::{self, Interval, Order};
+use crate::osv::Record;
+use crate::severity::Facts;
+use crate::{Error, ErrorKind};
+
+/// Collects advisories and writes them as one file.
+pub struct Builder<'b> {
+    base: Option<&'b Database>,
+    generation: u64,
+    created_at: Timestamp,
+    feeds: Vec<FeedInfo>,
+    ecosystems: Names,
+    releases: Names,
+    packages: HashMap<(u32, Box<str>), u32>,
+    package_names: Vec<(u32, Box<str>)>,
+    advisories: HashMap<Box<str>, Draft>,
+    heap: Heap,
+    intervals: Vec<IntervalRow>,
+    texts: texts::Writer,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Advisories, withdrawn ones with them.
+    pub advisories: u64,
+    /// Packages that they name.
+    pub packages: u64,
+    /// Statements of an advisory on a package in a release.
+    pub statements: u64,
+    /// Intervals of versions.
+    pub intervals: u64,
+    /// Ranges that cannot be evaluated, because the order of their versions is not known to us.
+    pub unevaluated_ranges: u64,
+    /// Size of the file.
+    pub bytes: u64,
+}
+
+/// An advisory that will be written.
+struct Draft {
+    /// Its spans and intervals are in the base's tables, not in the builder's.
+    in_base: bool,
+    row: AdvisoryRow,
+    feeds: Vec<u32>,
+    entries: Vec<DraftEntry>,
+}
+
+/// An entry that will be written. Its release is the builder's number, its package too.
+struct DraftEntry {
+    package: u32,
+    row: EntryRow,
+}
+
+impl<'b> Builder<'b> {
+    /// A builder with nothing in it, for the first generation. `now` becomes the database's `created_at`.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            base: None,
+            generation: 1,
+            created_at: now,
+            feeds: Vec::new(),
+            ecosystems: Names::default(),
+            releases: Names::default(),
+            packages: HashMap::new(),
+            package_names: Vec::new(),
+            advisories: HashMap::new(),
+            heap: Heap::default(),
+            intervals: Vec::new(),
+            texts: texts::Writer::default(),
+        }
+    }
+
+    /// A builder with all that a database holds, for the generation after it.
+    pub fn from_base(base: &'b Database, now: Timestamp) -> Self {
+        let mut builder = Self::new(now);
+        builder.base = Some(base);
+        builder.generation = base.generation().saturating_add(1);
+        builder.feeds = base.info.feeds.clone();
+        builder.take_over(base);
+        builder
+    }
+
+    /// Adds an advisory that a feed brought, or puts it in the place of the one with its id. Of two states of one
+    /// advisory, which two feeds may bring, the one that was modified later stays.
+    pub fn add(&mut self, feed: &str, record: &Record) -> Result<(), Error> {
+        let feed = self.feed(feed);
+        let mut feeds = Vec::new();
+        if let Some(known) = self.advisories.get_mut(record.id.as_str()) {
+            if !known.feeds.contains(&feed) {
+                known.feeds.push(feed);
+            }
+            if known.row.modified > record.modified.0 {
+                return Ok(());
+            }
+            feeds = std::mem::take(&mut known.feeds);
+        } else {
+            feeds.push(feed);
+        }
+        let draft = self.compile(record, feeds)?;
+        self.advisories.insert(record.id.as_str().into(), draft);
+        Ok(())
+    }
+
+    /// Removes an advisory that a feed no longer has. It stays while another feed has it. Says whether the feed had it.
+    pub fn remove(&mut self, feed: &str, id: &str) -> bool {
+        let feed = self.feed(feed);
+        let Some(draft) = self.advisories.get_mut(id) else { return false };
+        let before = draft.feeds.len();
+        draft.feeds.retain(|known| *known != feed);
+        let had_it = draft.feeds.len() < before;
+        if draft.feeds.is_empty() {
+            self.advisories.remove(id);
+        }
+        had_it
+    }
+
+    /// Removes all that a feed brought, for reading the whole feed anew.
+    pub fn clear(&mut self, feed: &str) {
+        let feed = self.feed(feed);
+        self.advisories.retain(|_, draft| {
+            draft.feeds.retain(|known| *known != feed);
+            !draft.feeds.is_empty()
+        });
+    }
+
+    /// Notes when a feed was read.
+    pub fn fetched(&mut self, feed: &str, at: Timestamp) {
+        let feed = self.feed(feed) as usize;
+        if let Some(feed) = self.feeds.get_mut(feed) {
+            feed.fetched_at = at.0;
+        }
+    }
+
+    /// How many advisories there are now.
+    pub fn len(&self) -> usize {
+        self.advisories.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.advisories.is_empty()
+    }
+
+    /// Writes the database: into a file beside `path`, to the disk, then renamed to `path`. Whoever has the old file open
+    /// keeps it; after a crash there is the old file or the new one, never a part.
+    pub fn write(self, path: &Path) -> Result<Stats, Error> {
+        let (generation, created_at) = (self.generation, self.created_at.0);
+        let (sections, mut stats) = self.sections()?;
+        let header = Header::write(generation, created_at, &sections);
+        stats.bytes =
+            HEADER_BYTES as u64 + sections.iter().map(|s| s.len().next_multiple_of(8) as u64).sum::<u64>();
+        let aside = aside(path);
+        let written = write_file(&aside, &header, &sections).and_then(|()| fs::rename(&aside, path));
+        if let Err(error) = written {
+            let _ = fs::remove_file(&aside);
+            return Err(Error::io("write the advisory database", path, error));
+        }
+        // The rename itself is on the disk only when its folder is.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| Error::io("write the folder", folder, error))?;
+        Ok(stats)
+    }
+
+    fn take_over(&mut self, base: &Database) {
+        let rows = base.advisory_rows();
+        let mut drafts: Vec<Draft> = rows
+            .iter()
+            .map(|row| Draft { in_base: true, row: *row, feeds: Vec::new(), entries: Vec::new() })
+            .collect();
+        for member in base.rows::<MemberRow>(SectionId::Members) {
+            if let Some(draft) = drafts.get_mut(member.advisory as usize) {
+                draft.feeds.push(member.feed);
+            }
+        }
+        for package in base.rows::<PackageRow>(SectionId::Packages) {
+            let info = base.info.ecosystems.get(package.ecosystem as usize);
+            let (Some(info), Some(name)) = (info, base.text(package.name)) else { continue };
+            let number = self.package(&info.name, name);
+            for entry in base.entries(package) {
+                let release = info.releases.get(entry.release as usize);
+                if let (Some(draft), Some(release)) = (drafts.get_mut(entry.advisory as usize), release) {
+                    let row = EntryRow { release: self.releases.number(release), ..*entry };
+                    draft.entries.push(DraftEntry { package: number, row });
+                }
+            }
+        }
+        for draft in drafts {
+            if let Some(id) = base.text(draft.row.id) {
+                self.advisories.insert(id.into(), draft);
+            }
+        }
+    }
+
+    fn compile(&mut self, record: &Record, feeds: Vec<u32>) -> Result<Draft, Error> {
+        let ecosystem = record
+            .affected
+            .iter()
+            .find_map(|affected| affected.package.as_ref())
+            .map(|p| p.ecosystem.as_str());
+        let ecosystem = ecosystem.and_then(|name| name.split(':').next()).unwrap_or_default();
+        let meta = packed(&Meta {
+            aliases: record.aliases.iter().map(String::as_str).collect(),
+            upstream: record.upstream.iter().map(String::as_str).collect(),
+            published: record.published.map(|at| at.0),
+            severity: Facts::of_record(record, ecosystem),
+        })?;
+        let text = packed(&Text {
+            summary: record.summary.clone(),
+            details: record.details.clone(),
+            references: record.references.clone(),
+        })?;
+        let withdrawn = record.withdrawn.map_or(i64::MAX, |at| at.0);
+        let mut content = Content::default();
+        content.add(&record.modified.0.to_le_bytes());
+        content.add(&withdrawn.to_le_bytes());
+        content.add(&meta);
+        content.add(&text);
+        let mut entries = Vec::new();
+        for ((ecosystem, release, name), statement) in statements(record) {
+            let package = self.package(&ecosystem, &name);
+            let severity =
+                if statement.severity.is_empty() { Vec::new() } else { packed(&statement.severity)? };
+            for part in [ecosystem.as_bytes(), release.as_bytes(), name.as_bytes(), &severity] {
+                content.add(part);
+            }
+            content.add(&statement.unevaluated.to_le_bytes());
+            let severity = self.heap.put(&severity)?;
+            let release = self.releases.number(&release);
+            for (code, intervals) in statement.orders {
+                content.add(&[code]);
+                let first_interval = fit(self.intervals.len())?;
+                for interval in interval::union(intervals) {
+                    content.add(&interval.start);
+                    content.add(interval.end.as_deref().unwrap_or(b"none"));
+                    content.add(interval.fix.as_deref().unwrap_or("none").as_bytes());
+                    content.add(&[u8::from(interval.weak), u8::from(interval.end.is_some())]);
+                    let row = self.heap.interval(&interval)?;
+                    self.intervals.push(row);
+                }
+                let row = EntryRow {
+                    advisory: 0,
+                    release,
+                    first_interval,
+                    intervals: fit(self.intervals.len())? - first_interval,
+                    severity,
+                    unevaluated: statement.unevaluated,
+                    order: code,
+                    padding: [0; 3],
+                };
+                entries.push(DraftEntry { package, row });
+            }
+        }
+        let row = AdvisoryRow {
+            id: Span::default(),
+            meta: self.heap.put(&meta)?,
+            text: self.texts.push(&text).map_err(too_many)?,
+            padding: 0,
+            modified: record.modified.0,
+            withdrawn,
+            content: content.hash,
+        };
+        Ok(Draft { in_base: false, row, feeds, entries })
+    }
+
+    fn feed(&mut self, name: &str) -> u32 {
+        let at = self.feeds.iter().position(|feed| feed.name == name).unwrap_or_else(|| {
+            self.feeds.push(FeedInfo { name: name.to_owned(), fetched_at: 0 });
+            self.feeds.len() - 1
+        });
+        at as u32
+    }
+
+    fn package(&mut self, ecosystem: &str, name: &str) -> u32 {
+        let key = (self.ecosystems.number(ecosystem), Box::from(name));
+        let next = self.package_names.len() as u32;
+        *self.packages.entry(key).or_insert_with_key(|key| {
+            self.package_names.push(key.clone());
+            next
+        })
+    }
+
+    /// Lays everything out. Numbers are given anew, in the order of names, so that what is dead takes no place.
+    fn sections(mut self) -> Result<([Vec<u8>; SECTIONS], Stats), Error> {
+        let texts = std::mem::take(&mut self.texts);
+        let mut advisories: Vec<(Box<str>, Draft)> =
+            std::mem::take(&mut self.advisories).into_iter().collect();
+        advisories.sort_by(|a, b| a.0.cmp(&b.0));
+        fit(advisories.len())?;
+
+        let mut out = Heap::default();
+        let base_heap =
+            self.base.map(|base| base.header.section(&base.map, SectionId::Heap)).unwrap_or_default();
+        let base_intervals: &[IntervalRow] =
+            self.base.map(|base| base.rows(SectionId::Intervals)).unwrap_or_default();
+        let heap_of = |draft: &Draft| if draft.in_base { base_heap } else { self.heap.bytes.as_slice() };
+        let intervals_of =
+            |draft: &Draft| if draft.in_base { base_intervals } else { self.intervals.as_slice() };
+
+        let (blocks, packed_texts) = place_texts(self.base, texts, &mut advisories)?;
+
+        let mut rows = Vec::with_capacity(advisories.len());
+        let mut members = Vec::new();
+        let mut entries: Vec<(u32, u32, u32, &DraftEntry)> = Vec::new();
+        for ((id, draft), number) in advisories.iter().zip(0u32..) {
+            let meta = out.put(at(heap_of(draft), draft.row.meta))?;
+            rows.push(AdvisoryRow { id: out.put(id.as_bytes())?, meta, ..draft.row });
+            members.extend(draft.feeds.iter().map(|feed| MemberRow { feed: *feed, advisory: number }));
+            entries
+                .extend(draft.entries.iter().map(|entry| (entry.package, entry.row.release, number, entry)));
+        }
+        members.sort_unstable();
+
+        let layout = Layout::of(&self, &entries);
+        for (package, release, _, _) in &mut entries {
+            let ecosystem = self.package_names[*package as usize].0;
+            *release = layout.release_number[&(ecosystem, *release)];
+            *package = layout.package_number[*package as usize];
+        }
+        entries.sort_by_key(|(package, release, advisory, entry)| {
+            (*package, *release, *advisory, entry.row.order)
+        });
+
+        let mut info = Info { ecosystems: layout.ecosystems, feeds: self.feeds };
+        let mut packages: Vec<PackageRow> = Vec::with_capacity(layout.packages.len());
+        for (ecosystem, _) in &layout.packages {
+            info.ecosystems[*ecosystem as usize].packages += 1;
+            packages.push(PackageRow {
+                name: Span::default(),
+                ecosystem: *ecosystem,
+                first_entry: 0,
+                entries: 0,
+                padding: 0,
+            });
+        }
+        // The name and the keys of a package lie side by side: a look-up reads them all.
+        let mut keys = Heap::default();
+        let mut entry_rows: Vec<EntryRow> = Vec::with_capacity(entries.len());
+        let mut interval_rows: Vec<IntervalRow> = Vec::new();
+        let mut counted: Vec<(u32, u32)> = Vec::with_capacity(entries.len());
+        for (package, release, advisory, entry) in &entries {
+            let draft = &advisories[*advisory as usize].1;
+            let heap = heap_of(draft);
+            let first_interval = fit(interval_rows.len())?;
+            let package_row = &mut packages[*package as usize];
+            if package_row.entries == 0 {
+                package_row.first_entry = fit(entry_rows.len())?;
+                keys.known.clear();
+                package_row.name = keys.put(layout.packages[*package as usize].1.as_bytes())?;
+            }
+            for row in format::part(intervals_of(draft), entry.row.first_interval, entry.row.intervals) {
+                let (start, end) = (keys.intern(at(heap, row.start()))?, keys.intern(at(heap, row.end()))?);
+                let fix = out.intern(at(heap, row.fix()))?;
+                interval_rows.push(IntervalRow { offsets: [start.offset, end.offset, fix.offset], ..*row });
+            }
+            let severity = out.intern(at(heap, entry.row.severity))?;
+            package_row.entries += 1;
+            let ecosystem = &mut info.ecosystems[package_row.ecosystem as usize];
+            ecosystem.unevaluated_ranges += u64::from(entry.row.unevaluated);
+            ecosystem.newest = ecosystem.newest.max(draft.row.modified);
+            counted.push((package_row.ecosystem, *advisory));
+            entry_rows.push(EntryRow {
+                advisory: *advisory,
+                release: *release,
+                first_interval,
+                intervals: fit(interval_rows.len())? - first_interval,
+                severity,
+                ..entry.row
+            });
+        }
+        let moved = out.put(&keys.bytes)?.offset;
+        packages.iter_mut().for_each(|package| package.name.offset += moved);
+        interval_rows.iter_mut().for_each(|row| row.move_keys(moved));
+        counted.sort_unstable();
+        counted.dedup();
+        for (ecosystem, _) in counted {
+            info.ecosystems[ecosystem as usize].advisories += 1;
+        }
+
+        let stats = Stats {
+            advisories: rows.len() as u64,
+            packages: packages.len() as u64,
+            statements: entry_rows.len() as u64,
+            intervals: interval_rows.len() as u64,
+            unevaluated_ranges: info.ecosystems.iter().map(|info| info.unevaluated_ranges).sum(),
+            bytes: 0,
+        };
+        let slots = slots(&packages, &layout.packages, &info.ecosystems);
+        let sections = [
+            packed(&info)?,
+            bytes(&slots),
+            bytes(&packages),
+            bytes(&entry_rows),
+            bytes(&interval_rows),
+            bytes(&rows),
+            bytes(&members),
+            out.bytes,
+            bytes(&blocks),
+            packed_texts,
+        ];
+        Ok((sections, stats))
+    }
+}
+
+/// What one record says of one package in one release, of all its items of `affected`.
+#[derive(Default)]
+struct Compiled {
+    /// By the code of the order. A package without intervals has one order, empty: the advisory is known and says nothing.
+    orders: BTreeMap<u8, Vec<Interval>>,
+    severity: Facts,
+    unevaluated: u32,
+}
+
+/// By ecosystem name, release and look-up name.
+fn statements(record: &Record) -> BTreeMap<(String, String, String), Compiled> {
+    let mut statements: BTreeMap<_, Compiled> = BTreeMap::new();
+    for affected in &record.affected {
+        let Some((ecosystem, name)) = affected.package.as_ref().and_then(filed_under) else { continue };
+        let compiled = interval::compile(affected, ecosystem.name());
+        let release = ecosystem.release().unwrap_or_default().to_owned();
+        let statement = statements.entry((ecosystem.name().to_owned(), release, name)).or_default();
+        for (order, intervals) in compiled.intervals {
+            statement.orders.entry(order.code()).or_default().extend(intervals);
+        }
+        if statement.orders.is_empty() {
+            statement.orders.insert(Order::of_ecosystem(ecosystem.name()).code(), Vec::new());
+        }
+        if statement.severity.is_empty() {
+            statement.severity = Facts::of_package(affected);
+        }
+        statement.unevaluated += compiled.unevaluated;
+    }
+    statements
+}
+
+/// New numbers for what is alive.
+struct Layout {
+    ecosystems: Vec<EcosystemInfo>,
+    packages: Vec<(u32, Box<str>)>,
+    /// By the builder's number of the package.
+    package_number: Vec<u32>,
+    /// By the builder's numbers of ecosystem and release.
+    release_number: HashMap<(u32, u32), u32>,
+}
+
+impl Layout {
+    fn of(builder: &Builder<'_>, entries: &[(u32, u32, u32, &DraftEntry)]) -> Self {
+        let mut used = vec![false; builder.package_names.len()];
+        let mut releases: BTreeMap<(&str, &str), (u32, u32)> = BTreeMap::new();
+        for (package, release, _, _) in entries {
+            used[*package as usize] = true;
+            let ecosystem = builder.package_names[*package as usize].0;
+            let names = (builder.ecosystems.name(ecosystem), builder.releases.name(*release));
+            releases.insert(names, (ecosystem, *release));
+        }
+        let mut layout = Self {
+            ecosystems: Vec::new(),
+            packages: Vec::new(),
+            package_number: vec![0; used.len()],
+            release_number: HashMap::new(),
+        };
+        let mut ecosystem_number: HashMap<u32, u32> = HashMap::new();
+        for ((name, release), (ecosystem, number)) in releases {
+            if layout.ecosystems.last().is_none_or(|last| last.name != name) {
+                ecosystem_number.insert(ecosystem, layout.ecosystems.len() as u32);
+                layout.ecosystems.push(EcosystemInfo {
+                    name: name.to_owned(),
+                    newest: i64::MIN,
+                    ..Default::default()
+                });
+            }
+            if let Some(info) = layout.ecosystems.last_mut() {
+                layout.release_number.insert((ecosystem, number), info.releases.len() as u32);
+                info.releases.push(release.to_owned());
+            }
+        }
+        let alive = builder.package_names.iter().zip(0u32..).filter(|(_, number)| used[*number as usize]);
+        let mut packages: Vec<_> =
+            alive.map(|((ecosystem, name), number)| (ecosystem_number[ecosystem], name, number)).collect();
+        packages.sort();
+        for (ecosystem, name, number) in packages {
+            layout.package_number[number as usize] = layout.packages.len() as u32;
+            layout.packages.push((ecosystem, name.clone()));
+        }
+        layout
+    }
+}
+
+/// The hash table, at most half full.
+fn slots(rows: &[PackageRow], names: &[(u32, Box<str>)], ecosystems: &[EcosystemInfo]) -> Vec<Slot> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut slots = vec![Slot::default(); (rows.len() * 2).next_power_of_two()];
+    let mask = slots.len() - 1;
+    for ((ecosystem, name), number) in names.iter().zip(1u32..) {
+        let hash = format::name_hash(&ecosystems[*ecosystem as usize].name, name);
+        let mut slot = hash as usize & mask;
+        while slots[slot].package != 0 {
+            slot = (slot + 1) & mask;
+        }
+        slots[slot] = Slot { tag: format::tag(hash), package: number };
+    }
+    slots
+}
+
+/// Gives each text its place in the new file. A block of the base of which at least half is still needed is taken over
+/// packed as it is; of the others what is needed is packed anew.
+fn place_texts(
+    base: Option<&Database>,
+    mut writer: texts::Writer,
+    advisories: &mut [(Box<str>, Draft)],
+) -> Result<(Vec<BlockRow>, Vec<u8>), Error> {
+    if let Some(base) = base {
+        let mut reader = base.texts();
+        let mut needed: BTreeMap<u32, Vec<&mut TextPlace>> = BTreeMap::new();
+        for (_, draft) in advisories.iter_mut().filter(|(_, draft)| draft.in_base) {
+            needed.entry(draft.row.text.block).or_default().push(&mut draft.row.text);
+        }
+        let rows: &[BlockRow] = base.rows(SectionId::Blocks);
+        for (number, places) in needed {
+            let row = rows.get(number as usize);
+            let live: u64 = places.iter().map(|place| u64::from(place.length)).sum();
+            let kept = row.filter(|row| live * 2 >= u64::from(row.unpacked));
+            if let Some((row, packed)) = kept.and_then(|row| Some((row, reader.packed(row)?))) {
+                let block = writer.keep(row, packed).map_err(too_many)?;
+                places.into_iter().for_each(|place| place.block = block);
+                continue;
+            }
+            let block = reader.block(number).unwrap_or_default();
+            for place in places {
+                *place = writer.push(texts::slice(block, *place).unwrap_or_default()).map_err(too_many)?;
+            }
+        }
+    }
+    writer.finish().map_err(too_many)
+}
+
+/// Names and their numbers.
+#[derive(Default)]
+struct Names {
+    numbers: HashMap<Box<str>, u32>,
+    names: Vec<Box<str>>,
+}
+
+impl Names {
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = self.names.len() as u32;
+        self.numbers.insert(name.into(), number);
+        self.names.push(name.into());
+        number
+    }
+
+    fn name(&self, number: u32) -> &str {
+        &self.names[number as usize]
+    }
+}
+
+/// The bytes of variable length.
+#[derive(Default)]
+struct Heap {
+    bytes: Vec<u8>,
+    known: HashMap<u64, Span>,
+}
+
+impl Heap {
+    /// Puts bytes that are hardly there already.
+    fn put(&mut self, bytes: &[u8]) -> Result<Span, Error> {
+        let span = Span { offset: fit(self.bytes.len())?, length: fit(bytes.len())? };
+        self.bytes.extend_from_slice(bytes);
+        Ok(span)
+    }
+
+    /// Puts bytes once, however often they come: a fix is the same for hundreds of packages of a bulletin.
+    fn intern(&mut self, bytes: &[u8]) -> Result<Span, Error> {
+        if bytes.is_empty() {
+            return Ok(Span::default());
+        }
+        let hash = rapidhash::v3::rapidhash_v3(bytes);
+        if let Some(span) = self.known.get(&hash)
+            && at(&self.bytes, *span) == bytes
+        {
+            return Ok(*span);
+        }
+        let span = self.put(bytes)?;
+        self.known.insert(hash, span);
+        Ok(span)
+    }
+
+    fn interval(&mut self, interval: &Interval) -> Result<IntervalRow, Error> {
+        let end = interval.end.as_deref();
+        let fix = interval.fix.as_deref().map(str::as_bytes);
+        let mut row = IntervalRow::default();
+        for (is_set, flag) in [
+            (end.is_some(), IntervalRow::HAS_END),
+            (fix.is_some(), IntervalRow::HAS_FIX),
+            (interval.weak, IntervalRow::WEAK),
+        ] {
+            row.flags |= if is_set { flag } else { 0 };
+        }
+        let parts = [&interval.start, end.unwrap_or_default(), fix.unwrap_or_default()];
+        for (which, part) in parts.into_iter().enumerate() {
+            row.offsets[which] = self.intern(part)?.offset;
+            row.lengths[which] =
+                u16::try_from(part.len()).map_err(|_| Error::too_large("a version beyond all measure"))?;
+        }
+        Ok(row)
+    }
+}
+
+fn at(heap: &[u8], span: Span) -> &[u8] {
+    let start = span.offset as usize;
+    heap.get(start..start.saturating_add(span.length as usize)).unwrap_or_default()
+}
+
+/// A hash of parts that cannot run into each other.
+#[derive(Default)]
+struct Content {
+    hash: u64,
+}
+
+impl Content {
+    fn add(&mut self, part: &[u8]) {
+        let next = rapidhash::v3::rapidhash_v3(part) ^ (part.len() as u64).rotate_left(32);
+        let joined = [self.hash.to_le_bytes(), next.to_le_bytes()].concat();
+        self.hash = rapidhash::v3::rapidhash_v3(&joined);
+    }
+}
+
+fn packed<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Error> {
+    postcard::to_stdvec(value)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("cannot write a table: {error}")))
+}
+
+fn bytes<T: bytemuck::Pod>(rows: &[T]) -> Vec<u8> {
+    bytemuck::cast_slice(rows).to_vec()
+}
+
+fn fit(number: usize) -> Result<u32, Error> {
+    u32::try_from(number).map_err(|_| Error::too_large("the advisories are too many for one database"))
+}
+
+fn too_many(error: io::Error) -> Error {
+    Error::too_large(error.to_string())
+}
+
+/// A file beside the path, of a name that no other process uses.
+fn aside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn write_file(path: &Path, header: &[u8], sections: &[Vec<u8>]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    file.write_all(header)?;
+    for section in sections {
+        file.write_all(section)?;
+        file.write_all(&[0; 7][..section.len().next_multiple_of(8) - section.len()])?;
+    }
+    file.sync_all()
+}

@@ -1,0 +1,354 @@
+//! The layout of the file, in the order in which it lies there. All numbers are little-endian.
+//!
+//! ```text
+//! header      magic, version, lengths, generation, digest, section table          384 bytes
+//! info        ecosystems with their releases, feeds                                postcard
+//! slots       open-addressing hash table: tag and package number                     8 bytes each
+//! packages    ecosystem, name, its entries                                          24 bytes each
+//! entries     advisory, release, order, its intervals, its severity                 32 bytes each
+//! intervals   start, end and fix                                                    20 bytes each
+//! advisories  id, names, dates, place of the text, content hash; sorted by id       56 bytes each
+//! members     which feed brought which advisory; sorted                              8 bytes each
+//! heap        ids, fixes, postcard of names and severities; each package's name with its keys
+//! blocks      where the blocks of texts are                                         16 bytes each
+//! texts       zstd frames
+//! ```
+//!
+//! The digest is over everything but the texts, whose frames have a checksum each: to open the file one need not read
+//! what is only read to show it.
+
+use std::path::Path;
+
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::severity::Facts;
+use crate::{Error, ErrorKind, interval};
+
+pub(super) const MAGIC: [u8; 8] = *b"PLIMADV\0";
+/// Goes up with every change of the layout or of what is compiled into it.
+pub(super) const VERSION: u32 = 1;
+pub(super) const HEADER_BYTES: usize = 384;
+pub(super) const SECTIONS: usize = 10;
+const DIGEST_AT: usize = 56;
+const TABLE_AT: usize = 96;
+
+#[cfg(not(target_endian = "little"))]
+compile_error!("rows are read in place, which needs a little-endian machine");
+
+/// The sections by their place in the table.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum SectionId {
+    Info,
+    Slots,
+    Packages,
+    Entries,
+    Intervals,
+    Advisories,
+    Members,
+    Heap,
+    Blocks,
+    Texts,
+}
+
+/// The header, checked.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) generation: u64,
+    pub(super) created_at: i64,
+    sections: [(usize, usize); SECTIONS],
+}
+
+impl Header {
+    /// Writes a header for these sections, each of which begins at a multiple of eight bytes.
+    pub(super) fn write(
+        generation: u64,
+        created_at: i64,
+        sections: &[Vec<u8>; SECTIONS],
+    ) -> [u8; HEADER_BYTES] {
+        let mut header = [0; HEADER_BYTES];
+        let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
+        let mut offset = HEADER_BYTES;
+        for (number, section) in sections.iter().enumerate() {
+            put(TABLE_AT + number * 16, &(offset as u64).to_le_bytes());
+            put(TABLE_AT + number * 16 + 8, &(section.len() as u64).to_le_bytes());
+            offset += section.len().next_multiple_of(8);
+        }
+        put(0, &MAGIC);
+        put(8, &VERSION.to_le_bytes());
+        put(12, &(SECTIONS as u32).to_le_bytes());
+        put(16, &(offset as u64).to_le_bytes());
+        put(24, &generation.to_le_bytes());
+        put(32, &created_at.to_le_bytes());
+        put(40, &interval::keys_fingerprint().to_le_bytes());
+        let digest = digest(&header, sections.iter().map(Vec::as_slice));
+        header[DIGEST_AT..DIGEST_AT + 32].copy_from_slice(&digest);
+        header
+    }
+
+    /// Checks that a file is a whole database of our version.
+    pub(super) fn check(file: &[u8], path: &Path) -> Result<Self, Error> {
+        let bytes = file.get(..HEADER_BYTES).ok_or_else(|| damaged(path, "it is too short"))?;
+        let u64_at = |at: usize| {
+            let mut number = [0; 8];
+            number.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(number)
+        };
+        if bytes[..8] != MAGIC {
+            return Err(damaged(path, "it is no advisory database"));
+        }
+        if u64_at(8) != u64::from(VERSION) | (SECTIONS as u64) << 32
+            || u64_at(40) != interval::keys_fingerprint()
+        {
+            let message = format!("{} was built by another version of the program", path.display());
+            return Err(Error::new(ErrorKind::Outdated, message));
+        }
+        if u64_at(16) != file.len() as u64 {
+            return Err(damaged(path, "its length is not what it says"));
+        }
+        let mut sections = [(0, 0); SECTIONS];
+        for (number, section) in sections.iter_mut().enumerate() {
+            let place = |at| usize::try_from(u64_at(at)).ok();
+            let offset = place(TABLE_AT + number * 16).filter(|offset| offset % 8 == 0);
+            let end = offset.and_then(|o| o.checked_add(place(TABLE_AT + number * 16 + 8)?));
+            *section = offset
+                .zip(end)
+                .filter(|(_, end)| *end <= file.len())
+                .ok_or_else(|| damaged(path, "its section table is wrong"))?;
+        }
+        let header = Self { generation: u64_at(24), created_at: u64_at(32) as i64, sections };
+        let whole_rows = [
+            (SectionId::Slots, size_of::<Slot>()),
+            (SectionId::Packages, size_of::<PackageRow>()),
+            (SectionId::Entries, size_of::<EntryRow>()),
+            (SectionId::Intervals, size_of::<IntervalRow>()),
+            (SectionId::Advisories, size_of::<AdvisoryRow>()),
+            (SectionId::Members, size_of::<MemberRow>()),
+            (SectionId::Blocks, size_of::<BlockRow>()),
+        ];
+        let slots = header.section(file, SectionId::Slots).len() / size_of::<Slot>();
+        if whole_rows.iter().any(|(id, size)| !header.section(file, *id).len().is_multiple_of(*size))
+            || !(slots == 0 || slots.is_power_of_two())
+        {
+            return Err(damaged(path, "its tables are cut"));
+        }
+        let parts = header.sections.iter().map(|(start, end)| &file[*start..*end]);
+        if digest(bytes, parts)[..] != bytes[DIGEST_AT..DIGEST_AT + 32] {
+            return Err(damaged(path, "its checksum is wrong"));
+        }
+        Ok(header)
+    }
+
+    pub(super) fn section<'f>(&self, file: &'f [u8], id: SectionId) -> &'f [u8] {
+        let (start, end) = self.sections[id as usize];
+        file.get(start..end).unwrap_or_default()
+    }
+}
+
+fn digest<'a>(header: &[u8], sections: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(&header[..DIGEST_AT]);
+    hasher.update(&header[DIGEST_AT + 32..]);
+    for section in sections.take(SectionId::Texts as usize) {
+        hasher.update(section);
+    }
+    hasher.finalize().into()
+}
+
+pub(super) fn damaged(path: &Path, what: &str) -> Error {
+    Error::damaged(format!("the advisory database {} is damaged: {what}", path.display()))
+}
+
+/// The hash by which a package is found.
+pub(super) fn name_hash(ecosystem: &str, lookup_name: &str) -> u64 {
+    let hash = rapidhash::v3::rapidhash_v3;
+    hash(lookup_name.as_bytes()) ^ hash(ecosystem.as_bytes()).rotate_left(17)
+}
+
+/// The part of the hash that a slot keeps, so that a foreign package is seldom looked at.
+pub(super) fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+/// A part of a table; nothing where it is not wholly inside.
+pub(super) fn part<T>(rows: &[T], first: u32, count: u32) -> &[T] {
+    let first = first as usize;
+    first.checked_add(count as usize).and_then(|end| rows.get(first..end)).unwrap_or_default()
+}
+
+/// Bytes in the heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Span {
+    pub(super) offset: u32,
+    pub(super) length: u32,
+}
+
+/// A slot of the hash table: `package` is one more than its number, zero is an empty slot.
+#[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Slot {
+    pub(super) tag: u32,
+    pub(super) package: u32,
+}
+
+/// A package of an ecosystem.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct PackageRow {
+    pub(super) name: Span,
+    pub(super) ecosystem: u32,
+    pub(super) first_entry: u32,
+    pub(super) entries: u32,
+    pub(super) padding: u32,
+}
+
+/// What an advisory says of a package in a release. A package's entries are sorted by release, then by advisory.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct EntryRow {
+    pub(super) advisory: u32,
+    pub(super) release: u32,
+    pub(super) first_interval: u32,
+    pub(super) intervals: u32,
+    pub(super) severity: Span,
+    pub(super) unevaluated: u32,
+    pub(super) order: u8,
+    pub(super) padding: [u8; 3],
+}
+
+/// An interval of keys. Sorted, and apart from each other, inside their entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct IntervalRow {
+    pub(super) offsets: [u32; 3],
+    pub(super) lengths: [u16; 3],
+    pub(super) flags: u16,
+}
+
+impl IntervalRow {
+    pub(super) const HAS_END: u16 = 1;
+    pub(super) const HAS_FIX: u16 = 2;
+    pub(super) const WEAK: u16 = 4;
+
+    fn span(&self, which: usize) -> Span {
+        Span { offset: self.offsets[which], length: u32::from(self.lengths[which]) }
+    }
+
+    pub(super) fn start(&self) -> Span {
+        self.span(0)
+    }
+
+    pub(super) fn end(&self) -> Span {
+        self.span(1)
+    }
+
+    pub(super) fn fix(&self) -> Span {
+        self.span(2)
+    }
+
+    /// Says where the keys are when all keys have moved by so many bytes.
+    pub(super) fn move_keys(&mut self, by: u32) {
+        for which in [0, 1] {
+            self.offsets[which] += if self.lengths[which] == 0 { 0 } else { by };
+        }
+    }
+
+    pub(super) fn has_end(&self) -> bool {
+        self.flags & Self::HAS_END != 0
+    }
+
+    pub(super) fn has_fix(&self) -> bool {
+        self.flags & Self::HAS_FIX != 0
+    }
+
+    pub(super) fn is_weak(&self) -> bool {
+        self.flags & Self::WEAK != 0
+    }
+}
+
+/// An advisory.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct AdvisoryRow {
+    pub(super) id: Span,
+    pub(super) meta: Span,
+    pub(super) text: TextPlace,
+    pub(super) padding: u32,
+    pub(super) modified: i64,
+    /// `i64::MAX` where it was never taken back.
+    pub(super) withdrawn: i64,
+    /// A hash of all that the advisory says.
+    pub(super) content: u64,
+}
+
+/// Where an advisory's text is: in which block, and where there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct TextPlace {
+    pub(super) block: u32,
+    pub(super) offset: u32,
+    pub(super) length: u32,
+}
+
+/// That a feed brought an advisory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct MemberRow {
+    pub(super) feed: u32,
+    pub(super) advisory: u32,
+}
+
+/// Where a block of texts is.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct BlockRow {
+    pub(super) offset: u64,
+    pub(super) packed: u32,
+    pub(super) unpacked: u32,
+}
+
+/// The small tables.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Info {
+    pub(super) ecosystems: Vec<EcosystemInfo>,
+    pub(super) feeds: Vec<FeedInfo>,
+}
+
+/// An ecosystem. Releases are known by their place in the sorted list; `""` is the statements on all releases.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct EcosystemInfo {
+    pub(super) name: String,
+    pub(super) releases: Vec<String>,
+    pub(super) advisories: u64,
+    pub(super) packages: u64,
+    pub(super) unevaluated_ranges: u64,
+    pub(super) newest: i64,
+}
+
+impl EcosystemInfo {
+    /// The number of a release.
+    pub(super) fn number(&self, release: &str) -> Option<u32> {
+        let at = self.releases.binary_search_by(|known| known.as_str().cmp(release)).ok()?;
+        u32::try_from(at).ok()
+    }
+}
+
+/// A feed: a folder of a bucket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct FeedInfo {
+    pub(super) name: String,
+    pub(super) fetched_at: i64,
+}
+
+/// What matching needs of an advisory beside its intervals.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Meta<'a> {
+    #[serde(borrow)]
+    pub(crate) aliases: Vec<&'a str>,
+    #[serde(borrow)]
+    pub(crate) upstream: Vec<&'a str>,
+    pub(crate) published: Option<i64>,
+    pub(crate) severity: Facts,
+}

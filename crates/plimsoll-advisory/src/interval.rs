@@ -1,0 +1,371 @@
+//! OSV's ranges and versions, compiled to intervals of sort keys.
+//!
+//! The evaluation section of the OSV schema walks events for each version asked. Because keys order as versions do, the
+//! walk can be done once: what it finds vulnerable is a union of intervals `[start, end)` of byte strings. `last_affected`
+//! and single versions fit in too, since behind a key `k` the next byte string is `k` with a zero byte.
+
+use plimsoll_version::Scheme;
+
+use crate::osv::{Affected, Event, Range};
+
+/// Bytes of a version that is compared. The longest real ones have about a hundred.
+const MAX_VERSION_BYTES: usize = 2_000;
+/// Bytes of a key, so that its length fits the database's sixteen bits.
+const MAX_KEY_BYTES: usize = u16::MAX as usize - 1;
+
+/// How the versions of an interval are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Not at all: only the same text is the same version.
+    Exact,
+    By(Scheme),
+}
+
+impl Order {
+    /// The order of an ecosystem, by its name without release.
+    pub(crate) fn of_ecosystem(name: &str) -> Self {
+        Scheme::of_ecosystem(name).map_or(Self::Exact, Self::By)
+    }
+
+    /// The number that stands for it in the database.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Exact => 0,
+            Self::By(scheme) => match scheme {
+                Scheme::Dpkg => 1,
+                Scheme::Apk => 2,
+                Scheme::Semver => 3,
+                Scheme::Go => 4,
+                Scheme::Pep440 => 5,
+                Scheme::Rpm => 6,
+                Scheme::Gem => 7,
+            },
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Exact,
+            1 => Self::By(Scheme::Dpkg),
+            2 => Self::By(Scheme::Apk),
+            3 => Self::By(Scheme::Semver),
+            4 => Self::By(Scheme::Go),
+            5 => Self::By(Scheme::Pep440),
+            6 => Self::By(Scheme::Rpm),
+            7 => Self::By(Scheme::Gem),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn key(self, version: &str) -> Key {
+        match self {
+            Self::Exact => Key { bytes: version.as_bytes().to_vec(), weak: false },
+            Self::By(scheme) => {
+                let key = scheme.key(version);
+                Key { weak: key.is_weak(), bytes: key.into_bytes() }
+            }
+        }
+    }
+}
+
+/// A number that changes when the keys of any scheme change, so that a database of old keys is recognised.
+pub(crate) fn keys_fingerprint() -> u64 {
+    let samples =
+        ["", "0", "1", "1.0", "1.10", "2:1.0-1", "1.2.3-rc.1+b2", "v1.0_p1-r3", "1!2.0.dev1", "1.0~a^b", "x"];
+    let mut all = Vec::new();
+    for order in (1..=u8::MAX).map_while(Order::from_code) {
+        for sample in samples {
+            all.extend_from_slice(&order.key(sample).bytes);
+            all.push(0xff);
+        }
+    }
+    rapidhash::v3::rapidhash_v3(&all)
+}
+
+/// A version's sort key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) bytes: Vec<u8>,
+    /// The text is no version of its scheme.
+    pub(crate) weak: bool,
+}
+
+/// Versions from `start` up to and without `end`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Interval {
+    pub(crate) start: Vec<u8>,
+    /// `None` has no end.
+    pub(crate) end: Option<Vec<u8>>,
+    /// The version at `end`, where the flaw is fixed there.
+    pub(crate) fix: Option<String>,
+    /// A bound is no version of its scheme.
+    pub(crate) weak: bool,
+}
+
+/// What one item of `affected` says, each order's intervals sorted and apart from each other.
+#[derive(Debug, Default)]
+pub(crate) struct Compiled {
+    pub(crate) intervals: Vec<(Order, Vec<Interval>)>,
+    /// Ranges that say something about versions which we cannot evaluate.
+    pub(crate) unevaluated: u32,
+}
+
+/// Compiles an item of `affected` whose ecosystem has this name.
+pub(crate) fn compile(affected: &Affected, ecosystem: &str) -> Compiled {
+    let own = Order::of_ecosystem(ecosystem);
+    let bound = affected
+        .database_specific
+        .last_known_affected_version_range
+        .as_ref()
+        .and_then(|value| value.as_str())
+        .and_then(UpperBound::parse);
+    let mut compiled = Compiled::default();
+    let mut found: Vec<(Order, Interval)> = Vec::new();
+    for range in &affected.ranges {
+        let order = match range.kind.as_str() {
+            // Commits are no versions; the ranges and versions beside them speak for themselves.
+            "GIT" => continue,
+            "ECOSYSTEM" => own,
+            // Semantic versions whatever the ecosystem (OSV schema, "affected[].ranges[].type").
+            "SEMVER" if own == Order::By(Scheme::Go) => own,
+            "SEMVER" => Order::By(Scheme::Semver),
+            _ => Order::Exact,
+        };
+        match (order != Order::Exact).then(|| walk(range, order, bound.as_ref())).flatten() {
+            Some(intervals) => found.extend(intervals.into_iter().map(|interval| (order, interval))),
+            None => compiled.unevaluated += 1,
+        }
+    }
+    for version in affected.versions.iter().filter(|version| version.len() <= MAX_VERSION_BYTES) {
+        let key = own.key(comparable(ecosystem, version).as_ref());
+        if key.bytes.len() < MAX_KEY_BYTES {
+            found.push((own, Interval::only(key)));
+        }
+    }
+    for code in (0..=u8::MAX).map_while(Order::from_code) {
+        let intervals: Vec<_> =
+            found.iter().filter(|(order, _)| *order == code).map(|(_, interval)| interval.clone()).collect();
+        if !intervals.is_empty() {
+            compiled.intervals.push((code, union(intervals)));
+        }
+    }
+    compiled
+}
+
+/// The spelling under which a version is compared, where an ecosystem has several for one.
+pub(crate) fn comparable<'a>(ecosystem: &str, version: &'a str) -> std::borrow::Cow<'a, str> {
+    let version = version.trim_ascii();
+    match ecosystem {
+        // Tags are written with and without `v`.
+        "Packagist" => version
+            .strip_prefix(['v', 'V'])
+            .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+            .unwrap_or(version)
+            .into(),
+        "NuGet" if version.bytes().any(|b| b.is_ascii_uppercase()) => version.to_ascii_lowercase().into(),
+        // `5.4.6-3` is Bitnami's third build of 5.4.6, and the advisories speak of 5.4.6. To semantic versioning it
+        // would be a pre-release of it.
+        "Bitnami" => match version.rsplit_once('-') {
+            Some((head, tail)) if !head.is_empty() && tail.bytes().all(|b| b.is_ascii_digit()) => head.into(),
+            _ => version.into(),
+        },
+        _ => version.into(),
+    }
+}
+
+impl Interval {
+    /// One version.
+    fn only(key: Key) -> Self {
+        Self { end: Some(behind(&key.bytes)), start: key.bytes, fix: None, weak: key.weak }
+    }
+}
+
+/// The next byte string after this one.
+fn behind(key: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(key.len() + 1);
+    bytes.extend_from_slice(key);
+    bytes.push(0);
+    bytes
+}
+
+/// What happens at one version: how many events of which kind.
+struct Stop<'a> {
+    key: Key,
+    introduced: u32,
+    fixed: u32,
+    last_affected: u32,
+    fix: Option<&'a str>,
+}
+
+/// Walks the events of a range. `None` where one of them cannot be placed.
+///
+/// Two events may stand at one version, in any order, and real records do both `fixed 2.4.50, introduced 2.4.50` (the
+/// flaw goes on) and `introduced 2026.1.0, fixed 2026.1.0` (there is none). So the events of one version are counted
+/// together: open behind it is what was opened and not closed.
+fn walk(range: &Range, order: Order, bound: Option<&UpperBound<'_>>) -> Option<Vec<Interval>> {
+    let mut intervals = Vec::new();
+    let mut open: Option<Key> = None;
+    for stop in stops(&range.events, order)? {
+        let closing = stop.fixed + stop.last_affected;
+        let stays_open = u32::from(open.is_some()) + stop.introduced > closing;
+        let inclusive = stop.last_affected > 0 && (stop.fixed == 0 || stop.introduced > 0);
+        let end = || if inclusive { behind(&stop.key.bytes) } else { stop.key.bytes.clone() };
+        match open.take() {
+            Some(start) if stays_open => open = Some(start),
+            Some(start) => intervals.push(Interval {
+                end: Some(end()),
+                start: start.bytes,
+                fix: stop.fix.filter(|_| !inclusive).map(str::to_owned),
+                weak: start.weak || stop.key.weak,
+            }),
+            None if stays_open => open = Some(stop.key),
+            None if stop.introduced > 0 && inclusive => intervals.push(Interval::only(stop.key)),
+            None => {}
+        }
+    }
+    if let Some(start) = open {
+        intervals.push(unfixed(start, order, bound));
+    }
+    match limit(&range.events, order)? {
+        Some(limit) => Some(intervals.into_iter().filter_map(|interval| below(interval, &limit)).collect()),
+        None => Some(intervals),
+    }
+}
+
+/// The events by version, lowest first.
+fn stops<'a>(events: &'a [Event], order: Order) -> Option<Vec<Stop<'a>>> {
+    let mut stops: Vec<Stop<'a>> = Vec::with_capacity(events.len());
+    for event in events {
+        let stop =
+            |key, introduced, fixed, last_affected, fix| Stop { key, introduced, fixed, last_affected, fix };
+        match event {
+            Event { introduced: Some(version), .. } => {
+                stops.push(stop(boundary(version, order)?, 1, 0, 0, None))
+            }
+            Event { fixed: Some(version), .. } => {
+                stops.push(stop(boundary(version, order)?, 0, 1, 0, Some(version.as_str())));
+            }
+            Event { last_affected: Some(version), .. } => {
+                stops.push(stop(place(version, order)?, 0, 0, 1, None))
+            }
+            // A limit has its own turn; an event of a later schema is none that we know.
+            Event { .. } => {}
+        }
+    }
+    stops.sort_by(|a, b| a.key.bytes.cmp(&b.key.bytes));
+    stops.dedup_by(|later, first| {
+        let same = later.key.bytes == first.key.bytes;
+        if same {
+            first.introduced += later.introduced;
+            first.fixed += later.fixed;
+            first.last_affected += later.last_affected;
+            first.fix = first.fix.or(later.fix);
+            first.key.weak |= later.key.weak;
+        }
+        same
+    });
+    Some(stops)
+}
+
+/// The key of an event's version. `0` is below every version, also below `0.0.0-alpha` and `0~1`; `fixed 0` with it says
+/// that no version ever was affected.
+fn boundary(version: &str, order: Order) -> Option<Key> {
+    if version == "0" { Some(Key { bytes: Vec::new(), weak: false }) } else { place(version, order) }
+}
+
+fn place(version: &str, order: Order) -> Option<Key> {
+    let key = (version.len() <= MAX_VERSION_BYTES).then(|| order.key(version.trim_ascii()))?;
+    (key.bytes.len() < MAX_KEY_BYTES).then_some(key)
+}
+
+/// The highest limit: a version counts where it is below any of them. The outer `None` where one cannot be placed.
+fn limit(events: &[Event], order: Order) -> Option<Option<Key>> {
+    let mut highest: Option<Key> = None;
+    for limit in events.iter().filter_map(|event| event.limit.as_deref()) {
+        if limit == "*" {
+            return Some(None);
+        }
+        let key = place(limit, order)?;
+        if highest.as_ref().is_none_or(|highest| key.bytes > highest.bytes) {
+            highest = Some(key);
+        }
+    }
+    Some(highest)
+}
+
+/// The part of an interval below a limit.
+fn below(interval: Interval, limit: &Key) -> Option<Interval> {
+    if interval.start >= limit.bytes {
+        return None;
+    }
+    match &interval.end {
+        Some(end) if *end <= limit.bytes => Some(interval),
+        _ => Some(Interval {
+            end: Some(limit.bytes.clone()),
+            fix: None,
+            weak: interval.weak || limit.weak,
+            ..interval
+        }),
+    }
+}
+
+/// A publisher's bound for a range that has no fix: `<= 1.2.3` or `< 1.2.3`.
+struct UpperBound<'a> {
+    version: &'a str,
+    inclusive: bool,
+}
+
+impl<'a> UpperBound<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let text = text.trim();
+        let (version, inclusive) = match text.strip_prefix("<=") {
+            Some(version) => (version, true),
+            None => (text.strip_prefix('<')?, false),
+        };
+        Some(Self { version: version.trim(), inclusive }).filter(|bound| !bound.version.is_empty())
+    }
+}
+
+/// The interval of a range that nothing closes. A bound that contradicts its beginning is not believed.
+fn unfixed(start: Key, order: Order, bound: Option<&UpperBound<'_>>) -> Interval {
+    let end = bound.and_then(|bound| {
+        let key = place(bound.version, order)?;
+        let end = if bound.inclusive { behind(&key.bytes) } else { key.bytes };
+        (end > start.bytes).then_some((end, key.weak))
+    });
+    let weak = start.weak || end.as_ref().is_some_and(|(_, weak)| *weak);
+    Interval { start: start.bytes, end: end.map(|(end, _)| end), fix: None, weak }
+}
+
+/// The same versions in intervals that are sorted and do not touch, so that a fix inside another interval is none.
+pub(crate) fn union(mut intervals: Vec<Interval>) -> Vec<Interval> {
+    intervals.retain(|interval| interval.end.as_ref().is_none_or(|end| *end > interval.start));
+    intervals.sort_by(|a, b| a.start.cmp(&b.start));
+    let mut apart: Vec<Interval> = Vec::with_capacity(intervals.len());
+    for interval in intervals {
+        match apart.last_mut() {
+            Some(last) if last.end.as_ref().is_none_or(|end| *end >= interval.start) => {
+                absorb(last, interval)
+            }
+            _ => apart.push(interval),
+        }
+    }
+    apart
+}
+
+fn absorb(into: &mut Interval, interval: Interval) {
+    // A bound that lies inside does not count, however weak it was.
+    let Some(end) = into.end.as_ref() else { return };
+    match interval.end {
+        Some(other) if other < *end => {}
+        Some(other) if other == *end => into.fix = into.fix.take().or(interval.fix),
+        other => {
+            into.end = other;
+            into.fix = interval.fix;
+            into.weak |= interval.weak;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+use plimsoll_types::{Package, PackageType, Severity, Timestamp};
+
+use super::*;
+use crate::{Builder, osv};
+
+/// A database of these records, all of one feed.
+fn database(records: &[&str]) -> Database {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("advisories.db");
+    let mut builder = Builder::new("2026-09-01T00:00:00Z".parse().unwrap());
+    for record in records {
+        builder.add("feed", &osv::parse(record.as_bytes()).unwrap()).unwrap();
+    }
+    builder.write(&path).unwrap();
+    Database::open(&path).unwrap()
+}
+
+/// A record with one package and one range: the ends are `introduced fixed`.
+fn record(id: &str, names: &str, ecosystem: &str, name: &str, introduced: &str, fixed: &str) -> String {
+    let kind = if matches!(ecosystem, "npm" | "Go") { "SEMVER" } else { "ECOSYSTEM" };
+    let fixed = if fixed.is_empty() { String::new() } else { format!(r#",{{"fixed":"{fixed}"}}"#) };
+    format!(
+        r#"{{"id":"{id}","modified":"2026-08-01T00:00:00Z"{names},"affected":[{{"package":{{"ecosystem":"{ecosystem}","name":"{name}"}},
+            "ranges":[{{"type":"{kind}","events":[{{"introduced":"{introduced}"}}{fixed}]}}]}}]}}"#
+    )
+}
+
+/// Each match as `vulnerability: advisories -> fix`.
+fn check(records: &[String], ecosystem: &str, name: &str, version: &str, expected: &[&str]) {
+    let records: Vec<_> = records.iter().map(String::as_str).collect();
+    let database = database(&records);
+    let found = find_version(&database, &ecosystem.parse().unwrap(), name, version);
+    let shown: Vec<_> = found
+        .iter()
+        .map(|found| {
+            let fix = found.fixed_version.as_deref().unwrap_or("none");
+            format!("{}: {} -> {fix}", found.vulnerability, found.advisories.join(" "))
+        })
+        .collect();
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn an_older_version_is_affected_and_the_fix_is_named() {
+    let records =
+        [record("GO-1", r#","aliases":["CVE-2026-1","GHSA-1"]"#, "Go", "a.example/m", "1.0.0", "1.5.0")];
+    check(&records, "Go", "a.example/m", "v1.4.0", &["CVE-2026-1: GO-1 -> 1.5.0"]);
+    check(&records, "Go", "a.example/m", "v1.5.0", &[]);
+    check(&records, "Go", "a.example/M", "v1.4.0", &[]);
+    check(&records, "npm", "a.example/m", "1.4.0", &[]);
+}
+
+#[test]
+fn a_release_is_met_exactly() {
+    let records = [
+        record("A-1", "", "Alpine:v3.4", "musl", "0", "1.1.15-r0"),
+        record("A-2", "", "Alpine:v3.5", "musl", "0", "1.1.16-r0"),
+    ];
+    check(&records, "Alpine:v3.4", "musl", "1.1.14-r15", &["A-1: A-1 -> 1.1.15-r0"]);
+    check(&records, "Alpine:v3.45", "musl", "1.1.14-r15", &[]);
+    check(&records, "Alpine", "musl", "1.1.14-r15", &[]);
+}
+
+#[test]
+fn ubuntu_s_long_term_releases_are_met_and_the_subscribers_are_not() {
+    let records = [
+        record("U-1", "", "Ubuntu:22.04:LTS", "a", "0", "2"),
+        record("U-2", "", "Ubuntu:Pro:22.04:LTS", "a", "0", "3"),
+        record("U-3", "", "Ubuntu:23.10", "a", "0", "4"),
+    ];
+    check(&records, "Ubuntu:22.04", "a", "1", &["U-1: U-1 -> 2"]);
+    check(&records, "Ubuntu:22.04:LTS", "a", "1", &["U-1: U-1 -> 2"]);
+    check(&records, "Ubuntu:23.10", "a", "1", &["U-3: U-3 -> 4"]);
+}
+
+#[test]
+fn a_statement_without_a_release_is_on_all_of_them() {
+    let records = [record("D-1", "", "Debian", "a", "0", "2"), record("D-2", "", "Debian:11", "a", "0", "3")];
+    check(&records, "Debian:11", "a", "1", &["D-1: D-1 -> 2", "D-2: D-2 -> 3"]);
+    check(&records, "Debian:12", "a", "1", &["D-1: D-1 -> 2"]);
+}
+
+#[test]
+fn names_are_compared_as_the_ecosystem_compares_them() {
+    let records = [record("P-1", "", "PyPI", "Zope.Interface", "0", "2")];
+    check(&records, "PyPI", "zope_interface", "1", &["P-1: P-1 -> 2"]);
+}
+
+#[test]
+fn a_withdrawn_advisory_says_nothing_once_the_day_has_come() {
+    let past = record("G-1", r#","withdrawn":"2026-08-31T00:00:00Z""#, "npm", "a", "0", "");
+    let future = record("G-2", r#","withdrawn":"2026-09-30T00:00:00Z""#, "npm", "a", "0", "");
+    check(&[past, future], "npm", "a", "1.0.0", &["G-2: G-2 -> none"]);
+}
+
+#[test]
+fn several_items_of_one_advisory_are_one_statement() {
+    let json = r#"{"id":"X-1","affected":[
+        {"package":{"ecosystem":"npm","name":"a"},"ranges":[{"type":"SEMVER","events":[{"introduced":"1.0.0"},{"fixed":"1.5.0"}]}]},
+        {"package":{"ecosystem":"npm","name":"b"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"}]}]},
+        {"package":{"ecosystem":"npm","name":"a"},"versions":["3.0.0"],"ranges":[{"type":"SEMVER","events":[{"introduced":"2.0.0"},{"fixed":"2.5.0"}]}]}]}"#;
+    let records = [json.to_owned()];
+    check(&records, "npm", "a", "1.2.0", &["X-1: X-1 -> 1.5.0"]);
+    check(&records, "npm", "a", "2.2.0", &["X-1: X-1 -> 2.5.0"]);
+    check(&records, "npm", "a", "3.0.0", &["X-1: X-1 -> none"]);
+    check(&records, "npm", "a", "1.9.0", &[]);
+}
+
+#[test]
+fn aliases_of_one_cve_are_one_match() {
+    let records = [
+        record("GHSA-1", r#","aliases":["CVE-2026-1"]"#, "Go", "m", "0", "1.5.0"),
+        record("GO-1", r#","aliases":["CVE-2026-1"]"#, "Go", "m", "0", "1.6.0"),
+        record("GO-2", r#","aliases":["CVE-2026-2"],"related":["CVE-2026-1"]"#, "Go", "m", "0", "1.7.0"),
+    ];
+    check(&records, "Go", "m", "1.0.0", &["CVE-2026-1: GHSA-1 GO-1 -> 1.6.0", "CVE-2026-2: GO-2 -> 1.7.0"]);
+    check(&records, "Go", "m", "1.5.5", &["CVE-2026-1: GO-1 -> 1.6.0", "CVE-2026-2: GO-2 -> 1.7.0"]);
+}
+
+#[test]
+fn advisories_without_a_cve_join_by_any_name_they_share() {
+    let records = [
+        record("GHSA-1", "", "Go", "m", "0", "2.0.0"),
+        record("GO-1", r#","aliases":["GHSA-1"]"#, "Go", "m", "0", "2.0.0"),
+        record("GO-2", r#","aliases":["BIT-2"]"#, "Go", "m", "0", "2.0.0"),
+        record("GO-3", r#","aliases":["CVE-2026-3","GHSA-3"]"#, "Go", "m", "0", "2.0.0"),
+        record("GHSA-3", "", "Go", "m", "0", "2.0.0"),
+    ];
+    let expected = ["CVE-2026-3: GHSA-3 GO-3 -> 2.0.0", "GO-1: GHSA-1 GO-1 -> 2.0.0", "GO-2: GO-2 -> 2.0.0"];
+    check(&records, "Go", "m", "1.0.0", &expected);
+}
+
+#[test]
+fn two_vulnerabilities_are_not_joined_through_a_third() {
+    let records = [
+        record("X-1", r#","aliases":["CVE-2026-1"]"#, "npm", "a", "0", "2.0.0"),
+        record("X-2", r#","aliases":["CVE-2026-2"]"#, "npm", "a", "0", "2.0.0"),
+        record("X-3", r#","aliases":["CVE-2026-1","CVE-2026-2"]"#, "npm", "a", "0", "2.0.0"),
+        record("X-4", r#","aliases":["X-1","X-2"]"#, "npm", "a", "0", "2.0.0"),
+    ];
+    let expected =
+        ["CVE-2026-1: X-1 -> 2.0.0", "CVE-2026-2: X-2 -> 2.0.0", "X-3: X-3 -> 2.0.0", "X-4: X-4 -> 2.0.0"];
+    check(&records, "npm", "a", "1.0.0", &expected);
+}
+
+#[test]
+fn a_distribution_s_advisory_is_its_upstream_vulnerability() {
+    let records = [
+        record("ALPINE-CVE-2019-1", r#","upstream":["CVE-2019-1"]"#, "Debian:11", "a", "0", "2"),
+        record("DSA-1-1", r#","upstream":["CVE-2019-1","DEBIAN-CVE-2019-1"]"#, "Debian:11", "a", "0", "3"),
+        record("DSA-2-1", r#","upstream":["CVE-2019-1","CVE-2019-2"]"#, "Debian:11", "a", "0", "4"),
+        record("CGA-1", r#","upstream":["GHSA-9"]"#, "Debian:11", "a", "0", "4"),
+    ];
+    let expected =
+        ["CGA-1: CGA-1 -> 4", "CVE-2019-1: ALPINE-CVE-2019-1 DSA-1-1 -> 3", "DSA-2-1: DSA-2-1 -> 4"];
+    check(&records, "Debian:11", "a", "1", &expected);
+    let database = database(&records.each_ref().map(String::as_str));
+    let found = find_version(&database, &"Debian:11".parse().unwrap(), "a", "1");
+    assert_eq!(found[2].aliases, ["CVE-2019-1", "CVE-2019-2"]);
+    assert_eq!(found[1].aliases, ["ALPINE-CVE-2019-1", "DEBIAN-CVE-2019-1", "DSA-1-1"]);
+    assert_eq!(found[2].cves().collect::<Vec<_>>(), ["CVE-2019-1", "CVE-2019-2"]);
+}
+
+#[test]
+fn bulletins_of_the_same_cves_join_only_where_they_name_each_other() {
+    let cves = r#""CVE-2026-1","CVE-2026-2""#;
+    let records = [
+        record("GHSA-1", &format!(r#","aliases":[{cves}]"#), "npm", "a", "0", "2.0.0"),
+        record("X-1", &format!(r#","aliases":["GHSA-1",{cves}]"#), "npm", "a", "0", "3.0.0"),
+        record("X-2", &format!(r#","aliases":[{cves}]"#), "npm", "a", "0", "4.0.0"),
+    ];
+    check(&records, "npm", "a", "1.0.0", &["X-1: GHSA-1 X-1 -> 3.0.0", "X-2: X-2 -> 4.0.0"]);
+}
+
+#[test]
+fn the_fix_is_one_that_no_advisory_calls_affected() {
+    let two = |id: &str, fix: &str, again: &str, end: &str| {
+        format!(
+            r#"{{"id":"{id}","aliases":["CVE-2026-1"],"affected":[{{"package":{{"ecosystem":"npm","name":"a"}},"ranges":[{{"type":"SEMVER",
+                "events":[{{"introduced":"0"}},{{"fixed":"{fix}"}},{{"introduced":"{again}"}},{{"fixed":"{end}"}}]}}]}}]}}"#
+        )
+    };
+    let records = [
+        two("X-1", "1.2.0", "1.4.0", "1.8.0"),
+        record("X-2", r#","aliases":["CVE-2026-1"]"#, "npm", "a", "0", "1.5.0"),
+    ];
+    check(&records, "npm", "a", "1.0.0", &["CVE-2026-1: X-1 X-2 -> 1.8.0"]);
+    let open = [record("X-1", r#","aliases":["CVE-2026-1"]"#, "npm", "a", "0", ""), records[1].clone()];
+    check(&open, "npm", "a", "1.0.0", &["CVE-2026-1: X-1 X-2 -> none"]);
+}
+
+#[test]
+fn everything_an_advisory_says_is_in_the_match() {
+    let ghsa = r#"{"id":"GHSA-1","aliases":["CVE-2026-1"],"published":"2026-02-01T00:00:00Z","modified":"2026-05-01T00:00:00Z",
+        "summary":"From GitHub","details":"Long","references":[{"url":"https://b.example"},{"url":"https://a.example"}],
+        "severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],
+        "affected":[{"package":{"ecosystem":"PyPI","name":"a"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"2"}]}]}]}"#;
+    let pysec = r#"{"id":"PYSEC-1","aliases":["GHSA-1","CVE-2026-1"],"published":"2026-01-01T00:00:00Z","modified":"2026-04-01T00:00:00Z",
+        "details":"First line\nsecond","references":[{"url":"https://a.example"}],"database_specific":{"severity":"low"},
+        "affected":[{"package":{"ecosystem":"PyPI","name":"a"},"versions":["1"]}]}"#;
+    let found = find_version(&database(&[ghsa, pysec]), &Ecosystem::of("PyPI"), "a", "1.0");
+    let instant = |text: &str| -> Option<Timestamp> { Some(text.parse().unwrap()) };
+    assert_eq!(found.len(), 1);
+    let found = &found[0];
+    assert_eq!(
+        (found.vulnerability.as_str(), &found.advisories[..]),
+        ("CVE-2026-1", &["GHSA-1".to_owned(), "PYSEC-1".to_owned()][..])
+    );
+    assert_eq!(found.severity, Severity::Low, "the ecosystem's own database comes before GitHub's");
+    assert_eq!((found.cvss[0].score, found.cvss[0].source.as_str()), (9.8, "GHSA-1"));
+    assert_eq!((found.summary.as_str(), found.description.as_str()), ("From GitHub", "First line\nsecond"));
+    assert_eq!(
+        (found.published, found.modified),
+        (instant("2026-01-01T00:00:00Z"), instant("2026-05-01T00:00:00Z"))
+    );
+    assert_eq!(found.references, ["https://a.example", "https://b.example"]);
+    assert_eq!((found.fixed_version.as_deref(), found.weak), (Some("2"), false));
+}
+
+#[test]
+fn packages_of_a_distribution_are_looked_up_by_their_source() {
+    let records = [record("D-1", "", "Debian:11", "glibc", "0", "2.31-14")];
+    let database = database(&records.each_ref().map(String::as_str));
+    let mut package = Package::new(PackageType::Deb, "libc6", "2.31-13+b1");
+    package.source = Some("glibc".into());
+    package.source_version = Some("2.31-13".into());
+    let mut installed = InstalledPackage {
+        package,
+        ecosystem: Some("Debian:11".parse().unwrap()),
+        path: String::new(),
+        layer: None,
+        purl: String::new(),
+    };
+    assert_eq!(find(&database, &installed)[0].fixed_version.as_deref(), Some("2.31-14"));
+    assert_eq!(coverage(&database, &installed), Coverage::Full);
+    installed.ecosystem = Some("Debian:12".parse().unwrap());
+    assert_eq!((find(&database, &installed), coverage(&database, &installed)), (vec![], Coverage::NoData));
+    installed.ecosystem = None;
+    assert_eq!((find(&database, &installed), coverage(&database, &installed)), (vec![], Coverage::NoData));
+}
+
+#[test]
+fn what_cannot_be_compared_is_never_silently_safe() {
+    let records = [record("N-1", "", "Nobody's", "a", "0", ""), record("P-1", "", "PyPI", "a", "0", "")];
+    let database = database(&records.each_ref().map(String::as_str));
+    let at = |ecosystem: &str, name: &str, version: &str| {
+        let installed = InstalledPackage {
+            package: Package::new(PackageType::Generic, name, version),
+            ecosystem: Some(ecosystem.parse().unwrap()),
+            path: String::new(),
+            layer: None,
+            purl: String::new(),
+        };
+        (find(&database, &installed).len(), coverage(&database, &installed))
+    };
+    assert_eq!(at("Nobody's", "a", "1"), (0, Coverage::ListedVersions));
+    assert_eq!(at("PyPI", "a", "  "), (0, Coverage::NoVersion));
+    assert_eq!(at("PyPI", "a", "1"), (1, Coverage::Full));
+    assert_eq!(at("PyPI", "b", "1"), (0, Coverage::Full));
+    let found = find_version(&database, &Ecosystem::of("PyPI"), "a", "not a version");
+    assert!(found[0].weak);
+}

@@ -1,0 +1,86 @@
+//! Images in a registry.
+
+use plimsoll_types::manifest::{ManifestKind, media};
+use plimsoll_types::{ImageReference, Manifest, Problem, ProblemKind, Reference};
+
+use super::{LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, not_an_image, platform, read_config};
+use crate::client::RegistryClient;
+use crate::{Error, ErrorKind, Result};
+
+/// Indexes in indexes.
+const MAX_DEPTH: usize = 4;
+
+/// Finds an image. The tag is looked up once; everything after that goes by digest.
+pub(super) async fn open(image: &ImageReference, options: &SourceOptions) -> Result<SourceImage> {
+    let (files, host, repository) = (options.credentials.clone(), image.host.clone(), image.repository.to_string());
+    let credentials = tokio::task::spawn_blocking(move || files.find(&host, &repository)).await;
+    let credentials = credentials.map_err(|error| Error::new(ErrorKind::Unavailable, "cannot read credentials").because(error))??;
+    let client = RegistryClient::new(image, credentials, options.client.clone())?;
+    let damaged = |error| Error::new(ErrorKind::Damaged, format!("{image}: {error}"));
+    let mut notes = Vec::new();
+    let mut reference = image.reference.clone();
+    for _ in 0..MAX_DEPTH {
+        let fetched = client.manifest(&image.repository, &reference).await?;
+        let manifest = Manifest::parse(&fetched.media_type, &fetched.body).map_err(damaged)?;
+        match manifest.kind {
+            ManifestKind::Artifact => return Err(not_an_image(&manifest)),
+            ManifestKind::Index => {
+                let machine = platform::this_machine();
+                let (chosen, note) = platform::choose(&manifest.manifests, options.platform.as_ref(), &machine)?;
+                notes.extend(note);
+                reference = Reference::Digest(chosen.digest.clone());
+            }
+            ManifestKind::Image => {
+                let mut found = read(&client, image, &manifest).await?;
+                found.digest = Some(fetched.digest);
+                found.notes = notes;
+                return Ok(found);
+            }
+        }
+    }
+    Err(damaged(plimsoll_types::manifest::ManifestError(format!("indexes more than {MAX_DEPTH} deep"))))
+}
+
+async fn read(client: &RegistryClient, image: &ImageReference, manifest: &Manifest) -> Result<SourceImage> {
+    let mut problems = Vec::new();
+    let config = match &manifest.config {
+        Some(config) => match client.blob(&image.repository, &config.digest, MAX_CONFIG_BYTES).await {
+            Ok(body) => read_config(&body, &mut problems),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Damaged | ErrorKind::TooLarge) => {
+                let kind = match error.kind() {
+                    ErrorKind::NotFound => ProblemKind::Missing,
+                    ErrorKind::TooLarge => ProblemKind::LimitExceeded,
+                    _ => ProblemKind::Mismatch,
+                };
+                problems.push(Problem::new(kind, format!("the configuration: {error}")));
+                None
+            }
+            Err(error) => return Err(error),
+        },
+        None => None,
+    };
+    let layer = |descriptor: &plimsoll_types::Descriptor| SourceLayer {
+        digest: Some(descriptor.digest.clone()),
+        size: Some(descriptor.size),
+        // Layers of other publishers are not fetched from where the manifest says: that would be a request of its
+        // author's choice to anywhere (CVE-2026-10517).
+        bytes: if media::is_foreign_layer(&descriptor.media_type) {
+            let message = format!("the layer {} is distributed elsewhere and was not fetched", descriptor.digest);
+            LayerBytes::Absent(Problem::new(ProblemKind::Missing, message))
+        } else {
+            LayerBytes::Blob {
+                client: client.clone(),
+                repository: image.repository.clone(),
+                digest: descriptor.digest.clone(),
+            }
+        },
+    };
+    Ok(SourceImage {
+        reference: Some(image.to_string()),
+        digest: None,
+        config,
+        layers: manifest.layers.iter().map(layer).collect(),
+        problems,
+        notes: Vec::new(),
+    })
+}

@@ -1,0 +1,328 @@
+//! What happens to a pushed image: from its rows to a verdict that stays true.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use plimsoll_scan::{Coverage, Sandbox, Worker, WorkerSettings};
+use plimsoll_store::{FindingFilter, FindingRow, ImageState, ImageSummary, JobKind, ManifestPut, Store, Stored};
+use plimsoll_testkit::image::{Blob, Image, Layer, Packing};
+use plimsoll_types::inventory::PROBE_VERSION;
+use plimsoll_types::manifest::media;
+use plimsoll_types::probe::Limits;
+use plimsoll_types::{Digest, Health, Manifest, RepositoryName};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::feed::{Database, Feed};
+use crate::sandbox;
+use crate::scan::old_alpine;
+
+/// A store with a worker over it.
+struct House {
+    store: Store,
+    database: Database,
+    handle: plimsoll_scan::AdvisoryHandle,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    async fn new(database: Database) -> Self {
+        Self::with(database, sandbox(), settings()).await
+    }
+
+    async fn with(database: Database, sandbox: Sandbox, settings: WorkerSettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&plimsoll_store::Settings {
+            database: format!("sqlite:{}", folder.path().join("db").display()),
+            blobs: format!("file:{}", folder.path().join("blobs").display()),
+            blob_options: vec![],
+            node: "test".into(),
+        })
+        .await
+        .unwrap();
+        let (handle, stop) = (database.handle(), CancellationToken::new());
+        let worker =
+            Worker::new(store.clone(), Arc::new(sandbox), handle.clone(), plimsoll_scan::system_clock(), settings);
+        let until = stop.clone();
+        tokio::spawn(async move { worker.run(until).await });
+        Self { store, database, handle, stop, _folder: folder }
+    }
+
+    async fn push(&self, image: &Image) {
+        self.push_but(image, None).await;
+    }
+
+    /// Pushes an image, one of its blobs left out.
+    async fn push_but(&self, image: &Image, without: Option<&Digest>) {
+        let repository: RepositoryName = "team/app".parse().unwrap();
+        let now = plimsoll_scan::system_clock()();
+        for blob in image.blobs().filter(|blob| Some(&blob.digest) != without) {
+            let bytes = Bytes::from(blob.bytes.clone());
+            let body = Box::pin(futures_util::stream::iter([Ok(bytes)]));
+            self.store.put_blob(&repository, &blob.digest, body, now).await.unwrap();
+        }
+        let manifest = Manifest::parse(&image.manifest.media_type, &image.manifest.bytes).unwrap();
+        let put = ManifestPut {
+            repository: &repository,
+            tags: &["latest".parse().unwrap()],
+            digest: image.digest(),
+            body: image.manifest.bytes.clone().into(),
+            manifest: &manifest,
+            now,
+        };
+        assert_eq!(self.store.put_manifest(put).await.unwrap(), Stored::Yes);
+    }
+
+    /// Waits until something holds of an image.
+    async fn until(&self, image: &Image, holds: impl Fn(&ImageSummary) -> bool) -> ImageSummary {
+        for _ in 0..2_400 {
+            let images = self.store.images(None, 100).await.unwrap();
+            let found = images.into_iter().find(|summary| summary.digest == *image.digest());
+            match found {
+                Some(found) if holds(&found) => return found,
+                _ => tokio::time::sleep(Duration::from_millis(25)).await,
+            }
+        }
+        panic!("it does not come to pass: {:?}", self.store.images(None, 100).await.unwrap());
+    }
+
+    async fn verdict(&self, image: &Image) -> Coverage {
+        let summary = self.until(image, |summary| summary.state == ImageState::Done).await;
+        serde_json::from_value(summary.coverage).unwrap()
+    }
+
+    async fn findings(&self, image: &Image) -> Vec<String> {
+        let filter = FindingFilter { repository: None, image: Some(image.digest().clone()) };
+        let rows: Vec<FindingRow> = self.store.findings(&filter, None, 100).await.unwrap();
+        rows.into_iter().filter_map(|row| row.finding).map(|(_, found)| found.vulnerability).collect()
+    }
+
+    async fn until_findings(&self, image: &Image, expected: &[&str]) {
+        for _ in 0..2_400 {
+            if self.findings(image).await == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        assert_eq!(self.findings(image).await, expected);
+    }
+
+    /// Publishes and takes over another state of the feed, as `plimsoll db update` would.
+    async fn learn(&self, feed: &Feed) {
+        self.database.publish(feed);
+        assert!(self.database.update().await.changed);
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn settings() -> WorkerSettings {
+    WorkerSettings {
+        concurrency: 3,
+        refresh: Duration::from_millis(50),
+        first_retry: Duration::from_millis(20),
+        max_attempts: 2,
+        ..WorkerSettings::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pushed_image_gets_its_verdict() {
+    let house = House::new(Database::of(&Feed::sample()).await).await;
+    let image = old_alpine();
+    house.push(&image).await;
+    let coverage = house.verdict(&image).await;
+    assert_eq!(house.findings(&image).await, ["CVE-2019-14697"]);
+    assert_eq!(coverage.conclusion.reason, None);
+    assert_eq!((coverage.packages, coverage.layers.len()), (2, 2));
+    assert_eq!(coverage.advisories.unwrap().generation, house.handle.generation());
+    for layer in &image.layers {
+        assert!(house.store.layer_inventory(&layer.digest, PROBE_VERSION).await.unwrap().is_some());
+    }
+    let left = house.store.claim_job(plimsoll_scan::system_clock()(), 1_000).await.unwrap();
+    assert!(left.is_none() || matches!(left.unwrap().kind, JobKind::Rematch { .. } | JobKind::ReadLayer(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clean_image_is_healthy_and_pushing_it_twice_is_harmless() {
+    let house = House::new(Database::of(&Feed::sample()).await).await;
+    let image = Image::of(&[Layer::new().alpine("3.4.6", &[("musl", "1.1.14-r16")]).tar()], Packing::Zstd);
+    for _ in 0..2 {
+        house.push(&image).await;
+        let coverage = house.verdict(&image).await;
+        assert_eq!(coverage.health(!house.findings(&image).await.is_empty()), Health::Healthy);
+    }
+    let rows = house.store.findings(&FindingFilter::default(), None, 100).await.unwrap();
+    assert_eq!(rows.len(), 1, "exactly one row, which says so");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_advisories_it_waits_and_is_judged_when_they_come() {
+    let house = House::new(Database::new(&Feed::sample())).await;
+    let image = old_alpine();
+    house.push(&image).await;
+    let waiting = house.until(&image, |summary| summary.state == ImageState::AwaitingAdvisories).await;
+    let coverage: Coverage = serde_json::from_value(waiting.coverage).unwrap();
+    assert_eq!(coverage.conclusion.reason.as_deref(), Some("there is no advisory data yet"));
+    assert_eq!(coverage.packages, 2);
+    house.database.update().await;
+    house.until_findings(&image, &["CVE-2019-14697"]).await;
+    assert_eq!(house.verdict(&image).await.conclusion.reason, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_advisories_reach_stored_images_without_reading_them_again() {
+    let house = House::new(Database::of(&Feed::sample()).await).await;
+    let image = old_alpine();
+    house.push(&image).await;
+    house.verdict(&image).await;
+    let second = Feed::sample().advisory(2, "ALPINE-CVE-2024-7", "Alpine:v3.4", "busybox", "1.25.0-r0");
+    house.learn(&second).await;
+    house.until_findings(&image, &["CVE-2019-14697", "CVE-2024-7"]).await;
+    // One is withdrawn from the feed, and its finding goes.
+    house.learn(&second.without("Alpine", "ALPINE-CVE-2019-14697")).await;
+    house.until_findings(&image, &["CVE-2024-7"]).await;
+    for _ in 0..400 {
+        if house.store.matched_generation().await.unwrap() == house.handle.generation() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("the matches were never said to be at the new generation");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_of_an_unknown_release_is_judged_once_there_is_data_for_it() {
+    let house = House::new(Database::of(&Feed::sample()).await).await;
+    let image = Image::of(&[Layer::new().alpine("3.20.3", &[("musl", "1.2.5-r0")]).tar()], Packing::Gzip);
+    house.push(&image).await;
+    let reason = house.verdict(&image).await.conclusion.reason;
+    assert_eq!(reason.as_deref(), Some("no advisories are known for Alpine:v3.20"));
+    house.learn(&Feed::sample().advisory(2, "ALPINE-CVE-2024-8", "Alpine:v3.20", "zlib", "9")).await;
+    let is_complete = |summary: &ImageSummary| summary.coverage["conclusion"]["complete"] == true;
+    house.until(&image, is_complete).await;
+    assert_eq!(house.findings(&image).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_in_the_middle_of_many_scans_leaves_no_image_behind() {
+    let house = House::new(Database::of(&Feed::sample()).await).await;
+    let images: Vec<Image> = (0..12)
+        .map(|n| {
+            let packages = [("busybox", "1.24.2-r13"), ("musl", "1.1.14-r15"), ("own", &*format!("{n}-r0"))];
+            Image::of(&[Layer::new().alpine("3.4.6", &packages).tar()], Packing::Gzip)
+        })
+        .collect();
+    let pushing = async {
+        for image in &images {
+            house.push(image).await;
+        }
+    };
+    let learning = house.learn(&Feed::sample().advisory(2, "ALPINE-CVE-2024-9", "Alpine:v3.4", "own", "100-r0"));
+    tokio::join!(pushing, learning);
+    for image in &images {
+        house.until_findings(image, &["CVE-2019-14697", "CVE-2024-9"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_an_image_is_told_and_holds_up_no_other() {
+    let house = House::new(Database::of(&Feed::sample()).await).await;
+    let good = old_alpine();
+    let lying = Image::with(good.config.clone(), vec![good.layers[0].clone(), good.layers[0].clone()]);
+    let cut = Blob::new(&good.layers[0].media_type, good.layers[0].bytes[..60].to_vec());
+    let damaged = Image::with(good.config.clone(), vec![cut, good.layers[1].clone()]);
+    let foreign = Blob::new("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", b"elsewhere".to_vec());
+    let absent = Image::with(good.config.clone(), vec![good.layers[0].clone(), foreign]);
+    let nonsense = Image::with(Blob::new(media::OCI_CONFIG, b"[]".to_vec()), good.layers.clone());
+    for (image, without, words) in [
+        (&lying, None, "layer 2 unpacks to"),
+        (&damaged, None, ""),
+        (&absent, Some(&absent.layers[1].digest), "is distributed elsewhere"),
+        (&nonsense, None, "the image configuration is not valid"),
+    ] {
+        house.push_but(image, without).await;
+        let coverage = house.verdict(image).await;
+        let problems: Vec<_> = coverage.problems.iter().map(ToString::to_string).collect();
+        assert!(problems.iter().any(|problem| problem.contains(words)), "{words}: {problems:?}");
+        assert!(!coverage.conclusion.complete);
+    }
+    house.push(&good).await;
+    assert_eq!(house.verdict(&good).await.conclusion.reason, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layer_that_was_cut_short_stands_for_no_other() {
+    let house = House::new(Database::of(&Feed::sample()).await).await;
+    let empty = Layer::new().tar();
+    let whole = plimsoll_testkit::image::pack(&empty, Packing::Plain);
+    // It unpacks to the same bytes as the empty layer and then turns out to be damaged: the same diff id, if one believed it.
+    let mut packed = plimsoll_testkit::image::pack(&empty, Packing::Gzip);
+    let end = packed.bytes.len() - 4;
+    packed.bytes[end] ^= 0xff;
+    let packed = Blob::new(&packed.media_type, packed.bytes);
+    let config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": [Digest::sha256(&empty)]}});
+    let config = Blob::new(media::OCI_CONFIG, config.to_string().into_bytes());
+    let (damaged, honest) = (Image::with(config.clone(), vec![packed.clone()]), Image::with(config, vec![whole.clone()]));
+    house.push(&damaged).await;
+    assert!(house.verdict(&damaged).await.problem_count > 0);
+    house.push(&honest).await;
+    assert_eq!(house.verdict(&honest).await.problem_count, 0);
+    let id = async |blob: &Blob| {
+        house.store.layer_inventory(&blob.digest, PROBE_VERSION).await.unwrap().unwrap().diff_id
+    };
+    assert_ne!(id(&packed).await, id(&whole).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_for_windows_is_unsupported_with_its_build() {
+    let house = House::new(Database::of(&Feed::sample()).await).await;
+    let config = json!({"os": "windows", "architecture": "amd64", "os.version": "10.0.20348.1"});
+    let image = Image::with(Blob::new(media::OCI_CONFIG, config.to_string().into_bytes()), vec![]);
+    house.push(&image).await;
+    house
+        .until(&image, |summary| matches!(&summary.state, ImageState::Unsupported(reason) if reason.contains("10.0.20348.1")))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_fault_is_tried_again_and_told_in_the_end() {
+    let broken = Sandbox::new(Limits::default(), true, 2).with_program("/nowhere/probe");
+    let house = House::with(Database::of(&Feed::sample()).await, broken, settings()).await;
+    let image = old_alpine();
+    house.push(&image).await;
+    house
+        .until(&image, |summary| matches!(&summary.state, ImageState::Failed(reason) if reason.contains("could not be started")))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_worker_leaves_its_work_to_the_next() {
+    let database = Database::of(&Feed::sample()).await;
+    let house = House::new(database).await;
+    house.stop.cancel();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let image = old_alpine();
+    house.push(&image).await;
+    let stop = CancellationToken::new();
+    let worker = Worker::new(
+        house.store.clone(),
+        Arc::new(sandbox()),
+        house.handle.clone(),
+        plimsoll_scan::system_clock(),
+        settings(),
+    );
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { worker.run(stop).await }
+    });
+    house.verdict(&image).await;
+    stop.cancel();
+    running.await.unwrap();
+}

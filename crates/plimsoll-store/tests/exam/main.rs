@@ -1,0 +1,94 @@
+//! The exam that the store passes on SQLite and a folder, and on PostgreSQL and an S3 server.
+
+mod blobs;
+mod jobs;
+mod manifests;
+mod place;
+mod scans;
+mod verdicts;
+
+/// Runs each test in both places.
+macro_rules! exam {
+    ($($module:ident: $($test:ident)*;)*) => {
+        mod on_sqlite_and_a_folder {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::$module::$test(crate::place::Place::embedded().await).await;
+                })*
+            })*
+        }
+
+        mod on_postgres_and_s3 {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    if let Some(place) = crate::place::Place::distributed().await {
+                        crate::$module::$test(place).await;
+                    }
+                })*
+            })*
+        }
+    };
+}
+
+exam! {
+    blobs:
+        an_upload_grows_by_appends_and_becomes_a_blob
+        an_upload_goes_on_after_a_restart
+        a_stream_that_breaks_off_leaves_the_session_where_it_was
+        nobody_appends_at_the_wrong_place
+        two_requests_cannot_append_at_once
+        a_wrong_digest_ends_the_session_and_keeps_nothing
+        an_upload_hashed_with_one_algorithm_may_be_named_by_another
+        a_large_upload_in_odd_chunks_is_the_same_blob
+        an_empty_blob_is_a_blob
+        a_blob_is_read_by_range
+        a_blob_belongs_to_the_repositories_that_hold_it
+        a_blob_that_a_manifest_needs_is_not_deleted
+        only_layers_are_queued_for_reading
+        uploads_expire_and_are_cancelled
+        no_more_than_1024_uploads_are_open
+        two_clients_upload_the_same_blob;
+    manifests:
+        a_manifest_is_served_as_it_was_pushed
+        a_manifest_needs_its_blobs_in_the_same_repository
+        an_index_needs_its_manifests
+        a_foreign_layer_may_be_absent
+        tags_move_and_are_listed_in_order
+        a_tag_or_a_manifest_is_deleted
+        a_manifest_that_an_index_names_is_not_deleted
+        referrers_are_listed_and_filtered
+        pushing_again_queues_nothing_new
+        sixteen_pushes_of_shared_content_at_once
+        deleting_and_pushing_at_once_leaves_nothing_dangling;
+    jobs:
+        the_most_urgent_job_comes_first
+        eight_workers_share_the_jobs_and_none_is_done_twice
+        a_job_whose_lease_ran_out_is_taken_over
+        a_job_asked_for_while_it_runs_runs_again
+        a_failed_job_waits_for_its_time_or_for_people
+        a_restart_frees_the_jobs_of_the_node
+        a_new_job_wakes_a_worker;
+    scans:
+        layer_inventories_are_shared_by_diff_id
+        a_layer_that_was_cut_short_says_nothing_of_others
+        an_image_waits_runs_and_fails
+        package_versions_are_stored_once
+        a_verdict_is_replaced_as_a_whole
+        a_verdict_of_thousands_of_packages_is_saved_whole
+        package_versions_to_match_again_are_found_by_name
+        older_matches_do_not_replace_newer_ones
+        images_that_wait_for_advisories_are_woken
+        text_that_a_database_cannot_hold_is_replaced
+        scans_of_the_same_packages_at_once;
+    verdicts:
+        findings_are_the_join_of_packages_and_matches
+        an_image_without_findings_has_one_row
+        pages_of_any_size_give_the_same_rows
+        a_finding_keeps_its_name_and_its_first_sight
+        findings_are_filtered_by_repository_and_image
+        a_package_at_two_paths_is_one_finding
+        the_registry_is_summed_up
+        the_last_verdict_stands_while_a_scan_runs;
+}

@@ -1,0 +1,146 @@
+//! What went wrong, in Azure's error envelope. The only module that knows status codes.
+//!
+//! Codes are the ones Azure's clients know. `Retry-After` goes out with 503 only: the clients repeat every request, of
+//! whatever method, whose failure carries that header.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use plimsoll_store::ErrorKind;
+use serde::Serialize;
+
+/// Why a request is not answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("this path is not one that the server knows")]
+    UnknownRoute,
+    #[error("only GET is allowed here")]
+    MethodNotAllowed,
+    #[error("the api-version query parameter is missing, a date such as 2019-01-01-preview")]
+    MissingApiVersion,
+    #[error("the api-version {0:?} is not a date such as 2021-06-01 or 2019-01-01-preview")]
+    InvalidApiVersion(String),
+    #[error("the query parameter {name} must be {expected}, found {found:?}")]
+    InvalidParameter { name: &'static str, expected: &'static str, found: String },
+    #[error("the subscription '{0}' could not be found; GET /subscriptions tells which one is served")]
+    UnknownSubscription(String),
+    #[error("resource group '{0}' could not be found")]
+    UnknownResourceGroup(String),
+    #[error("the resource '{0}' was not found")]
+    UnknownResource(String),
+    #[error(transparent)]
+    Store(#[from] plimsoll_store::Error),
+}
+
+impl Error {
+    /// A `$skipToken` that no `nextLink` of the list ever had.
+    pub(crate) fn of_skip_token(token: &str) -> Self {
+        let expected = "a token from a nextLink of this list";
+        Self::InvalidParameter { name: "$skipToken", expected, found: token.chars().take(100).collect() }
+    }
+
+    /// The error as clients see it. What only an operator can mend goes to the log, under the request's id.
+    pub(crate) fn tell(&self, request_id: &str) -> Told {
+        let message = match self {
+            Self::Store(error) => {
+                tracing::error!(request.id = request_id, error = full(error), "the store could not answer");
+                match error.kind() {
+                    ErrorKind::Unavailable => "the store does not answer at the moment, try again".to_owned(),
+                    _ => format!(
+                        "the server could not answer; its log has the cause under request {request_id}"
+                    ),
+                }
+            }
+            // What a stranger typed may be long.
+            mine => mine.to_string().chars().take(500).collect(),
+        };
+        let (status, code) = self.status_and_code();
+        Told { status, body: Envelope { error: Inner { code, message } } }
+    }
+
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::UnknownRoute => (StatusCode::NOT_FOUND, "NotFound"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+            Self::MissingApiVersion => (StatusCode::BAD_REQUEST, "MissingApiVersionParameter"),
+            Self::InvalidApiVersion(_) => (StatusCode::BAD_REQUEST, "InvalidApiVersionParameter"),
+            Self::InvalidParameter { .. } => (StatusCode::BAD_REQUEST, "InvalidQueryParameterValue"),
+            Self::UnknownSubscription(_) => (StatusCode::NOT_FOUND, "SubscriptionNotFound"),
+            Self::UnknownResourceGroup(_) => (StatusCode::NOT_FOUND, "ResourceGroupNotFound"),
+            Self::UnknownResource(_) => (StatusCode::NOT_FOUND, "ResourceNotFound"),
+            Self::Store(error) if error.kind() == ErrorKind::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable")
+            }
+            Self::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
+        }
+    }
+}
+
+/// An error with its causes, for the log.
+fn full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+/// An error, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Told {
+    status: StatusCode,
+    body: Envelope,
+}
+
+#[derive(Debug, Serialize)]
+struct Envelope {
+    error: Inner,
+}
+
+#[derive(Debug, Serialize)]
+struct Inner {
+    code: &'static str,
+    message: String,
+}
+
+impl IntoResponse for Told {
+    fn into_response(self) -> Response {
+        let mut headers = HeaderMap::new();
+        match self.status {
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        (self.status, headers, Json(self.body)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_do_not_see_the_inside_of_the_store() {
+        let inside = plimsoll_store::Error::new(ErrorKind::Corrupt, "row 7 of secrets");
+        let told = Error::from(inside).tell("request-1");
+        assert_eq!(told.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!told.body.error.message.contains("secrets"));
+        assert!(told.body.error.message.contains("request-1"));
+    }
+
+    #[test]
+    fn only_what_may_be_repeated_says_when() {
+        let busy = Error::from(plimsoll_store::Error::new(ErrorKind::Unavailable, "locked"));
+        let response = busy.tell("1").into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()["retry-after"], "1");
+        let response = Error::UnknownRoute.tell("1").into_response();
+        assert!(!response.headers().contains_key("retry-after"));
+    }
+}

@@ -1,0 +1,211 @@
+//! `AzureContainerRegistryVulnerability`: the second generation's view of a finding.
+//!
+//! Two parts of Azure's shape are left out on purpose: `cpe`, which advisories of packages do not have, and
+//! `exploitabilityAssessment`, whose flags would claim that there is no exploit where nobody has looked.
+
+use std::collections::BTreeMap;
+
+use plimsoll_store::ImageSummary;
+use plimsoll_types::{InstalledPackage, Match, PackageType, Scope, Status};
+use serde::Serialize;
+
+use super::{Link, wording};
+use crate::generation::Generation;
+
+/// What stands beside the discriminator. An image without findings has only the part about the artifact.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AdditionalData<'a> {
+    #[serde(rename = "cvssV30Score", skip_serializing_if = "Option::is_none")]
+    cvss_v30_score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vulnerability_details: Option<VulnerabilityDetails<'a>>,
+    artifact_details: ArtifactDetails<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    software_details: Option<SoftwareDetails<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VulnerabilityDetails<'a> {
+    cve_id: &'a str,
+    severity: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_modified_date: Option<String>,
+    /// CVSS version to assessment. Azure's rows always have both versions, one of them often null.
+    cvss: BTreeMap<&'static str, Option<Cvss<'a>>>,
+    workarounds: [&'static str; 0],
+    references: Vec<Link>,
+    weaknesses: Weaknesses,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cvss<'a> {
+    base: f64,
+    cvss_vector_string: &'a str,
+}
+
+/// The kinds of flaw. The advisories that are read do not name them.
+#[derive(Debug, Serialize)]
+struct Weaknesses {
+    cwe: [&'static str; 0],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArtifactDetails<'a> {
+    registry_host: &'a str,
+    repository_name: &'a str,
+    digest: &'a str,
+    tags: &'a [String],
+    media_type: &'a str,
+    artifact_type: &'static str,
+    #[serde(rename = "lastPushedToRegistryUTC")]
+    last_pushed_to_registry_utc: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SoftwareDetails<'a> {
+    package_name: &'a str,
+    vendor: String,
+    version: &'a str,
+    /// Empty where there is none.
+    fixed_version: &'a str,
+    category: &'static str,
+    language: &'static str,
+    fix_status: &'static str,
+    evidence: [String; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    os_details: Option<OsDetails<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OsDetails<'a> {
+    os_platform: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    os_name: &'a str,
+    os_version: String,
+}
+
+impl<'a> AdditionalData<'a> {
+    pub(super) fn new(
+        scope: &'a Scope,
+        image: &'a ImageSummary,
+        finding: Option<(&'a InstalledPackage, &'a Match)>,
+    ) -> Self {
+        Self {
+            cvss_v30_score: finding.and_then(|(_, found)| Some(wording::cvss(found, "3.0")?.score)),
+            vulnerability_details: finding.map(|(_, found)| VulnerabilityDetails::new(found)),
+            artifact_details: ArtifactDetails {
+                registry_host: &scope.registry_host,
+                repository_name: image.repository.as_str(),
+                digest: image.digest.as_str(),
+                tags: &image.tags,
+                media_type: &image.media_type,
+                artifact_type: "ContainerImage",
+                last_pushed_to_registry_utc: image.pushed_at.to_string(),
+            },
+            software_details: finding.map(|(package, found)| SoftwareDetails::new(image, package, found)),
+        }
+    }
+}
+
+impl<'a> VulnerabilityDetails<'a> {
+    fn new(found: &'a Match) -> Self {
+        let cvss = |version| {
+            wording::cvss(found, version)
+                .map(|cvss| Cvss { base: cvss.score, cvss_vector_string: &cvss.vector })
+        };
+        let mut all = BTreeMap::from([("2.0", cvss("2.0")), ("3.0", cvss("3.0"))]);
+        if let Some(newest) = cvss("4.0") {
+            all.insert("4.0", Some(newest));
+        }
+        Self {
+            cve_id: &found.vulnerability,
+            severity: Generation::Second.severity(found.severity),
+            published_date: found.published.map(|instant| instant.to_string()),
+            last_modified_date: found.modified.map(|instant| instant.to_string()),
+            cvss: all,
+            workarounds: [],
+            references: wording::references(found),
+            weaknesses: Weaknesses { cwe: [] },
+        }
+    }
+}
+
+impl<'a> SoftwareDetails<'a> {
+    fn new(image: &'a ImageSummary, package: &'a InstalledPackage, found: &'a Match) -> Self {
+        let is_os = package.package.package_type.is_os();
+        Self {
+            package_name: &package.package.name,
+            vendor: match &image.distro {
+                Some(distro) if is_os => distro.id.clone(),
+                _ => wording::category(package).to_ascii_lowercase(),
+            },
+            version: &package.package.version,
+            fixed_version: found.fixed_version.as_deref().unwrap_or_default(),
+            category: if is_os { "OS" } else { "Language" },
+            language: language(package.package.package_type),
+            fix_status: fix_status(found),
+            evidence: [wording::place(package)],
+            os_details: OsDetails::new(image),
+        }
+    }
+}
+
+fn language(package_type: PackageType) -> &'static str {
+    match package_type {
+        PackageType::Pypi => "python",
+        PackageType::Npm => "javascript",
+        PackageType::Golang => "go",
+        PackageType::Cargo => "rust",
+        PackageType::Gem => "ruby",
+        PackageType::Composer => "php",
+        PackageType::Nuget => "dotnet",
+        PackageType::Maven => "java",
+        PackageType::Deb
+        | PackageType::Apk
+        | PackageType::Rpm
+        | PackageType::Bitnami
+        | PackageType::Generic => "",
+    }
+}
+
+fn fix_status(found: &Match) -> &'static str {
+    match (found.status, &found.fixed_version) {
+        (Status::WillNotFix, _) => "WontFix",
+        (_, Some(_)) => "FixAvailable",
+        (Status::Affected, None) => "NoFixAvailable",
+        (Status::UnderInvestigation | Status::Unknown | Status::Fixed | Status::NotAffected, None) => {
+            "Unknown"
+        }
+    }
+}
+
+impl<'a> OsDetails<'a> {
+    /// `osVersion` is one word, by which clients filter: `ubuntu_linux_20.04`, `alpine_3.17`.
+    fn new(image: &'a ImageSummary) -> Option<Self> {
+        let distro = image.distro.as_ref()?;
+        let id = if distro.id == "ubuntu" { "ubuntu_linux" } else { &distro.id };
+        let release = match distro.id.as_str() {
+            // `VERSION_ID` has the patch level too: 3.17.1.
+            "alpine" => distro
+                .version_id
+                .match_indices('.')
+                .nth(1)
+                .map_or(distro.version_id.as_str(), |(at, _)| &distro.version_id[..at]),
+            _ => &distro.version_id,
+        };
+        Some(Self {
+            // Only Linux images have an os-release; the configuration may be silent about it.
+            os_platform: image.platform.as_ref().map_or("linux", |platform| &platform.os),
+            os_name: &distro.pretty_name,
+            os_version: if release.is_empty() { id.to_owned() } else { format!("{id}_{release}") },
+        })
+    }
+}

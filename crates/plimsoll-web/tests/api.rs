@@ -1,0 +1,491 @@
+//! The API over a store with images in all states, asked as Azure's clients ask.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use plimsoll_store::{ImageState, ManifestPut, Settings, Store, Stored, Verdict};
+use plimsoll_testkit::image::{self, Blob, Image, Layer, Packing};
+use plimsoll_types::{
+    Cvss, Ecosystem, ImageInventory, InstalledPackage, Manifest, Match, Package, PackageType, Platform,
+    RepositoryName, Scope, Severity, Status, Tag, Timestamp,
+};
+use plimsoll_web::{Connection, Web};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+const FIRST: &str = "dbd0cb49-b563-45e7-9724-889e799fa648";
+const SECOND: &str = "c0b7cfc6-3172-465a-b378-53c7ff2cc0d5";
+const SUBSCRIPTION: &str = "/subscriptions/00000000-1111-2222-3333-444444444444";
+const GROUP: &str = "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/Harbour";
+const REGISTRY: &str = "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/Harbour/providers/\
+                        Microsoft.ContainerRegistry/registries/Quay";
+const OLD: &str = "api-version=2019-01-01-preview";
+
+#[tokio::test]
+async fn every_scope_tells_the_findings_of_both_generations() {
+    let api = Api::with_images().await;
+    let group = "/providers/Microsoft.Management/managementGroups/any";
+    let all = api.rows(&format!("{SUBSCRIPTION}/providers/Microsoft.Security/subAssessments?{OLD}")).await;
+    // Two findings of the application, one of one platform; clean, other platform, damaged and Windows have one row each.
+    assert_eq!(all.len(), 2 * 7);
+    for scope in [GROUP, REGISTRY, group] {
+        let rows = api.rows(&format!("{scope}/providers/Microsoft.Security/subAssessments?{OLD}")).await;
+        assert_eq!(rows, all, "{scope}");
+    }
+    for (key, kind, expected) in [
+        (FIRST, "ContainerRegistryVulnerability", &all[..7]),
+        (SECOND, "AzureContainerRegistryVulnerability", &all[7..]),
+    ] {
+        for scope in [SUBSCRIPTION, REGISTRY] {
+            let rows = api.rows(&format!("{scope}/{}?{OLD}", of_key(key))).await;
+            assert_eq!(rows, expected, "{scope} {key}");
+        }
+        for row in expected {
+            assert_eq!(row["properties"]["additionalData"]["assessedResourceType"], kind);
+            assert_eq!(row["id"], format!("{REGISTRY}/{}/{}", of_key(key), row["name"].as_str().unwrap()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_finding_says_what_to_do_and_where() {
+    let api = Api::with_images().await;
+    let rows = api.rows(&format!("{REGISTRY}/{}?{OLD}", of_key(FIRST))).await;
+    let row = rows.iter().find(|row| row["properties"]["id"] == "CVE-2018-0732").unwrap();
+    let properties = &row["properties"];
+    assert_eq!(properties["status"]["severity"], "High", "the first generation has no word for critical");
+    let remediation = properties["remediation"].as_str().unwrap();
+    assert!(remediation.contains("1.0.2o-r1"), "{remediation}");
+    let layer = api.application.layers[0].digest.as_str();
+    assert!(remediation.contains(layer), "{remediation}");
+    assert_eq!(properties["additionalData"]["imageDigest"], api.application.digest().as_str());
+    assert_eq!(properties["additionalData"]["patchable"], true);
+    assert_eq!(properties["timeGenerated"], "2026-08-21T10:00:00Z");
+}
+
+#[tokio::test]
+async fn an_image_without_findings_has_one_row_and_a_waiting_one_none() {
+    let api = Api::with_images().await;
+    for key in [FIRST, SECOND] {
+        let rows = api.rows(&format!("{REGISTRY}/{}?{OLD}", of_key(key))).await;
+        let codes = |repository: &str| {
+            let told = |row: &&Value| {
+                let data = &row["properties"]["additionalData"];
+                data["repositoryName"] == repository
+                    || data["artifactDetails"]["repositoryName"] == repository
+            };
+            let status = |row: &Value| {
+                let status = &row["properties"]["status"];
+                format!("{} {}", status["code"].as_str().unwrap(), status["cause"].as_str().unwrap())
+            };
+            rows.iter().filter(told).map(status).collect::<Vec<_>>()
+        };
+        assert_eq!(codes("team/clean"), ["Healthy "]);
+        assert_eq!(codes("team/damaged"), ["NotApplicable IncompleteCoverage"]);
+        assert_eq!(codes("team/windows"), ["NotApplicable Unsupported"]);
+        assert_eq!(codes("team/waiting"), Vec::<String>::new());
+        // The index of two platforms: each is an image of its own, the index is none.
+        assert_eq!(codes("team/multi"), ["Unhealthy ", "Healthy "]);
+        assert_eq!(codes("team/app"), ["Unhealthy ", "Unhealthy "]);
+    }
+}
+
+#[tokio::test]
+async fn pages_tell_every_row_once_and_in_order() {
+    let api = Api::with_images().await;
+    for list in [
+        format!("{SUBSCRIPTION}/providers/Microsoft.Security/subAssessments"),
+        format!("//{REGISTRY}/{}", of_key(SECOND)),
+    ] {
+        let all = api.rows(&format!("{list}?{OLD}")).await;
+        for size in [1, 3, 7, all.len(), 1000] {
+            let mut next = Some(format!("{list}?{OLD}&$top={size}"));
+            let mut walked = Vec::new();
+            while let Some(link) = next {
+                let (status, page) = api.get(&link).await;
+                assert_eq!(status, StatusCode::OK, "{page}");
+                let rows = page["value"].as_array().unwrap();
+                assert!(!rows.is_empty() && rows.len() <= size, "{} rows on a page of {size}", rows.len());
+                walked.extend(rows.iter().cloned());
+                next = page["nextLink"].as_str().map(|link| {
+                    let path = link.strip_prefix("http://quay.example:5000").expect("the link is absolute");
+                    assert!(path.starts_with("/subscriptions/"), "{path}");
+                    path.to_owned()
+                });
+            }
+            assert_eq!(walked, all, "pages of {size}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_row_is_what_the_list_has() {
+    let api = Api::with_images().await;
+    for row in api.rows(&format!("{SUBSCRIPTION}/providers/Microsoft.Security/subAssessments?{OLD}")).await {
+        let id = row["id"].as_str().unwrap();
+        assert_eq!(api.get(&format!("{id}?{OLD}")).await, (StatusCode::OK, row.clone()));
+        assert_eq!(api.get(&format!("{}?{OLD}", id.to_uppercase())).await.1, row, "case does not count");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_has_a_verdict_under_each_key() {
+    let api = Api::with_images().await;
+    let current = "api-version=2021-06-01";
+    let lists = [SUBSCRIPTION, GROUP, REGISTRY];
+    for scope in lists {
+        let rows = api.rows(&format!("{scope}/providers/Microsoft.Security/assessments?{current}")).await;
+        assert_eq!(rows.iter().map(|row| &row["name"]).collect::<Vec<_>>(), [FIRST, SECOND]);
+    }
+    let path = format!("{REGISTRY}/providers/Microsoft.Security/assessments/{SECOND}");
+    let (status, assessment) = api.get(&format!("{path}?{current}")).await;
+    assert_eq!(status, StatusCode::OK);
+    let properties = &assessment["properties"];
+    assert_eq!(assessment["id"], path);
+    assert_eq!(properties["status"]["code"], "Unhealthy");
+    assert_eq!(properties["status"]["firstEvaluationDate"], "2026-08-21T10:00:00Z");
+    assert_eq!(properties["resourceDetails"], json!({"source": "Azure", "id": REGISTRY}));
+    assert_eq!(properties.get("metadata"), None);
+    let counters = &properties["additionalData"];
+    assert!(counters.as_object().unwrap().values().all(Value::is_string), "{counters}");
+    for (name, count) in [
+        ("images", "7"),
+        ("unhealthyImages", "2"),
+        ("pendingImages", "1"),
+        ("criticalFindings", "2"),
+        ("lowFindings", "1"),
+    ] {
+        assert_eq!(counters[name], count, "{name} of {counters}");
+    }
+    let (_, expanded) = api.get(&format!("{path}?{current}&$expand=metadata")).await;
+    assert_eq!(expanded["properties"]["metadata"]["assessmentType"], "BuiltIn");
+}
+
+#[tokio::test]
+async fn an_image_that_was_not_read_whole_is_never_counted_healthy() {
+    let api = Api::with_images().await;
+    let path = format!("{REGISTRY}/providers/Microsoft.Security/assessments/{FIRST}?{OLD}");
+    let (_, assessment) = api.get(&path).await;
+    let counters = &assessment["properties"]["additionalData"];
+    // The damaged one and the one of Windows; clean are only those whose row says so.
+    let counted = (&counters["healthyImages"], &counters["notApplicableImages"]);
+    assert_eq!(counted, (&json!("2"), &json!("2")), "{counters}");
+}
+
+#[tokio::test]
+async fn an_empty_registry_is_not_scanned_and_lists_nothing() {
+    let api = Api::empty().await;
+    let (_, list) =
+        api.get(&format!("{SUBSCRIPTION}/providers/Microsoft.Security/subAssessments?{OLD}")).await;
+    assert_eq!(list, json!({"value": []}));
+    let (_, assessment) =
+        api.get(&format!("{REGISTRY}/providers/Microsoft.Security/assessments/{FIRST}?{OLD}")).await;
+    assert_eq!(assessment["properties"]["status"]["cause"], "NotScanned");
+}
+
+#[tokio::test]
+async fn subscriptions_and_metadata_can_be_found() {
+    let api = Api::empty().await;
+    let subscriptions = api.rows("/subscriptions?api-version=2022-12-01").await;
+    assert_eq!(subscriptions[0]["id"], SUBSCRIPTION);
+    assert_eq!(subscriptions[0]["state"], "Enabled");
+    let (_, one) = api.get(&format!("{SUBSCRIPTION}?api-version=2022-12-01")).await;
+    assert_eq!(one, subscriptions[0]);
+    for parent in ["", SUBSCRIPTION] {
+        let list = format!("{parent}/providers/Microsoft.Security/assessmentMetadata");
+        for metadata in api.rows(&format!("{list}?api-version=2021-06-01")).await {
+            let id = format!("{list}/{}", metadata["name"].as_str().unwrap());
+            assert_eq!(metadata["id"], id);
+            assert_eq!(api.get(&format!("{id}?api-version=2021-06-01")).await.1, metadata);
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors_come_in_azures_envelope() {
+    let api = Api::with_images().await;
+    let security = "providers/Microsoft.Security";
+    let row = "00000fff-0000-8000-8000-000000000000";
+    for (path, status, code) in [
+        (format!("{SUBSCRIPTION}/{security}/subAssessments"), 400, "MissingApiVersionParameter"),
+        (
+            format!("{SUBSCRIPTION}/{security}/subAssessments?api-version=new"),
+            400,
+            "InvalidApiVersionParameter",
+        ),
+        (format!("{SUBSCRIPTION}/{security}/subAssessments?{OLD}&$top=0"), 400, "InvalidQueryParameterValue"),
+        (
+            format!("{SUBSCRIPTION}/{security}/subAssessments?{OLD}&$skipToken=YTE"),
+            400,
+            "InvalidQueryParameterValue",
+        ),
+        (format!("/subscriptions/other/{security}/subAssessments?{OLD}"), 404, "SubscriptionNotFound"),
+        (format!("/subscriptions/other?{OLD}"), 404, "SubscriptionNotFound"),
+        (
+            format!("{SUBSCRIPTION}/resourceGroups/other/{security}/assessments?{OLD}"),
+            404,
+            "ResourceGroupNotFound",
+        ),
+        (format!("{REGISTRY}s/{security}/subAssessments?{OLD}"), 404, "ResourceNotFound"),
+        (format!("{REGISTRY}/{security}/assessments/other?{OLD}"), 404, "ResourceNotFound"),
+        (format!("{SUBSCRIPTION}/{security}/assessments/{FIRST}?{OLD}"), 404, "ResourceNotFound"),
+        (format!("{REGISTRY}/{security}/assessments/other/subAssessments?{OLD}"), 404, "ResourceNotFound"),
+        (format!("{REGISTRY}/{}/other?{OLD}", of_key(FIRST)), 404, "ResourceNotFound"),
+        (format!("{REGISTRY}/{}/{row}?{OLD}", of_key(FIRST)), 404, "ResourceNotFound"),
+        (format!("/{security}/assessmentMetadata/other?{OLD}"), 404, "ResourceNotFound"),
+        (format!("{SUBSCRIPTION}/{security}/pricings?{OLD}"), 404, "NotFound"),
+        ("/nowhere".to_owned(), 404, "NotFound"),
+    ] {
+        let (found, body) = api.get(&path).await;
+        assert_eq!((found.as_u16(), &body["error"]["code"]), (status, &json!(code)), "{path}");
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(message.len() > 10 && !message.ends_with('.'), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_another_list_is_refused() {
+    let api = Api::with_images().await;
+    let (_, page) = api.get(&format!("{REGISTRY}/{}?{OLD}&$top=1", of_key(SECOND))).await;
+    let (_, token) = page["nextLink"].as_str().unwrap().split_once("$skipToken=").unwrap();
+    let (status, _) = api.get(&format!("{REGISTRY}/{}?{OLD}&$skipToken={token}", of_key(FIRST))).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn other_methods_are_refused_and_every_answer_has_its_ids() {
+    let api = Api::empty().await;
+    let path = format!("{REGISTRY}/providers/Microsoft.Security/assessments/{FIRST}?{OLD}");
+    let (status, headers, body) = api.send(Method::PUT, &path).await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(headers["allow"], "GET, HEAD");
+    assert_eq!(body["error"]["code"], "MethodNotAllowed");
+    let (_, again, _) = api.send(Method::GET, &path).await;
+    for headers in [&headers, &again] {
+        assert_eq!(headers["x-ms-correlation-request-id"], headers["x-ms-request-id"]);
+    }
+    assert_ne!(headers["x-ms-request-id"], again["x-ms-request-id"]);
+}
+
+#[tokio::test]
+async fn case_and_versions_do_not_count() {
+    let api = Api::with_images().await;
+    let asked = format!("{REGISTRY}/{}", of_key(SECOND));
+    let rows = api.rows(&format!("{asked}?{OLD}")).await;
+    assert_eq!(api.rows(&format!("{}?API-VERSION=2030-01-01-Preview", asked.to_lowercase())).await, rows);
+    assert_eq!(api.rows(&format!("/{}?{OLD}", asked.to_uppercase())).await, rows);
+}
+
+/// `./test` makes an environment with the SDK and names its Python.
+#[tokio::test]
+async fn azures_own_sdk_understands_every_row() {
+    let Some(python) = std::env::var_os("PLIMSOLL_TEST_PYTHON") else {
+        eprintln!("skipped: PLIMSOLL_TEST_PYTHON names no Python with azure-mgmt-security; ./test makes one");
+        return;
+    };
+    let api = Api::with_images().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, api.router.clone()).into_future());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/azure_sdk.py");
+    let subscription = SUBSCRIPTION.rsplit('/').next().unwrap();
+    let run =
+        tokio::process::Command::new(python).arg(script).args([&endpoint, subscription, REGISTRY]).output();
+    let output = run.await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let count = |key: &str, code: &str| summary["by_key_and_status"][format!("{key} {code}")].clone();
+    for key in [FIRST, SECOND] {
+        assert_eq!(count(key, "Unhealthy"), 3);
+        assert_eq!(count(key, "Healthy"), 2);
+        assert_eq!(count(key, "NotApplicable"), 2);
+    }
+    assert_eq!(summary["images"].as_array().unwrap().len(), 6);
+}
+
+fn of_key(key: &str) -> String {
+    format!("providers/Microsoft.Security/assessments/{key}/subAssessments")
+}
+
+/// The API over a store of its own.
+struct Api {
+    router: axum::Router,
+    /// The image with two findings.
+    application: Image,
+    _folder: tempfile::TempDir,
+}
+
+impl Api {
+    async fn empty() -> Self {
+        Self::over(async |_: &Store, _: &Image| ()).await
+    }
+
+    async fn with_images() -> Self {
+        Self::over(async |store: &Store, application: &Image| {
+            let complete = json!({"conclusion": {"complete": true}});
+            let incomplete = json!({"conclusion": {"complete": false, "reason": "layer 1 is damaged"}});
+            let done = ImageState::Done;
+            let severe = found("CVE-2018-0732", Severity::Critical);
+            let mild = found("CVE-2018-0737", Severity::Low);
+
+            push(store, "team/app", "1.0", application).await;
+            judge(store, application, "libcrypto1.0", vec![severe.clone(), mild], done.clone(), &complete)
+                .await;
+            for (repository, state, coverage) in [
+                ("team/clean", Some(done.clone()), &complete),
+                ("team/damaged", Some(done.clone()), &incomplete),
+                ("team/windows", Some(ImageState::Unsupported("a Windows image".into())), &incomplete),
+                ("team/waiting", None, &incomplete),
+            ] {
+                let image = image_with(repository, "linux", "amd64");
+                push(store, repository, "1.0", &image).await;
+                if let Some(state) = state {
+                    judge(store, &image, "musl", Vec::new(), state, coverage).await;
+                }
+            }
+
+            let (amd, arm) = (image_with("multi", "linux", "amd64"), image_with("multi", "linux", "arm64"));
+            push(store, "team/multi", "", &amd).await;
+            push(store, "team/multi", "", &arm).await;
+            let index = image::index(&[(&amd, "linux", "amd64"), (&arm, "linux", "arm64")]);
+            put(store, "team/multi", "1.0", &index).await;
+            judge(store, &amd, "libssl1.0", vec![severe], done.clone(), &complete).await;
+            judge(store, &arm, "musl", Vec::new(), done, &complete).await;
+        })
+        .await
+    }
+
+    async fn over(fill: impl AsyncFnOnce(&Store, &Image)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().display();
+        let settings = Settings {
+            database: format!("sqlite:{at}/store.db"),
+            blobs: format!("file:{at}/blobs"),
+            blob_options: Vec::new(),
+            node: "test".into(),
+        };
+        let store = Store::open(&settings).await.unwrap();
+        let application = image_with("application", "linux", "amd64");
+        fill(&store, &application).await;
+        let scope = Scope {
+            subscription: SUBSCRIPTION.rsplit('/').next().unwrap().into(),
+            resource_group: "Harbour".into(),
+            registry: "Quay".into(),
+            registry_host: "quay.example:5000".into(),
+        };
+        let router = plimsoll_web::router(Web { store, scope, connection: Connection::default() });
+        Self { router, application, _folder: folder }
+    }
+
+    /// All rows of a list that fits on one page.
+    async fn rows(&self, path: &str) -> Vec<Value> {
+        let (status, mut body) = self.get(path).await;
+        assert_eq!((status, body.get("nextLink")), (StatusCode::OK, None), "{path}: {body}");
+        let Value::Array(rows) = body["value"].take() else { panic!("{path}: {body}") };
+        let ids: BTreeSet<_> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), rows.len(), "{path} tells a row twice");
+        rows
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        let (status, _, body) = self.send(Method::GET, path).await;
+        (status, body)
+    }
+
+    async fn send(&self, method: Method, path: &str) -> (StatusCode, HeaderMap, Value) {
+        let request = Request::builder().method(method).uri(path).header("host", "quay.example:5000");
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap())
+    }
+}
+
+/// An image that differs from all others by its one file.
+fn image_with(content: &str, os: &str, architecture: &str) -> Image {
+    let layer = Layer::new().file("content", content).tar();
+    Image::for_platform(&[layer], Packing::Gzip, os, architecture)
+}
+
+fn instant() -> Timestamp {
+    "2026-08-21T10:00:00Z".parse().unwrap()
+}
+
+/// Stores the image's blobs and its manifest, under a tag where one is given.
+async fn push(store: &Store, repository: &str, tag: &str, image: &Image) {
+    let name: RepositoryName = repository.parse().unwrap();
+    for blob in image.blobs() {
+        let bytes = bytes::Bytes::from(blob.bytes.clone());
+        let body = Box::pin(futures_util::stream::iter([Ok(bytes)]));
+        store.put_blob(&name, &blob.digest, body, instant()).await.unwrap();
+    }
+    put(store, repository, tag, &image.manifest).await;
+}
+
+async fn put(store: &Store, repository: &str, tag: &str, manifest: &Blob) {
+    let tags: Vec<Tag> = tag.parse().into_iter().collect();
+    let put = ManifestPut {
+        repository: &repository.parse().unwrap(),
+        tags: &tags,
+        digest: &manifest.digest,
+        body: manifest.bytes.clone().into(),
+        manifest: &Manifest::parse(&manifest.media_type, &manifest.bytes).unwrap(),
+        now: instant(),
+    };
+    assert_eq!(store.put_manifest(put).await.unwrap(), Stored::Yes);
+}
+
+/// Records that the image holds this package of Alpine, and what was found of it.
+async fn judge(
+    store: &Store,
+    image: &Image,
+    package: &str,
+    found: Vec<Match>,
+    state: ImageState,
+    coverage: &Value,
+) {
+    let package = InstalledPackage {
+        package: Package::new(PackageType::Apk, package, "1.0.2n-r0"),
+        ecosystem: Some(Ecosystem::release_of("Alpine", "v3.4")),
+        path: "lib/apk/db/installed".into(),
+        layer: Some(image.layers[0].digest.clone()),
+        purl: format!("pkg:apk/alpine/{package}@1.0.2n-r0"),
+    };
+    let verdict = Verdict {
+        image: image.digest(),
+        platform: None::<&Platform>,
+        inventory: &ImageInventory { packages: vec![package.clone()], ..ImageInventory::default() },
+        state,
+        coverage: coverage.clone(),
+        matches: vec![(package, found)],
+        generation: 1,
+        now: instant(),
+    };
+    store.save_verdict(verdict).await.unwrap();
+}
+
+fn found(vulnerability: &str, severity: Severity) -> Match {
+    let advisory = format!("ALPINE-{vulnerability}");
+    Match {
+        vulnerability: vulnerability.into(),
+        advisories: vec![advisory.clone()],
+        aliases: Vec::new(),
+        status: Status::Affected,
+        fixed_version: Some("1.0.2o-r1".into()),
+        severity,
+        cvss: vec![Cvss {
+            version: "3.1".into(),
+            vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H".into(),
+            score: 9.8,
+            source: advisory,
+        }],
+        summary: String::new(),
+        description: "An example".into(),
+        published: Some(Timestamp(0)),
+        modified: None,
+        references: Vec::new(),
+        weak: false,
+    }
+}

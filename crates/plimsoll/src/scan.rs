@@ -1,0 +1,176 @@
+//! `plimsoll scan`: one image, one answer.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use plimsoll_scan::report::{Finding, Report};
+use plimsoll_scan::{
+    Advisories, ClientOptions, CredentialFiles, Sandbox, ScanEvent, ScanProgress, SourceOptions, Target, UpdateOptions,
+};
+use plimsoll_types::probe::Limits;
+use plimsoll_types::{Health, Severity};
+
+use crate::cli::{self, Format};
+use crate::config::Settings;
+use crate::progress::Spinner;
+use crate::table::{self, printable};
+use crate::{FOUND, db};
+
+/// Scans, answers, and exits with [`FOUND`] where `--fail-on` says so.
+pub(crate) async fn run(scan: &cli::Scan, settings: &Settings) -> Result<ExitCode> {
+    let target: Target = scan.target.parse()?;
+    let platform = scan.platform.as_deref().map(plimsoll_scan::parse_platform).transpose()?;
+    let options = SourceOptions {
+        platform,
+        client: ClientOptions { insecure: scan.plain_http, ..ClientOptions::default() },
+        credentials: CredentialFiles::from_environment(|name| std::env::var_os(name)),
+    };
+    let advisories = advisories(scan, settings).await?;
+    let sandbox = Sandbox::new(Limits::default(), settings.allow_missing_walls, settings.workers);
+    let spinner = Spinner::start(&format!("{}: looking", printable(&scan.target)));
+    let now = plimsoll_scan::system_clock()();
+    let report = plimsoll_scan::scan_target(&target, &options, &sandbox, advisories.as_ref(), now, &show(&spinner)).await;
+    spinner.finish();
+    let report = report.with_context(|| format!("cannot scan {}", printable(&scan.target)))?;
+    answer(scan, &report)?;
+    let fails = |threshold: Severity| report.worst().is_some_and(|worst| worst >= threshold);
+    Ok(if scan.fail_on.is_some_and(fails) { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+}
+
+/// The advisory database; where there is none yet, it is fetched once. An inventory needs none.
+async fn advisories(scan: &cli::Scan, settings: &Settings) -> Result<Option<Advisories>> {
+    if scan.format == Format::Cyclonedx {
+        return Ok(None);
+    }
+    let folder = db::folder(settings);
+    if let Some(advisories) = Advisories::open(&folder)? {
+        return Ok(Some(advisories));
+    }
+    if !scan.offline {
+        eprintln!("plimsoll: there is no advisory database yet; fetching one from {}", settings.feed);
+        let options = UpdateOptions { ecosystems: settings.ecosystems.clone(), ..UpdateOptions::default() };
+        db::update(settings, &options).await.context("without advisories nothing can be judged (--offline lists the packages all the same)")?;
+    }
+    Ok(Advisories::open(&folder)?)
+}
+
+fn show(spinner: &Spinner) -> ScanProgress {
+    let spinner = spinner.clone();
+    let progress = Mutex::new((0_usize, 0_usize));
+    Arc::new(move |event| {
+        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            ScanEvent::Opened { layers, bytes } => {
+                progress.1 = layers;
+                spinner.say(format!("reading {layers} layers, {:.1} MB", bytes as f64 / 1e6));
+            }
+            ScanEvent::Note(note) => spinner.note(&printable(&note)),
+            ScanEvent::LayerRead { .. } => {
+                progress.0 += 1;
+                spinner.say(format!("read {} of {} layers", progress.0, progress.1));
+            }
+            ScanEvent::Matching { packages } => spinner.say(format!("matching {packages} packages")),
+        }
+    })
+}
+
+fn answer(scan: &cli::Scan, report: &Report) -> Result<()> {
+    let text = match scan.format {
+        Format::Table => as_table(report),
+        Format::Json => serde_json::to_string_pretty(report)?,
+        Format::Cyclonedx => serde_json::to_string_pretty(&report.to_cyclonedx())?,
+    };
+    match &scan.output {
+        Some(file) => std::fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display())),
+        None => {
+            let mut stdout = std::io::stdout().lock();
+            match stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")) {
+                // `plimsoll scan … | head`: whoever reads has seen enough.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+                done => done.context("cannot write the answer"),
+            }
+        }
+    }
+}
+
+fn as_table(report: &Report) -> String {
+    let mut text = String::new();
+    let image = &report.image;
+    let name = image.reference.as_deref().unwrap_or(&image.target);
+    let _ = writeln!(text, "{}", printable(name));
+    for (label, value) in [
+        ("digest", image.digest.as_ref().map(ToString::to_string)),
+        ("platform", image.platform.clone()),
+        ("distribution", image.distro.as_ref().map(|distro| distro.pretty_name.clone())),
+        ("packages", Some(report.summary.packages.to_string())),
+    ] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "  {label:<14}{}", printable(&value));
+        }
+    }
+    if !report.findings.is_empty() {
+        let mut rows = table::table(&["Severity", "Vulnerability", "Package", "Installed", "Fixed in", "What"]);
+        for finding in &report.findings {
+            rows.add_row([
+                table::severity(finding.severity),
+                table::cell(&finding.vulnerability),
+                table::cell(&package(finding)),
+                table::cell(&finding.package.version),
+                table::cell(finding.fixed_version.as_deref().unwrap_or("-")),
+                table::cell(&title(finding)),
+            ]);
+        }
+        let _ = writeln!(text, "\n{rows}");
+    }
+    let _ = write!(text, "\n{}", conclusion(report));
+    for problem in &report.coverage.problems {
+        let _ = write!(text, "\n  not read: {}", printable(&problem.to_string()));
+    }
+    let hidden = report.coverage.problem_count.saturating_sub(report.coverage.problems.len() as u64);
+    if hidden > 0 {
+        let _ = write!(text, "\n  and {hidden} more");
+    }
+    text
+}
+
+/// The package, with its source where advisories speak of that.
+fn package(finding: &Finding) -> String {
+    let package = &finding.package;
+    if package.source == package.name { package.name.clone() } else { format!("{} ({})", package.name, package.source) }
+}
+
+fn title(finding: &Finding) -> String {
+    let text = if finding.title.is_empty() { &finding.description } else { &finding.title };
+    let line = text.lines().next().unwrap_or_default();
+    let mut cut: String = line.chars().take(80).collect();
+    if cut.len() < line.len() {
+        cut.push('…');
+    }
+    cut
+}
+
+fn conclusion(report: &Report) -> String {
+    let summary = &report.summary;
+    let by_severity: Vec<_> = Severity::ALL
+        .iter()
+        .rev()
+        .map(|severity| (severity, summary.by_severity.of(*severity)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(severity, count)| format!("{count} {}", severity.as_str().to_lowercase()))
+        .collect();
+    let reason = report.coverage.conclusion.reason.as_deref().map(printable);
+    match summary.state {
+        Health::Healthy => "Healthy: looked, understood, found nothing.".to_owned(),
+        Health::NotApplicable => format!("No findings, but not healthy: {}.", reason.unwrap_or_default()),
+        Health::Unhealthy => {
+            let mut text = format!("{} findings ({}), {} of them with a fix.", summary.findings, by_severity.join(", "), summary.fixable);
+            if let Some(reason) = reason {
+                let _ = write!(text, "\nNot everything could be judged: {reason}.");
+            }
+            text
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `plimsoll serve`: assembles the parts into one process, and takes it apart again when it is told to stop.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::Json;
+use plimsoll_registry::Registry;
+use plimsoll_scan::{AdvisoryHandle, Sandbox, ScheduleSettings, UpdateOptions, Worker, WorkerSettings};
+use plimsoll_store::Store;
+use plimsoll_types::probe::Limits;
+use plimsoll_web::{Connection, Web};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::config::Settings;
+use crate::{db, listener, logs};
+
+/// The longest that the parts may take to end once the listener has.
+const END: Duration = Duration::from_secs(15);
+
+/// Runs until a signal asks it to stop.
+pub(crate) async fn run(settings: &Settings) -> Result<()> {
+    logs::start(settings)?;
+    let sandbox = Arc::new(Sandbox::new(Limits::default(), settings.allow_missing_walls, settings.workers));
+    check_walls(&sandbox, settings).await?;
+    let store = Store::open(&store_settings(settings)?).await?;
+    let advisories = AdvisoryHandle::open(&db::folder(settings));
+    let listening = TcpListener::bind(settings.listen).await.with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let address = listening.local_addr()?;
+    let mut scope = settings.scope.clone();
+    if scope.registry_host == settings.listen.to_string() {
+        // With port 0 the system has chosen another.
+        scope.registry_host = address.to_string();
+    }
+    let clock = plimsoll_scan::system_clock();
+    let stop = CancellationToken::new();
+    let worker = Worker::new(
+        store.clone(),
+        Arc::clone(&sandbox),
+        advisories.clone(),
+        Arc::clone(&clock),
+        // One job more than there are probes: while all read layers, a scan that needs none goes on.
+        WorkerSettings { concurrency: settings.workers + 1, ..WorkerSettings::default() },
+    );
+    let schedule = plimsoll_scan::run_schedule(
+        ScheduleSettings {
+            update_every: Some(settings.feed_interval),
+            update: UpdateOptions { ecosystems: settings.ecosystems.clone(), ..UpdateOptions::default() },
+            ..ScheduleSettings::default()
+        },
+        store.clone(),
+        db::feeds(settings)?,
+        advisories.clone(),
+        Arc::clone(&clock),
+        stop.clone(),
+    );
+    let parts = [tokio::spawn({ let stop = stop.clone(); async move { worker.run(stop).await } }), tokio::spawn(schedule)];
+    let registry = Registry { store: store.clone(), clock, settings: plimsoll_registry::Settings::default() };
+    let connection = Connection { tls: false, trust_forwarded: settings.trust_forwarded_headers };
+    let web = Web { store: store.clone(), scope: scope.clone(), connection };
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready).with_state((store.clone(), advisories.clone())))
+        .merge(plimsoll_registry::router(registry))
+        .fallback_service(plimsoll_web::router(web))
+        .layer(CatchPanicLayer::new());
+
+    tracing::info!(address = %address, data = %settings.data.display(), "listening");
+    if advisories.load().is_none() {
+        tracing::warn!(feed = settings.feed, "no advisories yet: images are read and wait for their verdict until the feed answers");
+    }
+    greet(&address.to_string(), &scope.subscription_id());
+
+    tokio::spawn(wait_for_signal(stop.clone()));
+    listener::serve(listening, router, stop.clone()).await?;
+    for part in parts {
+        if tokio::time::timeout(END, part).await.is_err() {
+            tracing::warn!("a part did not end in time; what it did will be done again at the next start");
+        }
+    }
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The store's part of the settings. Makes the data folder where it is missing.
+pub(crate) fn store_settings(settings: &Settings) -> Result<plimsoll_store::Settings> {
+    std::fs::create_dir_all(&settings.data).with_context(|| format!("cannot make the data folder {}", settings.data.display()))?;
+    Ok(plimsoll_store::Settings {
+        database: settings.database.clone(),
+        blobs: settings.blobs.clone(),
+        blob_options: settings.blob_options.clone(),
+        node: settings.node.clone(),
+    })
+}
+
+/// Refuses to start where layers could not be read safely: an image that nobody scans would look like one that is clean.
+async fn check_walls(sandbox: &Sandbox, settings: &Settings) -> Result<()> {
+    let report = sandbox.check_walls().await?;
+    if report.is_sound() {
+        return Ok(());
+    }
+    let missing: Vec<_> = report.missing().map(|wall| format!("{} ({})", wall.kind, wall.detail)).collect();
+    let allowed: Vec<_> = report.allowed().map(|attempt| attempt.name.clone()).collect();
+    let lacking = [missing, allowed].concat().join("; ");
+    if settings.allow_missing_walls {
+        tracing::warn!(lacking, "the probe's walls do not all stand, and it was allowed to read layers all the same");
+        return Ok(());
+    }
+    bail!("the probe's walls do not all stand on this machine: {lacking}. `plimsoll doctor` tells more; --allow-missing-walls scans all the same")
+}
+
+async fn ready(State((store, advisories)): State<(Store, AdvisoryHandle)>) -> (StatusCode, Json<Value>) {
+    let known = advisories.load().map(|known| {
+        json!({"generation": known.generation(), "updatedAt": known.updated_at().map(|at| at.to_string())})
+    });
+    match store.check().await {
+        // Without advisories the registry works and scans wait: that is ready, and is told.
+        Ok(()) => (StatusCode::OK, Json(json!({"ready": true, "advisories": known}))),
+        Err(error) => {
+            tracing::error!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"ready": false, "reason": error.to_string(), "advisories": known})))
+        }
+    }
+}
+
+/// Tells a person what to do next.
+fn greet(address: &str, subscription: &str) {
+    let text = format!(
+        "Plimsoll listens on http://{address}\n\
+         \n\
+         Push an image:      skopeo copy --dest-tls-verify=false docker://alpine docker://{address}/alpine\n\
+         Read its verdict:   curl -s 'http://{address}{subscription}/providers/Microsoft.Security/subAssessments?api-version=2019-01-01-preview'\n\
+         Or as a table:      plimsoll scan docker://{address}/alpine\n\
+         Stop:               Ctrl-C\n"
+    );
+    let mut stdout = std::io::stdout().lock();
+    // Nobody reads it: that is no reason not to serve.
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+async fn wait_for_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping: running requests and jobs may end");
+    stop.cancel();
+}
