@@ -75,7 +75,7 @@ pub(crate) struct Error {
     message: String,
     detail: Value,
     headers: Vec<(HeaderName, HeaderValue)>,
-    cause: Option<plimsoll_store::Error>,
+    cause: Option<Box<plimsoll_store::Error>>,
 }
 
 impl Error {
@@ -119,7 +119,7 @@ impl Error {
                 (Kind::TooManyRequests, "a limit of the registry is reached; try again")
             }
         };
-        Self { cause: Some(error), ..Self::new(kind, message) }
+        Self { cause: Some(Box::new(error)), ..Self::new(kind, message) }
     }
 
     #[cfg(test)]
@@ -131,7 +131,7 @@ impl Error {
     fn log(&self) {
         let Some(cause) = &self.cause else { return };
         let mut causes = cause.to_string();
-        let mut source = std::error::Error::source(cause);
+        let mut source = std::error::Error::source(&**cause);
         while let Some(inner) = source {
             causes = format!("{causes}: {inner}");
             source = inner.source();

@@ -144,9 +144,9 @@ fn incomplete(coverage: &Coverage, of_the_distribution: u64) -> Option<String> {
     }
 }
 
-/// Whether a problem cut the layer short, so that its diff id means nothing.
+/// Whether a problem cut the layer short, so that its diff id means nothing. A problem of one file does not.
 pub(crate) fn is_cut_short(layer: &LayerInventory) -> bool {
-    layer.problems.iter().any(|problem| {
+    layer.problems.iter().filter(|problem| problem.path.is_none()).any(|problem| {
         matches!(
             problem.kind,
             ProblemKind::LimitExceeded

@@ -23,7 +23,7 @@ use crate::advisories::AdvisoryHandle;
 use crate::clock::{Clock, backoff};
 use crate::flight::Flights;
 use crate::sandbox::{Input, Sandbox};
-use crate::{Error, Result, assess};
+use crate::{Error, Result};
 
 /// How the worker works. The defaults are for a machine of its own.
 #[derive(Debug, Clone)]
@@ -269,12 +269,7 @@ async fn read_layer(
         Some(file) => Input::File { file, offset: 0, length: info.size },
         None => Input::Stream(store.read_blob(&info, None).await?),
     };
-    let mut inventory = sandbox.read_layer(input).await?;
-    if assess::is_cut_short(&inventory) {
-        // The store shares inventories by diff id. This one's means nothing, and half a layer must never stand for a
-        // whole one, nor an unreadable one for the empty layer, so it gets an id of its own.
-        inventory.diff_id = Digest::sha256(format!("cut short: {blob}").as_bytes());
-    }
+    let inventory = sandbox.read_layer(input).await?;
     let crashed = |problem: &plimsoll_types::Problem| problem.kind == plimsoll_types::ProblemKind::Crashed;
     // Whoever pulled the plug may have been the machine's own need of memory: the next scan of it may fare better.
     if !inventory.problems.iter().any(crashed) {

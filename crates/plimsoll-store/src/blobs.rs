@@ -187,10 +187,11 @@ impl Store {
     ) -> Result<Upload> {
         let (hold, progress) = self.take_session(repository, id, at, now).await?;
         let old_tail = progress.tail_name(id);
-        let mut progress = self.blobs.write(id, progress, body, &hold).await?;
-        if let BlobStore::Objects(objects) = &*self.blobs {
-            objects.save_tail(id, &mut progress).await?;
-        }
+        let written = match (self.blobs.write(id, progress, body, &hold).await, &*self.blobs) {
+            (Ok(progress), BlobStore::Objects(objects)) => objects.save_tail(id, progress).await,
+            (written, _) => written,
+        };
+        let (progress, hold) = give_back_on_error(written, hold).await?;
         let sql = "update uploads set received = $2, hash_state = $3, head = $4, multipart = $5, parts = $6, \
             tail = $7, touched_at = $8, holder = null, held_until = 0 \
             where id = $1 and (holder is null or holder = $9)";
@@ -209,6 +210,7 @@ impl Store {
         ];
         let updated = tx.execute(sql, &values).await?;
         tx.commit().await?;
+        hold.row_is_free();
         if updated == 0 {
             return Err(Error::new(ErrorKind::NotFound, format!("the upload {id} was ended meanwhile")));
         }
@@ -233,13 +235,15 @@ impl Store {
     ) -> Result<Finished> {
         let (hold, progress) = self.take_session(repository, id, at, now).await?;
         let tail = progress.tail_name(id);
-        let progress = self.blobs.write(id, progress, body, &hold).await?;
+        let written = self.blobs.write(id, progress, body, &hold).await;
+        let (progress, hold) = give_back_on_error(written, hold).await?;
         let published = self.publish(id, progress, digest).await;
         if matches!(&published, Err(error) if error.kind() == ErrorKind::DigestMismatch) {
             self.forget_session(id).await?;
         }
-        let (location, progress) = published?;
+        let ((location, progress), hold) = give_back_on_error(published, hold).await?;
         let finished = self.record_blob(repository, digest, &progress, location, Some(id), now).await?;
+        hold.row_is_free();
         if let (BlobStore::Objects(objects), Some(tail)) = (&*self.blobs, tail) {
             objects.forget(&tail).await;
         }
@@ -365,24 +369,34 @@ impl Store {
             let message = format!("another request is appending to the upload {id}");
             Error::new(ErrorKind::WrongOffset, message)
         };
-        let missing = || Error::new(ErrorKind::NotFound, format!("{repository} has no upload {id}"));
         let mut hold = self.blobs.hold(id).ok_or_else(busy)?;
         if matches!(&*self.blobs, BlobStore::Objects(_)) {
             if self.upload(repository, id).await?.is_none() {
-                return Err(missing());
+                return Err(no_upload(repository, id));
             }
             hold = objects::hold_row(self, hold, now).await?.ok_or_else(busy)?;
         }
+        let found = self.read_session(repository, id, at).await;
+        let (progress, hold) = give_back_on_error(found, Arc::new(hold)).await?;
+        Ok((hold, progress))
+    }
+
+    async fn read_session(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        at: Option<u64>,
+    ) -> Result<Progress> {
         let sql = "select algorithm, received, hash_state, head, location, multipart, parts, tail from uploads \
             where id = $1 and repository = $2";
         let row = self.db.one("look for an upload", sql, &args![&id.0, repository]).await?;
-        let progress = Progress::read(&row.ok_or_else(missing)?)?;
+        let progress = Progress::read(&row.ok_or_else(|| no_upload(repository, id))?)?;
         match at {
             Some(at) if at != progress.received => {
                 let message = format!("the upload {id} stands at {}, not at {at}", progress.received);
                 Err(Error::new(ErrorKind::WrongOffset, message))
             }
-            _ => Ok((Arc::new(hold), progress)),
+            _ => Ok(progress),
         }
     }
 
@@ -445,11 +459,15 @@ impl Store {
         let id = make_repository(&mut tx, repository, now).await?;
         let sql = "insert into blobs (digest, size, location, created_at) values ($1, $2, $3, $4) \
             on conflict (digest) do nothing";
-        tx.execute(sql, &args![digest, signed(progress.received)?, &location, now]).await?;
-        let sql = "select size, location from blobs where digest = $1";
-        let row = tx.one(sql, &args![digest]).await?;
-        let row = row.ok_or_else(|| Error::corrupt(format!("the blob {digest} was not kept")))?;
-        let blob = BlobInfo::read(digest, &row)?;
+        let values = args![digest, signed(progress.received)?, &location, now];
+        let blob = if tx.execute(sql, &values).await? == 1 {
+            BlobInfo { digest: digest.clone(), size: progress.received, location: location.clone() }
+        } else {
+            let sql = "select size, location from blobs where digest = $1";
+            let row = tx.one(sql, &args![digest]).await?;
+            let row = row.ok_or_else(|| Error::corrupt(format!("the blob {digest} was not kept")))?;
+            BlobInfo::read(digest, &row)?
+        };
         link_blob(&mut tx, id, digest, now).await?;
         if let Some(upload) = upload {
             tx.execute("delete from uploads where id = $1", &args![&upload.0]).await?;
@@ -650,9 +668,30 @@ impl Hold {
     }
 }
 
+impl Hold {
+    /// The row is held no more: the transaction that ended the request gave it back.
+    fn row_is_free(&self) {
+        if let Some(row) = &self.row {
+            row.is_free();
+        }
+    }
+}
+
+/// Gives the row of a session back before an error is answered, so that the client's next request finds it free.
+async fn give_back_on_error<T>(result: Result<T>, hold: Arc<Hold>) -> Result<(T, Arc<Hold>)> {
+    match result {
+        Ok(value) => Ok((value, hold)),
+        Err(error) => {
+            if let Some(row) = &hold.row {
+                row.give_back().await;
+            }
+            Err(error)
+        }
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.row.take();
         self.holds.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
@@ -675,6 +714,10 @@ async fn next_batch(body: &mut ByteStream, enough: usize) -> Result<Vec<Bytes>> 
         }
     }
     Ok(batch)
+}
+
+fn no_upload(repository: &RepositoryName, id: &UploadId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("{repository} has no upload {id}"))
 }
 
 fn signed(size: u64) -> Result<i64> {

@@ -29,6 +29,11 @@ const SQLITE_READERS: usize = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// Bound values in one statement: SQLite takes 32,766, PostgreSQL 65,535.
 const MAX_BOUND: usize = 16_384;
+/// The longest list of numbered placeholders. SQLite finds each by walking the list of all, so the work grows with the
+/// square of the length; several shorter statements are cheaper than one long one.
+const MAX_LIST: usize = 512;
+/// How often a transaction that met another is begun anew.
+pub(crate) const MAX_CONFLICTS: u32 = 5;
 
 /// The database.
 #[derive(Clone)]
@@ -198,7 +203,7 @@ impl Database {
         list: &[Arg<'_>],
     ) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
-        for part in list.chunks(MAX_BOUND) {
+        for part in list.chunks(MAX_LIST) {
             let (sql, args) = with_list(sql, fixed, part);
             rows.extend(self.all(attempt, sql, &args).await?);
         }
@@ -265,7 +270,7 @@ impl Tx {
         list: &[Arg<'_>],
     ) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
-        for part in list.chunks(MAX_BOUND) {
+        for part in list.chunks(MAX_LIST) {
             let (sql, args) = with_list(sql, fixed, part);
             rows.extend(self.all(sql, &args).await?);
         }
@@ -282,7 +287,13 @@ impl Tx {
             let mut placeholders = String::with_capacity(rows * (width * 7 + 3));
             for row in 0..rows {
                 placeholders.push_str(if row == 0 { "(" } else { ",(" });
-                push_placeholders(&mut placeholders, row * width, width);
+                match self.inner {
+                    // Without numbers, for the reason given at MAX_LIST.
+                    TxInner::Sqlite(_) => {
+                        placeholders.extend((0..width).map(|i| if i == 0 { "?" } else { ",?" }))
+                    }
+                    TxInner::Postgres(_) => push_placeholders(&mut placeholders, row * width, width),
+                }
                 placeholders.push(')');
             }
             // Only the lengths that come again and again are worth a place among the prepared statements.
@@ -292,7 +303,16 @@ impl Tx {
         Ok(touched)
     }
 
-    /// What makes a `select` lock its rows against all others that write them. SQLite has one writer at a time anyway.
+    /// What makes a `select` lock its rows for a change that leaves their keys alone: rows that refer to them may be
+    /// written meanwhile. SQLite has one writer at a time anyway.
+    pub(crate) fn for_change(&self) -> &'static str {
+        match self.inner {
+            TxInner::Sqlite(_) => "",
+            TxInner::Postgres(_) => " for no key update",
+        }
+    }
+
+    /// What makes a `select` lock its rows so that they can be deleted.
     pub(crate) fn for_update(&self) -> &'static str {
         match self.inner {
             TxInner::Sqlite(_) => "",
@@ -453,6 +473,11 @@ impl Drop for SqliteReader<'_> {
 
 fn closed() -> Error {
     Error::new(ErrorKind::Unavailable, "the store is closed")
+}
+
+/// Lets the transaction pass that the database preferred.
+pub(crate) async fn step_aside(conflicts: u32) {
+    tokio::time::sleep(Duration::from_millis(10) * conflicts).await;
 }
 
 /// The text with placeholders for the list. The list is filled up to a power of two with its last value, so that a

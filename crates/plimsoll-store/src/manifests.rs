@@ -10,7 +10,7 @@ use bytes::Bytes;
 use plimsoll_types::manifest::media;
 use plimsoll_types::{Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag, Timestamp};
 
-use crate::database::{Arg, Row, Tx, args};
+use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::enqueue_in;
 use crate::{Error, ErrorKind, JobKind, Priority, Result, Store};
 
@@ -18,8 +18,6 @@ use crate::{Error, ErrorKind, JobKind, Priority, Result, Store};
 const MAX_REFERRERS: u64 = 10_000;
 /// The longest list that is given at once.
 const MAX_PAGE: u32 = 10_000;
-/// How often a transaction that met another is begun anew.
-const MAX_CONFLICTS: u32 = 5;
 
 /// A manifest as it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +90,10 @@ impl Store {
         let mut conflicts = 0;
         loop {
             match self.try_put_manifest(&put).await {
-                Err(error) if error.is_conflict() && conflicts < MAX_CONFLICTS => conflicts += 1,
+                Err(error) if error.is_conflict() && conflicts < MAX_CONFLICTS => {
+                    conflicts += 1;
+                    step_aside(conflicts).await;
+                }
                 result => return result,
             }
         }
@@ -391,7 +392,7 @@ async fn store_content(
 async fn move_tags(tx: &mut Tx, repository: i64, put: &ManifestPut<'_>) -> Result<()> {
     let tags: BTreeSet<&Tag> = put.tags.iter().collect();
     for tag in tags {
-        let sql = format!("select digest from tags where repository = $1 and name = $2{}", tx.for_update());
+        let sql = format!("select digest from tags where repository = $1 and name = $2{}", tx.for_change());
         let before = tx.one(sql, &args![repository, tag]).await?;
         let before = before.map(|row| row.get::<String>(0)).transpose()?;
         if before.as_deref() == Some(put.digest.as_str()) {
@@ -412,7 +413,7 @@ async fn queue_scan(tx: &mut Tx, put: &ManifestPut<'_>) -> Result<bool> {
     let sql = "insert into images (digest, state, layers, coverage) values ($1, 'queued', '[]', 'null') \
         on conflict (digest) do nothing";
     tx.execute(sql, &args![put.digest]).await?;
-    let sql = format!("select verdict from images where digest = $1{}", tx.for_update());
+    let sql = format!("select verdict from images where digest = $1{}", tx.for_change());
     let verdict = tx.one(sql, &args![put.digest]).await?;
     let verdict = verdict.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
     if verdict.as_deref() == Some("done") {

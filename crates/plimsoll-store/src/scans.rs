@@ -14,16 +14,14 @@ use plimsoll_types::{
 use plimsoll_version::Scheme;
 use sha2::Digest as _;
 
-use crate::database::{Arg, Row, Tx, args};
+use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::{enqueue_in, notify_other_nodes};
 use crate::{Error, JobKind, Priority, Result, Store};
 
-/// How often a transaction that met another is begun anew.
-const MAX_CONFLICTS: u32 = 5;
 /// The largest record of a layer that is unpacked. The probe's own limit is 64 MiB.
 const MAX_RECORD_BYTES: u64 = 256 << 20;
-/// Pairs of names in one statement.
-const NAMES_AT_ONCE: usize = 4000;
+/// Pairs of names in one statement; see `database::MAX_LIST`.
+const NAMES_AT_ONCE: usize = 250;
 /// The longest list that is given at once.
 const MAX_PAGE: u32 = 10_000;
 
@@ -200,7 +198,10 @@ impl Store {
         let mut conflicts = 0;
         loop {
             match self.try_save_verdict(&verdict).await {
-                Err(error) if error.is_conflict() && conflicts < MAX_CONFLICTS => conflicts += 1,
+                Err(error) if error.is_conflict() && conflicts < MAX_CONFLICTS => {
+                    conflicts += 1;
+                    step_aside(conflicts).await;
+                }
                 result => return result,
             }
         }
@@ -282,7 +283,10 @@ impl Store {
                 tx.commit().await
             };
             match attempt.await {
-                Err(error) if error.is_conflict() && conflicts < MAX_CONFLICTS => conflicts += 1,
+                Err(error) if error.is_conflict() && conflicts < MAX_CONFLICTS => {
+                    conflicts += 1;
+                    step_aside(conflicts).await;
+                }
                 result => return result,
             }
         }
@@ -293,7 +297,7 @@ impl Store {
         let mut tx = self.db.begin("queue the images that wait for advisories").await?;
         let sql = format!(
             "select digest from images where state = 'awaiting-advisories' order by id{}",
-            tx.for_update()
+            tx.for_change()
         );
         let rows = tx.all(sql, &[]).await?;
         for row in &rows {
@@ -515,7 +519,7 @@ async fn replace_matches(
     let list: Vec<_> = matches.keys().map(|id| Arg::from(*id)).collect();
     let sql = format!(
         "select id from packages where generation <= $1 and id in ({{list}}) order by id{}",
-        tx.for_update()
+        tx.for_change()
     );
     let rows = tx.all_in(&sql, &args![generation], &list).await?;
     let ours: BTreeSet<i64> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;

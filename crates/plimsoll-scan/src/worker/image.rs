@@ -1,5 +1,6 @@
 //! The scan of an image that was pushed: its layers' inventories, merged, matched, concluded, recorded.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -99,8 +100,11 @@ impl Shared {
         let stale = inventory.packages.iter().zip(stored).filter(|(_, stored)| {
             stored.as_ref().is_none_or(|stored| stored.generation < advisories.generation())
         });
-        let stale: Vec<InstalledPackage> = stale.map(|(package, _)| package.clone()).collect();
-        match_packages(advisories, stale).await
+        // The same package version may be there many times, by other paths.
+        let different: HashMap<_, &InstalledPackage> = stale
+            .map(|(package, _)| ((&package.package, &package.ecosystem, &package.purl), package))
+            .collect();
+        match_packages(advisories, different.into_values().cloned().collect()).await
     }
 
     /// The configuration; `None` where it is not there or cannot be understood, with the reason among the problems.

@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -137,13 +138,13 @@ impl Objects {
     }
 
     /// Keeps what fills no part until the next request.
-    pub(super) async fn save_tail(&self, id: &UploadId, progress: &mut Progress) -> Result<()> {
+    pub(super) async fn save_tail(&self, id: &UploadId, mut progress: Progress) -> Result<Progress> {
         if let Some(tail) = progress.tail_name(id) {
             let size = progress.rest.size;
             let payload = progress.rest.take(size);
             self.cloud.put(&self.path(&tail), payload).await.map_err(|e| self.failed("write to", e))?;
         }
-        Ok(())
+        Ok(progress)
     }
 
     /// Makes the object of all parts and the rest.
@@ -270,7 +271,31 @@ pub(super) struct RowHold {
     store: Store,
     id: String,
     token: String,
+    free: AtomicBool,
     renewal: tokio::task::JoinHandle<()>,
+}
+
+impl RowHold {
+    /// Somebody else gave the row back.
+    pub(super) fn is_free(&self) {
+        self.free.store(true, Ordering::Relaxed);
+        self.renewal.abort();
+    }
+
+    pub(super) async fn give_back(&self) {
+        self.is_free();
+        give_back(&self.store, &self.id, &self.token).await;
+    }
+}
+
+/// Where that fails, the hold runs out by itself.
+async fn give_back(store: &Store, id: &str, token: &str) {
+    let sql = "update uploads set holder = null, held_until = 0 where id = $1 and holder = $2";
+    if let Ok(mut tx) = store.db.begin("give an upload back").await
+        && tx.execute(sql, &args![id, token]).await.is_ok()
+    {
+        let _ = tx.commit().await;
+    }
 }
 
 /// Takes the row of a session. `None` where another node holds it.
@@ -286,7 +311,13 @@ pub(super) async fn hold_row(store: &Store, mut hold: Hold, now: Timestamp) -> R
     }
     let renewal = tokio::spawn(renew(store.clone(), hold.id.clone(), token.clone(), now));
     hold.token = token.clone();
-    hold.row = Some(RowHold { store: store.clone(), id: hold.id.clone(), token, renewal });
+    hold.row = Some(RowHold {
+        store: store.clone(),
+        id: hold.id.clone(),
+        token,
+        free: AtomicBool::new(false),
+        renewal,
+    });
     Ok(Some(hold))
 }
 
@@ -308,18 +339,14 @@ async fn renew(store: Store, id: String, token: String, start: Timestamp) {
 }
 
 impl Drop for RowHold {
+    /// For a request that was dropped on its way: its client has gone, and will ask on another connection.
     fn drop(&mut self) {
         self.renewal.abort();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (store, id, token) = (self.store.clone(), self.id.clone(), self.token.clone());
-        runtime.spawn(async move {
-            let sql = "update uploads set holder = null, held_until = 0 where id = $1 and holder = $2";
-            if let Ok(mut tx) = store.db.begin("give an upload back").await
-                && tx.execute(sql, &args![&id, &token]).await.is_ok()
-            {
-                let _ = tx.commit().await;
-            }
-        });
+        if !self.free.load(Ordering::Relaxed) {
+            let (store, id, token) = (self.store.clone(), self.id.clone(), self.token.clone());
+            runtime.spawn(async move { give_back(&store, &id, &token).await });
+        }
     }
 }
 

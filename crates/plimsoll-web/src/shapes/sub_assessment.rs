@@ -57,7 +57,7 @@ enum AdditionalData<'a> {
     #[serde(rename = "ContainerRegistryVulnerability")]
     First(first::AdditionalData<'a>),
     #[serde(rename = "AzureContainerRegistryVulnerability")]
-    Second(second::AdditionalData<'a>),
+    Second(Box<second::AdditionalData<'a>>),
 }
 
 impl<'a> SubAssessment<'a> {
@@ -92,7 +92,7 @@ impl<'a> SubAssessment<'a> {
             additional_data: match generation {
                 Generation::First => AdditionalData::First(first::AdditionalData::new(scope, image, finding)),
                 Generation::Second => {
-                    AdditionalData::Second(second::AdditionalData::new(scope, image, finding))
+                    AdditionalData::Second(Box::new(second::AdditionalData::new(scope, image, finding)))
                 }
             },
         };
