@@ -102,7 +102,10 @@ impl AdvisoryHandle {
         };
         let handle = Self { shared: Arc::new(shared) };
         if let Err(error) = handle.refresh() {
-            tracing::warn!(error = error.chain(), "the advisory database cannot be opened; update it to build a new one");
+            tracing::warn!(
+                error = error.chain(),
+                "the advisory database cannot be opened; update it to build a new one"
+            );
         }
         handle
     }

@@ -9,7 +9,9 @@ use plimsoll_advisory::matching;
 use plimsoll_types::coverage::{
     AdvisoryCoverage, Conclusion, Coverage, DistroCoverage, EcosystemCoverage, Health, LayerCoverage,
 };
-use plimsoll_types::{Digest, Ecosystem, ImageInventory, LayerInventory, Platform, Problem, ProblemKind, Timestamp};
+use plimsoll_types::{
+    Digest, Ecosystem, ImageInventory, LayerInventory, Platform, Problem, ProblemKind, Timestamp,
+};
 
 use crate::advisories::Advisories;
 
@@ -73,9 +75,9 @@ pub(crate) fn coverage(looked: Looked<'_>) -> Coverage {
         advisories: advisories.map(|advisories| AdvisoryCoverage {
             generation: advisories.generation(),
             updated_at: advisories.updated_at(),
-            age_days: advisories.updated_at().map(|at| {
-                u64::try_from(now.0.saturating_sub(at.0) / MILLIS_PER_DAY).unwrap_or(0)
-            }),
+            age_days: advisories
+                .updated_at()
+                .map(|at| u64::try_from(now.0.saturating_sub(at.0) / MILLIS_PER_DAY).unwrap_or(0)),
         }),
         layers,
         packages: inventory.packages.len() as u64,
@@ -134,13 +136,19 @@ fn incomplete(coverage: &Coverage, of_the_distribution: u64) -> Option<String> {
         return Some(format!("no advisories are known for {}", unknown.join(", ")));
     }
     let packages = |count: u64| if count == 1 { "1 package".to_owned() } else { format!("{count} packages") };
-    match (coverage.packages_without_ecosystem, coverage.packages_without_version, coverage.packages_partly_compared) {
+    match (
+        coverage.packages_without_ecosystem,
+        coverage.packages_without_version,
+        coverage.packages_partly_compared,
+    ) {
         (0, 0, 0) => None,
         (0, 0, partly) => {
             Some(format!("the version of {} could not be compared with every advisory", packages(partly)))
         }
         (0, without, _) => Some(format!("{} without a version could not be compared", packages(without))),
-        (without, _, _) => Some(format!("{} of no known publisher of advisories could not be compared", packages(without))),
+        (without, _, _) => {
+            Some(format!("{} of no known publisher of advisories could not be compared", packages(without)))
+        }
     }
 }
 
@@ -162,7 +170,8 @@ pub(crate) fn is_cut_short(layer: &LayerInventory) -> bool {
 /// two programs see two images under one digest.
 pub(crate) fn check_diff_ids(layers: &[Option<&LayerInventory>], diff_ids: &[Digest]) -> Vec<Problem> {
     if layers.len() != diff_ids.len() {
-        let message = format!("the manifest has {} layers, the configuration {}", layers.len(), diff_ids.len());
+        let message =
+            format!("the manifest has {} layers, the configuration {}", layers.len(), diff_ids.len());
         return vec![Problem::new(ProblemKind::Mismatch, message)];
     }
     let pairs = layers.iter().zip(diff_ids).enumerate();
@@ -174,10 +183,14 @@ pub(crate) fn check_diff_ids(layers: &[Option<&LayerInventory>], diff_ids: &[Dig
             }
             let number = number + 1;
             Some(if layer.diff_id.algorithm() == expected.algorithm() {
-                let message = format!("layer {number} unpacks to {}, the configuration says {expected}", layer.diff_id);
+                let message =
+                    format!("layer {number} unpacks to {}, the configuration says {expected}", layer.diff_id);
                 Problem::new(ProblemKind::Mismatch, message)
             } else {
-                let message = format!("layer {number} is named by a {} in the configuration", expected.algorithm().as_str());
+                let message = format!(
+                    "layer {number} is named by a {} in the configuration",
+                    expected.algorithm().as_str()
+                );
                 Problem::new(ProblemKind::Unsupported, message)
             })
         })

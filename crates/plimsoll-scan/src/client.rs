@@ -75,7 +75,11 @@ pub struct FetchedManifest {
 
 impl RegistryClient {
     /// A client for the registry that a reference names. Nothing is sent yet.
-    pub fn new(reference: &ImageReference, credentials: Option<Credentials>, options: ClientOptions) -> Result<Self> {
+    pub fn new(
+        reference: &ImageReference,
+        credentials: Option<Credentials>,
+        options: ClientOptions,
+    ) -> Result<Self> {
         let base = base_url(&reference.host, &options)?;
         let http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
@@ -84,17 +88,25 @@ impl RegistryClient {
             // Redirects are followed by hand, since each may be another host.
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(|error| Error::new(ErrorKind::Unavailable, "cannot set up the web client").because(error))?;
+            .map_err(|error| {
+                Error::new(ErrorKind::Unavailable, "cannot set up the web client").because(error)
+            })?;
         let shared = Shared { http, base, credentials, options, authorizations: Mutex::default() };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The manifest or index that a reference names. By digest, the bytes are checked against it.
-    pub async fn manifest(&self, repository: &RepositoryName, reference: &Reference) -> Result<FetchedManifest> {
+    pub async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<FetchedManifest> {
         let path = format!("v2/{repository}/manifests/{reference}");
-        let accept = [media::OCI_MANIFEST, media::OCI_INDEX, media::DOCKER_MANIFEST, media::DOCKER_LIST].join(", ");
+        let accept =
+            [media::OCI_MANIFEST, media::OCI_INDEX, media::DOCKER_MANIFEST, media::DOCKER_LIST].join(", ");
         let response = self.get(repository, &path, &[(ACCEPT, accept)]).await?;
-        let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type =
+            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
         let body = self.whole(response, MAX_MANIFEST_BYTES, &path).await?;
         let digest = match reference {
@@ -104,7 +116,8 @@ impl RegistryClient {
         if let Reference::Digest(asked) = reference
             && *asked != digest
         {
-            let message = format!("{} answered {asked} with other content, of digest {digest}", self.shared.host());
+            let message =
+                format!("{} answered {asked} with other content, of digest {digest}", self.shared.host());
             return Err(Error::new(ErrorKind::Damaged, message));
         }
         Ok(FetchedManifest { media_type, digest, body })
@@ -168,7 +181,10 @@ impl RegistryClient {
         headers: &[(reqwest::header::HeaderName, String)],
     ) -> Result<Response> {
         let shared = &self.shared;
-        let url = shared.base.join(path).map_err(|error| Error::new(ErrorKind::Usage, "no such path").because(error))?;
+        let url = shared
+            .base
+            .join(path)
+            .map_err(|error| Error::new(ErrorKind::Usage, "no such path").because(error))?;
         let (mut logins, mut attempt) = (0, 1);
         loop {
             let authorization = shared.authorization(repository);
@@ -245,7 +261,12 @@ impl Pull {
                     return Err(std::io::Error::other(self.client.broke_off(&self.path, error).chain()));
                 }
                 Err(_) => {
-                    tokio::time::sleep(backoff(Duration::from_millis(500), Duration::from_secs(10), self.attempt)).await;
+                    tokio::time::sleep(backoff(
+                        Duration::from_millis(500),
+                        Duration::from_secs(10),
+                        self.attempt,
+                    ))
+                    .await;
                     self.attempt += 1;
                 }
             }
@@ -260,7 +281,10 @@ impl Pull {
         let response = self.client.get(&self.repository, &self.path, &headers).await;
         let response = response.map_err(|error| std::io::Error::other(error.chain()))?;
         if self.offset > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
-            return Err(std::io::Error::other(format!("{} broke off, and the registry cannot go on in its middle", self.digest)));
+            return Err(std::io::Error::other(format!(
+                "{} broke off, and the registry cannot go on in its middle",
+                self.digest
+            )));
         }
         Ok(response)
     }
@@ -296,15 +320,20 @@ impl Shared {
             }
             let response = request.send().await.map_err(|error| {
                 let host = host_of(&url);
-                Error::new(ErrorKind::Unavailable, format!("{host} does not answer")).because(error.without_url())
+                Error::new(ErrorKind::Unavailable, format!("{host} does not answer"))
+                    .because(error.without_url())
             })?;
             if !response.status().is_redirection() {
                 return Ok(response);
             }
-            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let location =
+                response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let next = url.join(location).ok().filter(|_| !location.is_empty());
             url = next.filter(|next| may_speak(next, &self.options)).ok_or_else(|| {
-                let message = format!("{} redirects to where Plimsoll does not go: plain HTTP or no address", self.host());
+                let message = format!(
+                    "{} redirects to where Plimsoll does not go: plain HTTP or no address",
+                    self.host()
+                );
                 Error::new(ErrorKind::Denied, message)
             })?;
         }
@@ -358,7 +387,10 @@ impl Shared {
                     .append_pair("client_id", "plimsoll")
                     .append_pair("refresh_token", token.expose());
                 let body = form.query().unwrap_or_default().to_owned();
-                self.http.post(realm.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+                self.http
+                    .post(realm.clone())
+                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(body)
             }
             _ => {
                 let mut url = realm.clone();
@@ -381,15 +413,20 @@ impl Shared {
             Error::new(ErrorKind::Unavailable, format!("{host} broke off")).because(error.without_url())
         })? {
             if body.len() + chunk.len() > MAX_TOKEN_BYTES {
-                return Err(Error::new(ErrorKind::TooLarge, format!("the token of {host} is beyond all measure")));
+                return Err(Error::new(
+                    ErrorKind::TooLarge,
+                    format!("the token of {host} is beyond all measure"),
+                ));
             }
             body.extend_from_slice(&chunk);
         }
         // The body holds a secret, so an error must not quote it.
-        let answer: TokenAnswer = serde_json::from_slice(&body)
-            .map_err(|_| Error::new(ErrorKind::Damaged, format!("{host} answered something else than a token")))?;
+        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| {
+            Error::new(ErrorKind::Damaged, format!("{host} answered something else than a token"))
+        })?;
         let token = answer.token.or(answer.access_token).filter(|token| is_header_text(token));
-        let token = token.ok_or_else(|| Error::new(ErrorKind::Damaged, format!("{host} answered without a token")))?;
+        let token = token
+            .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("{host} answered without a token")))?;
         Ok(Secret::new(format!("Bearer {token}")))
     }
 
@@ -397,9 +434,13 @@ impl Shared {
     /// (`registry.gitlab.com` and `gitlab.com`), Docker Hub's, or one that was named.
     fn trusts(&self, realm: &Url) -> bool {
         let (Some(realm), Some(home)) = (realm.host_str(), self.base.host_str()) else { return false };
-        let is_parent = realm.contains('.') && home.strip_suffix(realm).is_some_and(|rest| rest.ends_with('.'));
+        let is_parent =
+            realm.contains('.') && home.strip_suffix(realm).is_some_and(|rest| rest.ends_with('.'));
         let is_hub = home == "registry-1.docker.io" && realm == "auth.docker.io";
-        realm == home || is_hub || is_parent && !is_address(home) || self.options.trusted_realms.iter().any(|t| t == realm)
+        realm == home
+            || is_hub
+            || is_parent && !is_address(home)
+            || self.options.trusted_realms.iter().any(|t| t == realm)
     }
 
     fn refused(&self, path: &str, status: StatusCode, with_credentials: bool) -> Error {
@@ -408,9 +449,10 @@ impl Shared {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if with_credentials => {
                 (ErrorKind::Denied, format!("{host} does not accept these credentials for it ({status})"))
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                (ErrorKind::Denied, format!("{host} asks for a login ({status}); log in with docker login {host}"))
-            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (
+                ErrorKind::Denied,
+                format!("{host} asks for a login ({status}); log in with docker login {host}"),
+            ),
             StatusCode::NOT_FOUND => (ErrorKind::NotFound, format!("{host} has no {path}")),
             status => (ErrorKind::Unavailable, format!("{host} answered {status} for {path}")),
         };

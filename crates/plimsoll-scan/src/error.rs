@@ -83,7 +83,9 @@ impl From<plimsoll_advisory::Error> for Error {
     fn from(error: plimsoll_advisory::Error) -> Self {
         let kind = match error.kind() {
             plimsoll_advisory::ErrorKind::Missing => ErrorKind::NotFound,
-            plimsoll_advisory::ErrorKind::Outdated | plimsoll_advisory::ErrorKind::Damaged => ErrorKind::Damaged,
+            plimsoll_advisory::ErrorKind::Outdated | plimsoll_advisory::ErrorKind::Damaged => {
+                ErrorKind::Damaged
+            }
             plimsoll_advisory::ErrorKind::TooLarge => ErrorKind::TooLarge,
             plimsoll_advisory::ErrorKind::Io => ErrorKind::Unavailable,
         };

@@ -6,8 +6,8 @@
 //! others, and one that would lose much of its data at once keeps it too, until somebody says that this is right.
 
 mod bucket;
-mod sync;
 mod state;
+mod sync;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -9,7 +9,8 @@ use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
 use plimsoll_types::coverage::LayerCoverage;
 use plimsoll_types::manifest::ImageConfig;
 use plimsoll_types::{
-    Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem, ProblemKind, Status, Timestamp,
+    Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem, ProblemKind, Status,
+    Timestamp,
 };
 
 use crate::advisories::Advisories;
@@ -67,7 +68,7 @@ pub async fn scan_target(
             for note in &image.notes {
                 progress(ScanEvent::Note(note.clone()));
             }
-            scan_image(target, image, sandbox, advisories, now, progress).await
+            scan_image(target, *image, sandbox, advisories, now, progress).await
         }
     }
 }
@@ -100,7 +101,11 @@ async fn scan_image(
     Ok(conclude(described, merged, platform.as_ref(), advisories, now, progress))
 }
 
-fn described_layers(layers: &[SourceLayer], coverage: &[LayerCoverage], read: &[Option<Arc<LayerInventory>>]) -> Vec<ImageLayer> {
+fn described_layers(
+    layers: &[SourceLayer],
+    coverage: &[LayerCoverage],
+    read: &[Option<Arc<LayerInventory>>],
+) -> Vec<ImageLayer> {
     let all = layers.iter().zip(coverage).zip(read);
     all.map(|((layer, coverage), read)| ImageLayer {
         digest: coverage.digest.clone(),
@@ -119,11 +124,17 @@ async fn scan_sbom(
     now: Timestamp,
     progress: &ScanProgress,
 ) -> Result<Report> {
-    let file = part.file.try_clone().map_err(|error| Error::new(ErrorKind::Unavailable, "cannot open the SBOM").because(error))?;
+    let file = part
+        .file
+        .try_clone()
+        .map_err(|error| Error::new(ErrorKind::Unavailable, "cannot open the SBOM").because(error))?;
     let input = Input::File { file, offset: part.offset, length: part.length };
     let inventory = sandbox.read_sbom(input).await.map_err(Error::from)?;
     let inventory = inventory.map_err(|problem| {
-        Error::new(ErrorKind::Damaged, format!("{target} is not a CycloneDX inventory that can be read: {problem}"))
+        Error::new(
+            ErrorKind::Damaged,
+            format!("{target} is not a CycloneDX inventory that can be read: {problem}"),
+        )
     })?;
     let described = Image {
         target: target.to_string(),
@@ -147,7 +158,8 @@ fn conclude(
 ) -> Report {
     let Merged { inventory, layers } = merged;
     progress(ScanEvent::Matching { packages: inventory.packages.len() });
-    let findings = advisories.map(|advisories| match_all(advisories, &inventory.packages)).unwrap_or_default();
+    let findings =
+        advisories.map(|advisories| match_all(advisories, &inventory.packages)).unwrap_or_default();
     let coverage = assess::coverage(Looked { inventory: &inventory, layers, platform, advisories, now });
     Report::new(image, inventory, findings, coverage)
 }
@@ -164,7 +176,9 @@ async fn scan_layers(
     let same_as: Vec<usize> = layers
         .iter()
         .enumerate()
-        .map(|(number, layer)| layer.digest.as_ref().map_or(number, |digest| *first_of.entry(digest).or_insert(number)))
+        .map(|(number, layer)| {
+            layer.digest.as_ref().map_or(number, |digest| *first_of.entry(digest).or_insert(number))
+        })
         .collect();
     let different: Vec<usize> = (0..layers.len()).filter(|number| same_as[*number] == *number).collect();
     let bytes = different.iter().filter_map(|number| layers[*number].size).sum();
@@ -279,7 +293,9 @@ fn match_all(advisories: &Advisories, packages: &[InstalledPackage]) -> Vec<(Ins
     for package in packages {
         let key = (package.package.package_type, &package.ecosystem, package.package.advised_as());
         let matches = known.entry(key).or_insert_with(|| advisories.find(package));
-        findings.extend(matches.iter().filter(|found| is_finding(found)).map(|found| (package.clone(), found.clone())));
+        findings.extend(
+            matches.iter().filter(|found| is_finding(found)).map(|found| (package.clone(), found.clone())),
+        );
     }
     findings
 }

@@ -9,7 +9,8 @@ use std::collections::HashSet;
 
 use plimsoll_types::inventory::Distro;
 use plimsoll_types::{
-    Coverage, Cvss, Digest, Ecosystem, Health, ImageInventory, InstalledPackage, Match, Severity, Status, Timestamp,
+    Coverage, Cvss, Digest, Ecosystem, Health, ImageInventory, InstalledPackage, Match, Severity, Status,
+    Timestamp,
 };
 use serde::Serialize;
 
@@ -193,7 +194,8 @@ impl Report {
         matches: Vec<(InstalledPackage, Match)>,
         coverage: Coverage,
     ) -> Self {
-        let mut findings: Vec<Finding> = matches.into_iter().map(|(package, found)| finding(package, found)).collect();
+        let mut findings: Vec<Finding> =
+            matches.into_iter().map(|(package, found)| finding(package, found)).collect();
         findings.sort_by(|a, b| {
             let key = |finding: &Finding| Reverse(finding.severity);
             (key(a), &a.package, &a.vulnerability).cmp(&(key(b), &b.package, &b.vulnerability))
@@ -246,9 +248,12 @@ fn summarise(findings: &[Finding], inventory: &ImageInventory, coverage: &Covera
     for finding in findings {
         by_severity.add(finding.severity);
     }
-    let vulnerabilities: HashSet<&str> = findings.iter().map(|finding| finding.vulnerability.as_str()).collect();
-    let packages: HashSet<(&str, &str)> =
-        findings.iter().map(|finding| (finding.package.purl.as_str(), finding.package.path.as_str())).collect();
+    let vulnerabilities: HashSet<&str> =
+        findings.iter().map(|finding| finding.vulnerability.as_str()).collect();
+    let packages: HashSet<(&str, &str)> = findings
+        .iter()
+        .map(|finding| (finding.package.purl.as_str(), finding.package.path.as_str()))
+        .collect();
     Summary {
         state: coverage.health(!findings.is_empty()),
         findings: findings.len() as u64,

@@ -57,7 +57,9 @@ pub async fn run(
 async fn keep_updated(settings: &ScheduleSettings, feeds: &Feeds, advisories: &AdvisoryHandle) {
     let Some(every) = settings.update_every else { return };
     // Whoever restarts a server often must not ask the feed as often.
-    if let Some(left) = feeds.age_ms().and_then(|age| every.checked_sub(Duration::from_millis(u64::try_from(age).ok()?))) {
+    if let Some(left) =
+        feeds.age_ms().and_then(|age| every.checked_sub(Duration::from_millis(u64::try_from(age).ok()?)))
+    {
         tokio::time::sleep(left.min(every)).await;
     }
     loop {
@@ -83,7 +85,9 @@ async fn update(feeds: &Feeds, options: &UpdateOptions, advisories: &AdvisoryHan
     tracing::info!(generation = updated.generation, changed = updated.changed, "the feed was asked");
     let handle = advisories.clone();
     let refreshed = tokio::task::spawn_blocking(move || handle.refresh()).await;
-    refreshed.map_err(|error| crate::Error::new(ErrorKind::Unavailable, "opening the advisories failed").because(error))??;
+    refreshed.map_err(|error| {
+        crate::Error::new(ErrorKind::Unavailable, "opening the advisories failed").because(error)
+    })??;
     Ok(())
 }
 

@@ -129,25 +129,22 @@ impl LayerBytes {
 
 /// What a target holds.
 pub(crate) enum Source {
-    Image(SourceImage),
+    Image(Box<SourceImage>),
     Sbom(Part),
 }
 
 /// Finds what a target names.
 pub(crate) async fn open(target: &Target, options: &SourceOptions) -> Result<Source> {
-    let image = match target {
-        Target::Registry(reference) => registry::open(reference, options).await?,
-        _ => {
-            let (target, platform) = (target.clone(), options.platform.clone());
-            let opened = tokio::task::spawn_blocking(move || open_local(&target, platform.as_ref())).await;
-            return opened.map_err(|error| Error::new(ErrorKind::Unavailable, "opening it failed").because(error))?;
-        }
-    };
-    Ok(Source::Image(image))
+    if let Target::Registry(reference) = target {
+        return Ok(Source::Image(Box::new(registry::open(reference, options).await?)));
+    }
+    let (target, platform) = (target.clone(), options.platform.clone());
+    let opened = tokio::task::spawn_blocking(move || open_local(&target, platform.as_ref())).await;
+    opened.map_err(|error| Error::new(ErrorKind::Unavailable, "opening it failed").because(error))?
 }
 
 fn open_local(target: &Target, platform: Option<&Platform>) -> Result<Source> {
-    Ok(Source::Image(match target {
+    let image = match target {
         Target::OciDir(place) => local::oci_folder(place, platform)?,
         Target::OciArchive(place) => local::oci_archive(place, platform)?,
         Target::DockerArchive(place) => local::docker_archive(place)?,
@@ -158,7 +155,8 @@ fn open_local(target: &Target, platform: Option<&Platform>) -> Result<Source> {
             return Ok(Source::Sbom(Part { file: Arc::new(file), offset: 0, length }));
         }
         Target::Registry(_) => return Err(Error::new(ErrorKind::Usage, "a registry is not a local source")),
-    }))
+    };
+    Ok(Source::Image(Box::new(image)))
 }
 
 /// Reads a configuration that was checked against its digest. One that cannot be understood is a problem of the image.

@@ -86,7 +86,8 @@ impl Worker {
         settings: WorkerSettings,
     ) -> Self {
         let layers = Flights::new();
-        let shared = Shared { store, sandbox, advisories, clock, settings, layers, rematching: Mutex::default() };
+        let shared =
+            Shared { store, sandbox, advisories, clock, settings, layers, rematching: Mutex::default() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -146,12 +147,15 @@ impl Worker {
 async fn follow(shared: Arc<Shared>, shutdown: CancellationToken) {
     let mut generations = shared.advisories.subscribe();
     let mut announced = 0;
+    let mut told = None;
     while !shutdown.is_cancelled() {
         let generation = *generations.borrow_and_update();
         if generation != announced {
             match shared.announce(generation).await {
                 Ok(()) => announced = generation,
-                Err(error) => tracing::error!(error = error.chain(), "the new advisories could not be announced"),
+                Err(error) => {
+                    tracing::error!(error = error.chain(), "the new advisories could not be announced")
+                }
             }
         }
         let handle = shared.advisories.clone();
@@ -161,10 +165,15 @@ async fn follow(shared: Arc<Shared>, shutdown: CancellationToken) {
             () = tokio::time::sleep(shared.settings.refresh) => {}
         }
         // Another process may have updated the database: `plimsoll db update`.
-        match tokio::task::spawn_blocking(move || handle.refresh()).await {
-            Ok(Err(error)) => tracing::warn!(error = error.chain(), "the new advisory database cannot be opened"),
-            Ok(Ok(_)) | Err(_) => {}
+        let refreshed = tokio::task::spawn_blocking(move || handle.refresh()).await;
+        let failure = refreshed.ok().and_then(Result::err).map(|error| error.chain());
+        // Told once, not every time it is looked at.
+        if failure != told
+            && let Some(error) = &failure
+        {
+            tracing::warn!(error, "the new advisory database cannot be opened");
         }
+        told = failure;
     }
 }
 
@@ -172,7 +181,10 @@ impl Shared {
     /// Does one job while its lease is kept, and records how it ended.
     async fn attend(&self, job: Job) {
         let outcome = if job.attempts > self.settings.max_attempts {
-            Err(Error::new(crate::ErrorKind::Unavailable, format!("begun {} times and never ended", job.attempts - 1)))
+            Err(Error::new(
+                crate::ErrorKind::Unavailable,
+                format!("begun {} times and never ended", job.attempts - 1),
+            ))
         } else {
             match self.with_lease(&job, self.perform(&job).boxed()).await {
                 Some(outcome) => outcome,

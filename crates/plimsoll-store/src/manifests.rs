@@ -4,7 +4,7 @@
 //! a push are written in one transaction, in one order of tables and inside a table in one order of keys, so that two
 //! pushes of shared content wait for each other and never lock each other out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use plimsoll_types::manifest::media;
@@ -54,6 +54,9 @@ pub enum Stored {
     Yes,
     /// Blobs or manifests that it names are not in the repository; nothing was stored.
     Missing(Vec<Digest>),
+    /// Descriptors whose size is not that of their content: digest, size as the manifest has it, size in truth. Clients
+    /// allocate and show by these numbers; nothing was stored.
+    WrongSize(Vec<(Digest, u64, u64)>),
 }
 
 /// How a deletion ended.
@@ -107,6 +110,10 @@ impl Store {
             Ok(links) => links,
             Err(missing) => return Ok(Stored::Missing(missing)),
         };
+        let lies = wrong_sizes(&mut tx, put.manifest).await?;
+        if !lies.is_empty() {
+            return Ok(Stored::WrongSize(lies));
+        }
         if let Some(subject) = &put.manifest.subject {
             let sql = "select count(*) from repository_manifests where repository = $1 and subject = $2";
             let referrers = tx.one(sql, &args![repository, &subject.digest]).await?;
@@ -344,6 +351,29 @@ impl Needs {
         let missing = [absent(&self.blobs, &blobs), absent(&self.children, &children)].concat();
         Ok(if missing.is_empty() { Ok(blobs.into_iter().collect()) } else { Err(missing) })
     }
+}
+
+/// The descriptors of present content that give another size than it has.
+async fn wrong_sizes(tx: &mut Tx, manifest: &Manifest) -> Result<Vec<(Digest, u64, u64)>> {
+    let blobs = manifest.config.iter().chain(&manifest.layers);
+    let queries = [
+        ("select digest, size from blobs where digest in ({list})", blobs.collect::<Vec<_>>()),
+        ("select digest, size from manifests where digest in ({list})", manifest.manifests.iter().collect()),
+    ];
+    let mut wrong = Vec::new();
+    for (sql, descriptors) in queries {
+        let digests: Vec<Arg<'_>> =
+            descriptors.iter().map(|descriptor| Arg::from(&descriptor.digest)).collect();
+        let mut sizes = HashMap::new();
+        for row in tx.all_in(sql, &[], &digests).await? {
+            sizes.insert(row.parse::<Digest>(0)?, row.count(1)?);
+        }
+        wrong.extend(descriptors.into_iter().filter_map(|descriptor| {
+            let size = *sizes.get(&descriptor.digest)?;
+            (size != descriptor.size).then(|| (descriptor.digest.clone(), descriptor.size, size))
+        }));
+    }
+    Ok(wrong)
 }
 
 async fn present(tx: &mut Tx, sql: &str, repository: i64, list: &[Arg<'_>]) -> Result<BTreeSet<Digest>> {

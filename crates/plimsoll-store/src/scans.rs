@@ -389,7 +389,7 @@ async fn write_image(tx: &mut Tx, verdict: &Verdict<'_>, layers: &[&Digest]) -> 
     let sql = "update images set state = $2, reason = $3, \
         verdict = case when $4 = 1 then $2 else verdict end, \
         verdict_reason = case when $4 = 1 then $3 else verdict_reason end, \
-        platform = $5, distro = $6, layers = $7, coverage = $8, \
+        platform = $5, distro = $6, layers = $7, coverage = $8, complete = $10, \
         assessed_at = case when $4 = 1 then $9 else assessed_at end, \
         first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $9) else first_assessed_at end \
         where digest = $1 returning id";
@@ -403,6 +403,7 @@ async fn write_image(tx: &mut Tx, verdict: &Verdict<'_>, layers: &[&Digest]) -> 
         json(&layers),
         verdict.coverage.to_string(),
         verdict.now,
+        i64::from(verdict.coverage["conclusion"]["complete"] == true),
     ];
     let row = tx.one(sql, &values).await?.ok_or_else(|| no_image(verdict.image))?;
     row.get(0)

@@ -217,10 +217,11 @@ impl Store {
             from repository_manifests l join images i on i.digest = l.digest",
             sum_if("i.verdict is null"),
             sum_if(&format!("i.verdict = 'done' and {HAS_FINDINGS}")),
-            sum_if("i.verdict = 'done'"),
+            sum_if(&format!("i.verdict = 'done' and i.complete = 1 and not {HAS_FINDINGS}")),
         );
         let Some(row) = self.db.one(attempt, sql, &[]).await? else { return Ok(RegistrySummary::default()) };
-        let (images, pending, unhealthy, done) = (row.count(0)?, row.count(1)?, row.count(2)?, row.count(3)?);
+        let (images, pending, unhealthy, healthy) =
+            (row.count(0)?, row.count(1)?, row.count(2)?, row.count(3)?);
         let sql = "select m.severity, count(*) from repository_manifests l join images i on i.digest = l.digest \
             join image_packages ip on ip.image = i.id join matches m on m.package = ip.package \
             where i.verdict is not null and m.listed = 1 group by m.severity order by m.severity desc";
@@ -231,8 +232,8 @@ impl Store {
         Ok(RegistrySummary {
             images,
             unhealthy,
-            healthy: done - unhealthy,
-            not_applicable: images - done - pending,
+            healthy,
+            not_applicable: images - pending - unhealthy - healthy,
             pending,
             findings: counts.iter().map(severity).collect::<Result<_>>()?,
             first_assessed: row.get::<Option<i64>>(4)?.map(Timestamp),
@@ -242,13 +243,17 @@ impl Store {
 
     /// Images of all repositories or of one, newest push first, with how far their scans are.
     pub async fn images(&self, repository: Option<&RepositoryName>, n: u32) -> Result<Vec<ImageSummary>> {
-        let sql = format!(
+        let mut sql = format!(
             "select {IMAGE_COLUMNS}, i.state, i.reason from repository_manifests l \
-            join repositories r on r.id = l.repository join images i on i.digest = l.digest \
-            where ($1 is null or r.name = $1) order by l.pushed_at desc, l.id desc limit $2"
+            join repositories r on r.id = l.repository join images i on i.digest = l.digest"
         );
-        let repository = repository.map(RepositoryName::as_str);
-        let rows = self.db.all("list images", sql, &args![repository, i64::from(n.min(MAX_PAGE))]).await?;
+        let mut values = args![i64::from(n.min(MAX_PAGE))].to_vec();
+        if let Some(repository) = repository {
+            sql.push_str(" where r.name = $2");
+            values.push(repository.into());
+        }
+        sql.push_str(" order by l.pushed_at desc, l.id desc limit $1");
+        let rows = self.db.all("list images", sql, &values).await?;
         let ids = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
         let tags = self.tags_of(&ids).await?;
         let read = |row: &Row| read_summary(row, &tags, ImageState::read(row.get(11)?, row.get(12)?)?);
@@ -304,9 +309,14 @@ impl Store {
     }
 }
 
-/// Whether the image `i` has findings; answered by indexes alone.
+/// Whether the image `i` has findings, when all images are asked; answered by indexes alone.
 const HAS_FINDINGS: &str = "exists (select 1 from image_packages ip \
     join matches m on m.package = ip.package where ip.image = i.id and m.listed = 1)";
+
+/// The same, as 0 or 1, when a few images are asked. PostgreSQL would turn an `exists` into a table of all images that have
+/// findings, and make it anew for each page; the limit keeps it to the image at hand.
+const FINDINGS_OF_IMAGE: &str = "cast(coalesce((select 1 from image_packages ip \
+    join matches m on m.package = ip.package where ip.image = i.id and m.listed = 1 limit 1), 0) as bigint)";
 
 /// The columns that [`read_summary`] reads.
 const IMAGE_COLUMNS: &str = "l.id, i.id, r.name, l.digest, l.media_type, l.pushed_at, i.platform, i.distro, \
@@ -314,7 +324,7 @@ const IMAGE_COLUMNS: &str = "l.id, i.id, r.name, l.digest, l.media_type, l.pushe
 
 fn judged_images_sql() -> String {
     format!(
-        "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason, cast(case when {HAS_FINDINGS} then 1 else 0 end as bigint) \
+        "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason, {FINDINGS_OF_IMAGE} \
         from repository_manifests l join repositories r on r.id = l.repository \
         join images i on i.digest = l.digest"
     )

@@ -194,21 +194,6 @@ impl S3 {
         .to_vec()
     }
 
-    /// How many files there are: objects, parts, and the server's own notes on them.
-    pub fn files(&self) -> usize {
-        let mut folders = vec![self.folder.path().to_owned()];
-        let mut files = 0;
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                match entry.path() {
-                    path if path.is_dir() => folders.push(path),
-                    _ => files += 1,
-                }
-            }
-        }
-        files
-    }
-
     fn try_start() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("plimsoll-s3-").tempdir()?;
         std::fs::create_dir(folder.path().join("plimsoll"))?;

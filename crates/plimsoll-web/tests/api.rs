@@ -1,5 +1,7 @@
 //! The API over a store with images in all states, asked as Azure's clients ask.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 
 use axum::body::Body;

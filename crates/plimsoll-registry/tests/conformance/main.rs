@@ -1,5 +1,7 @@
 //! The distribution specification as this registry keeps it, rule by rule, over a store of SQLite and a folder.
 
+#![allow(clippy::unwrap_used)]
+
 mod app;
 mod connections;
 mod discovery;

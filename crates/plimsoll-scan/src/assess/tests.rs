@@ -21,23 +21,41 @@ fn advisories() -> (tempfile::TempDir, Advisories) {
 }
 
 fn alpine(version: &str) -> Distro {
-    Distro { id: "alpine".into(), version_id: version.into(), pretty_name: format!("Alpine {version}"), ..Distro::default() }
+    Distro {
+        id: "alpine".into(),
+        version_id: version.into(),
+        pretty_name: format!("Alpine {version}"),
+        ..Distro::default()
+    }
 }
 
-fn installed(package_type: PackageType, name: &str, version: &str, distro: Option<&Distro>) -> InstalledPackage {
+fn installed(
+    package_type: PackageType,
+    name: &str,
+    version: &str,
+    distro: Option<&Distro>,
+) -> InstalledPackage {
     InstalledPackage::from_sbom(Package::new(package_type, name, version), distro, &Purl::default())
 }
 
 fn image(distro: Option<Distro>, packages: &[(PackageType, &str, &str)]) -> ImageInventory {
-    let packages = packages.iter().map(|(kind, name, version)| installed(*kind, name, version, distro.as_ref())).collect();
+    let packages = packages
+        .iter()
+        .map(|(kind, name, version)| installed(*kind, name, version, distro.as_ref()))
+        .collect();
     ImageInventory { distro, packages, ..ImageInventory::default() }
 }
 
 /// Why an image is not judged, or nothing where it is.
 fn reason(inventory: &ImageInventory) -> Option<String> {
     let (_folder, advisories) = advisories();
-    let looked =
-        Looked { inventory, layers: Vec::new(), platform: None, advisories: Some(&advisories), now: Timestamp(0) };
+    let looked = Looked {
+        inventory,
+        layers: Vec::new(),
+        platform: None,
+        advisories: Some(&advisories),
+        now: Timestamp(0),
+    };
     let coverage = coverage(looked);
     assert_eq!(coverage.conclusion.complete, coverage.conclusion.reason.is_none());
     coverage.conclusion.reason
@@ -55,8 +73,10 @@ fn an_image_that_was_read_and_compared_is_judged() {
 #[test]
 fn whatever_was_not_read_or_not_compared_is_said() {
     let mut damaged = image(Some(alpine("3.4.6")), &[MUSL]);
-    damaged.problems =
-        vec![Problem::new(ProblemKind::Damaged, "it ends too early"), Problem::new(ProblemKind::Unreadable, "x")];
+    damaged.problems = vec![
+        Problem::new(ProblemKind::Damaged, "it ends too early"),
+        Problem::new(ProblemKind::Unreadable, "x"),
+    ];
     let nothing = image(None, &[]);
     let cases = [
         (nothing, "no operating system and no packages were recognised"),
@@ -68,11 +88,17 @@ fn whatever_was_not_read_or_not_compared_is_said() {
             "no advisories are known for npm",
         ),
         (
-            image(Some(Distro { id: "gentoo".into(), pretty_name: "Gentoo".into(), ..Distro::default() }), &[MUSL]),
+            image(
+                Some(Distro { id: "gentoo".into(), pretty_name: "Gentoo".into(), ..Distro::default() }),
+                &[MUSL],
+            ),
             "no advisories are known for Gentoo",
         ),
         (image(None, &[MUSL]), "1 package of no known publisher of advisories could not be compared"),
-        (image(None, &[(PackageType::Pypi, "flask", "")]), "1 package without a version could not be compared"),
+        (
+            image(None, &[(PackageType::Pypi, "flask", "")]),
+            "1 package without a version could not be compared",
+        ),
     ];
     for (inventory, expected) in cases {
         assert_eq!(reason(&inventory).as_deref(), Some(expected));
@@ -82,10 +108,20 @@ fn whatever_was_not_read_or_not_compared_is_said() {
 #[test]
 fn without_advisories_and_on_windows_nothing_is_judged() {
     let inventory = image(Some(alpine("3.4.6")), &[MUSL]);
-    let windows =
-        Platform { os: "windows".into(), architecture: "amd64".into(), variant: None, os_version: Some("10.0.1".into()) };
+    let windows = Platform {
+        os: "windows".into(),
+        architecture: "amd64".into(),
+        variant: None,
+        os_version: Some("10.0.1".into()),
+    };
     let conclude = |platform: Option<&Platform>| {
-        let looked = Looked { inventory: &inventory, layers: Vec::new(), platform, advisories: None, now: Timestamp(0) };
+        let looked = Looked {
+            inventory: &inventory,
+            layers: Vec::new(),
+            platform,
+            advisories: None,
+            now: Timestamp(0),
+        };
         coverage(looked).conclusion.reason.unwrap()
     };
     assert_eq!(conclude(None), "there is no advisory data yet");
@@ -98,8 +134,13 @@ fn an_image_of_which_no_layer_was_read_says_so() {
     inventory.problems = vec![Problem::new(ProblemKind::Missing, "the layer is not there")];
     let (_folder, advisories) = advisories();
     let layers = vec![LayerCoverage { digest: Digest::sha256(b""), read: false }];
-    let looked =
-        Looked { inventory: &inventory, layers, platform: None, advisories: Some(&advisories), now: Timestamp(0) };
+    let looked = Looked {
+        inventory: &inventory,
+        layers,
+        platform: None,
+        advisories: Some(&advisories),
+        now: Timestamp(0),
+    };
     let reason = coverage(looked).conclusion.reason.unwrap();
     assert_eq!(reason, "it could not be read: the layer is not there");
 }

@@ -14,7 +14,10 @@ impl Challenge {
     }
 
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.parameters
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -86,7 +89,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_challenge_and_no_panic() {
-        for nonsense in ["", ",,,", "=", "realm=x", "Bearer realm=\"", "é", "Bearer \"", "Bearer realm=\"\\"] {
+        for nonsense in ["", ",,,", "=", "realm=x", "Bearer realm=\"", "é", "Bearer \"", "Bearer realm=\"\\"]
+        {
             assert!(parse(nonsense).iter().all(|challenge| challenge.parameters.is_empty()), "{nonsense}");
         }
     }

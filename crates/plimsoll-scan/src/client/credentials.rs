@@ -126,7 +126,9 @@ impl Entry {
         }
         let Some(auth) = self.auth.as_ref().filter(|auth| !auth.is_empty()) else { return Ok(None) };
         // The text is a secret even where it is not what it should be.
-        let bad = || Error::new(ErrorKind::Usage, format!("an entry of {} holds no user and password", path.display()));
+        let bad = || {
+            Error::new(ErrorKind::Usage, format!("an entry of {} holds no user and password", path.display()))
+        };
         let decoded = STANDARD.decode(auth).or_else(|_| STANDARD_NO_PAD.decode(auth)).map_err(|_| bad())?;
         let text = String::from_utf8(decoded).map_err(|_| bad())?;
         let (username, password) = text.split_once(':').ok_or_else(bad)?;
@@ -167,7 +169,10 @@ fn read_config(path: &Path) -> Result<Option<ConfigFile>> {
         Err(error) => return Err(Error::file("read", path, error)),
     };
     if metadata.len() > MAX_BYTES {
-        return Err(Error::new(ErrorKind::TooLarge, format!("{} is too large for credentials", path.display())));
+        return Err(Error::new(
+            ErrorKind::TooLarge,
+            format!("{} is too large for credentials", path.display()),
+        ));
     }
     let text = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
     if text.iter().all(u8::is_ascii_whitespace) {
@@ -192,10 +197,16 @@ struct HelperAnswer {
 fn ask_helper(helper: &str, host: &str) -> Result<Option<Credentials>> {
     let fits = !helper.is_empty() && helper.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     if !fits {
-        return Err(Error::new(ErrorKind::Usage, format!("{helper:?} is not the name of a credential helper")));
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("{helper:?} is not the name of a credential helper"),
+        ));
     }
     let program = format!("docker-credential-{helper}");
-    let failed = |error| Error::new(ErrorKind::Usage, format!("cannot run {program}, which keeps the credentials")).because(error);
+    let failed = |error| {
+        Error::new(ErrorKind::Usage, format!("cannot run {program}, which keeps the credentials"))
+            .because(error)
+    };
     let mut child = Command::new(&program)
         .arg("get")
         .stdin(Stdio::piped())
@@ -209,7 +220,8 @@ fn ask_helper(helper: &str, host: &str) -> Result<Option<Credentials>> {
     }
     let mut answer = Vec::new();
     if let Some(stdout) = child.stdout.take() {
-        std::io::Read::read_to_end(&mut std::io::Read::take(stdout, MAX_BYTES), &mut answer).map_err(failed)?;
+        std::io::Read::read_to_end(&mut std::io::Read::take(stdout, MAX_BYTES), &mut answer)
+            .map_err(failed)?;
     }
     // It says "credentials not found" with a status other than 0, as it does for every other failure.
     if !child.wait().map_err(failed)?.success() {
@@ -240,7 +252,9 @@ mod tests {
         // "ann:geheim"
         let config = r#"{"auths": {"r.example": {"auth": "YW5uOmdlaGVpbQ=="}, "r.example:5000": {}}}"#;
         assert_eq!(find(config, "r.example", "app").unwrap(), password("ann", "geheim"));
-        for other in ["r.example:5000", "r.example:443", "x.r.example", "r.example.evil", "example", "docker.io"] {
+        for other in
+            ["r.example:5000", "r.example:443", "x.r.example", "r.example.evil", "example", "docker.io"]
+        {
             assert_eq!(find(config, other, "app").unwrap(), None, "{other}");
         }
     }
@@ -253,7 +267,10 @@ mod tests {
         assert_eq!(find(podman, "q.example", "team/app").unwrap(), password("team", "x"));
         assert_eq!(find(podman, "q.example", "teams/app").unwrap(), password("all", "y"));
         let token = r#"{"auths": {"r.example": {"auth": "PHRva2VuPjpx", "identitytoken": "abc"}}}"#;
-        assert_eq!(find(token, "r.example", "a").unwrap(), Some(Credentials::IdentityToken(Secret::new("abc"))));
+        assert_eq!(
+            find(token, "r.example", "a").unwrap(),
+            Some(Credentials::IdentityToken(Secret::new("abc")))
+        );
     }
 
     #[test]
@@ -273,7 +290,8 @@ mod tests {
             "XDG_RUNTIME_DIR" => Some("/run/user/1".into()),
             _ => None,
         });
-        let expected = ["/run/user/1/containers/auth.json", "/home/ann/.docker/config.json"].map(PathBuf::from);
+        let expected =
+            ["/run/user/1/containers/auth.json", "/home/ann/.docker/config.json"].map(PathBuf::from);
         assert_eq!(files, CredentialFiles::of(expected));
     }
 }

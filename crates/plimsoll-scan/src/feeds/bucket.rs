@@ -47,7 +47,8 @@ impl FromStr for FeedLocation {
 
     fn from_str(text: &str) -> Result<Self> {
         let bad = || {
-            let message = format!("{text:?} is no feed: it must be https://HOST/PATH, http://HOST/PATH or file:PATH");
+            let message =
+                format!("{text:?} is no feed: it must be https://HOST/PATH, http://HOST/PATH or file:PATH");
             Error::new(ErrorKind::Usage, message)
         };
         if let Some(path) = text.strip_prefix("file:") {
@@ -106,7 +107,9 @@ impl Bucket {
             .connect_timeout(Duration::from_secs(15))
             .read_timeout(Duration::from_secs(60))
             .build()
-            .map_err(|error| Error::new(ErrorKind::Unavailable, "cannot set up the web client").because(error))?;
+            .map_err(|error| {
+                Error::new(ErrorKind::Unavailable, "cannot set up the web client").because(error)
+            })?;
         Ok(Self { location: location.clone(), http })
     }
 
@@ -120,7 +123,8 @@ impl Bucket {
         match self.small(&["ecosystems.txt"], MAX_INDEX_BYTES, None).await? {
             Got::File(bytes, _) => Ok(plimsoll_advisory::feed::read_ecosystems(bytes.as_slice())?),
             Got::Missing | Got::Unchanged => {
-                let message = format!("{} has no ecosystems.txt; is it laid out as the OSV bucket is?", self.location);
+                let message =
+                    format!("{} has no ecosystems.txt; is it laid out as the OSV bucket is?", self.location);
                 Err(Error::new(ErrorKind::NotFound, message))
             }
         }
@@ -149,7 +153,8 @@ impl Bucket {
     ) -> Result<Got<File>> {
         let parts = [ecosystem, "all.zip"];
         if let FeedLocation::Folder(root) = &self.location {
-            return open_file(&path_of(root, &parts)).map(|file| file.map_or(Got::Missing, |file| Got::File(file, None)));
+            return open_file(&path_of(root, &parts))
+                .map(|file| file.map_or(Got::Missing, |file| Got::File(file, None)));
         }
         let mut failure = None;
         for attempt in 1..=ATTEMPTS {
@@ -178,7 +183,8 @@ impl Bucket {
                 }
                 Some(error) => {
                     failure = Some(error);
-                    tokio::time::sleep(backoff(Duration::from_secs(1), Duration::from_secs(30), attempt)).await;
+                    tokio::time::sleep(backoff(Duration::from_secs(1), Duration::from_secs(30), attempt))
+                        .await;
                 }
             }
         }
@@ -201,7 +207,9 @@ impl Bucket {
             let mut bytes = Vec::new();
             loop {
                 match response.chunk().await {
-                    Ok(Some(chunk)) if (bytes.len() + chunk.len()) as u64 > limit => return Err(too_large(&name, limit)),
+                    Ok(Some(chunk)) if (bytes.len() + chunk.len()) as u64 > limit => {
+                        return Err(too_large(&name, limit));
+                    }
                     Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
                     Ok(None) => return Ok(Got::File(bytes, validator)),
                     Err(error) => {
@@ -221,8 +229,8 @@ impl Bucket {
         let FeedLocation::Web(root) = &self.location else {
             return Err(Error::new(ErrorKind::Usage, "this feed is a folder"));
         };
-        let mut url =
-            Url::parse(root).map_err(|error| Error::new(ErrorKind::Usage, "the feed is no URL").because(error))?;
+        let mut url = Url::parse(root)
+            .map_err(|error| Error::new(ErrorKind::Usage, "the feed is no URL").because(error))?;
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(parts);
         }
@@ -239,7 +247,10 @@ impl Bucket {
                     StatusCode::OK | StatusCode::NOT_MODIFIED => return Ok(Some(response)),
                     StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
                     status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                        Error::new(ErrorKind::Unavailable, format!("{}/{} answered {status}", self.location, parts.join("/")))
+                        Error::new(
+                            ErrorKind::Unavailable,
+                            format!("{}/{} answered {status}", self.location, parts.join("/")),
+                        )
                     }
                     status => {
                         let message = format!("{}/{} answered {status}", self.location, parts.join("/"));
@@ -248,7 +259,8 @@ impl Bucket {
                 },
                 // The URL is left out of the cause: it may hold a password, and the message names the file.
                 Err(error) => {
-                    Error::new(ErrorKind::Unavailable, format!("{} does not answer", self.location)).because(error.without_url())
+                    Error::new(ErrorKind::Unavailable, format!("{} does not answer", self.location))
+                        .because(error.without_url())
                 }
             };
             if attempt == ATTEMPTS {
@@ -265,7 +277,8 @@ fn too_large(name: &str, limit: u64) -> Error {
 }
 
 fn validator_of(headers: &HeaderMap) -> Option<Validator> {
-    let text = |name| headers.get(name)?.to_str().ok().filter(|text: &&str| text.len() <= 200).map(str::to_owned);
+    let text =
+        |name| headers.get(name)?.to_str().ok().filter(|text: &&str| text.len() <= 200).map(str::to_owned);
     text(ETAG).map(Validator::Tag).or_else(|| text(LAST_MODIFIED).map(Validator::Date))
 }
 
@@ -286,7 +299,8 @@ fn small_file(path: &Path, limit: u64, known: Option<&Validator>) -> Result<Got<
     let Some(file) = open_file(path)? else { return Ok(Got::Missing) };
     let metadata = file.metadata().map_err(|error| Error::file("read", path, error))?;
     let since = |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let validator = metadata.modified().ok().map(|at| Validator::Tag(format!("{}-{}", since(at), metadata.len())));
+    let validator =
+        metadata.modified().ok().map(|at| Validator::Tag(format!("{}-{}", since(at), metadata.len())));
     if validator.is_some() && validator.as_ref() == known {
         return Ok(Got::Unchanged);
     }
@@ -320,9 +334,15 @@ mod tests {
     #[test]
     fn a_feed_is_a_web_address_or_a_folder() {
         let parse = |text: &str| text.parse::<FeedLocation>();
-        assert_eq!(parse("file:../shared/feeds/osv").unwrap(), FeedLocation::Folder("../shared/feeds/osv".into()));
+        assert_eq!(
+            parse("file:../shared/feeds/osv").unwrap(),
+            FeedLocation::Folder("../shared/feeds/osv".into())
+        );
         assert_eq!(parse("file:///srv/osv").unwrap(), FeedLocation::Folder("/srv/osv".into()));
-        assert_eq!(parse("http://127.0.0.1:8099/").unwrap(), FeedLocation::Web("http://127.0.0.1:8099".into()));
+        assert_eq!(
+            parse("http://127.0.0.1:8099/").unwrap(),
+            FeedLocation::Web("http://127.0.0.1:8099".into())
+        );
         for bad in ["", "file:", "ftp://a/b", "/srv/osv", "https://", "https://a/b?c=d", "osv"] {
             assert_eq!(parse(bad).unwrap_err().kind(), ErrorKind::Usage, "{bad}");
         }

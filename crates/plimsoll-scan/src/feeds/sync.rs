@@ -103,7 +103,8 @@ pub(super) async fn update(
         note(feed, answer, now);
     }
     let accept_drop = options.accept_drop || !same_feed;
-    let needs_compiling = answers.iter().any(|answer| !matches!(answer.fetched, Ok(Fetched::Nothing) | Err(_)));
+    let needs_compiling =
+        answers.iter().any(|answer| !matches!(answer.fetched, Ok(Fetched::Nothing) | Err(_)));
     let held;
     let (generation, changed, ecosystems) = if needs_compiling {
         progress(FeedEvent::Compiling);
@@ -114,8 +115,9 @@ pub(super) async fn update(
             (lock, compiled)
         };
         let compiled = tokio::task::spawn_blocking(compile).await;
-        let (lock, compiled) = compiled
-            .map_err(|error| Error::new(ErrorKind::Unavailable, "compiling the advisories failed").because(error))?;
+        let (lock, compiled) = compiled.map_err(|error| {
+            Error::new(ErrorKind::Unavailable, "compiling the advisories failed").because(error)
+        })?;
         held = lock;
         compiled?
     } else {
@@ -179,7 +181,11 @@ impl Update<'_> {
     }
 
     async fn fetch(&self, ecosystem: &str) -> Result<(Fetched, Option<Validator>)> {
-        let known = self.base.as_deref().map(Advisories::database).filter(|base| base.ids(ecosystem).next().is_some());
+        let known = self
+            .base
+            .as_deref()
+            .map(Advisories::database)
+            .filter(|base| base.ids(ecosystem).next().is_some());
         let Some(base) = known.filter(|_| !self.options.full) else {
             // The list is asked for before the archive: what changes in between is then seen as new the next time.
             let validator = match self.bucket.list(ecosystem, None).await? {
@@ -192,7 +198,9 @@ impl Update<'_> {
             self.known.feeds.get(ecosystem).and_then(|feed| feed.list.as_ref()).filter(|_| self.same_feed);
         let (list, validator) = match self.bucket.list(ecosystem, validator).await? {
             Got::Unchanged => return Ok((Fetched::Nothing, validator.cloned())),
-            Got::Missing => return Err(Error::new(ErrorKind::NotFound, "the feed has no modified_id.csv for it")),
+            Got::Missing => {
+                return Err(Error::new(ErrorKind::NotFound, "the feed has no modified_id.csv for it"));
+            }
             Got::File(bytes, validator) => (feed::read_modified(bytes.as_slice())?, validator),
         };
         let fetched = self.what_changed(ecosystem, base, &list).await?;
@@ -229,7 +237,11 @@ impl Update<'_> {
             Some(found) => {
                 let changed: Vec<_> = found.into_iter().flatten().collect();
                 let nothing = changed.is_empty() && changes.remove.is_empty();
-                Ok(if nothing { Fetched::Nothing } else { Fetched::Records { changed, removed: changes.remove } })
+                Ok(if nothing {
+                    Fetched::Nothing
+                } else {
+                    Fetched::Records { changed, removed: changes.remove }
+                })
             }
             // A mirror without single records, or one that is being written: the archive has them.
             None => self.archive(ecosystem).await.map(Fetched::Archive),
@@ -242,7 +254,9 @@ impl Update<'_> {
         };
         match self.bucket.archive(ecosystem, self.folder, told).await? {
             Got::File(file, _) => Ok(file),
-            Got::Missing | Got::Unchanged => Err(Error::new(ErrorKind::NotFound, "the feed has no all.zip for it")),
+            Got::Missing | Got::Unchanged => {
+                Err(Error::new(ErrorKind::NotFound, "the feed has no all.zip for it"))
+            }
         }
     }
 }
@@ -264,7 +278,8 @@ fn outcome(fetched: Result<Fetched>) -> Change {
 /// Protects from a feed that was emptied by a mistake or by an attacker: an image must not become healthy by it.
 fn refuse_drop(before: usize, gone: usize) -> Result<()> {
     if gone > SMALL_DROP && gone * 10 > before * 3 {
-        let message = format!("{gone} of {before} advisories would be gone at once; the data before that is kept");
+        let message =
+            format!("{gone} of {before} advisories would be gone at once; the data before that is kept");
         return Err(Error::new(ErrorKind::Damaged, message));
     }
     Ok(())
@@ -290,8 +305,10 @@ fn compile(
             Ok(Fetched::Nothing) => Change::None,
             Ok(Fetched::Archive(file)) => take_archive(&mut builder, database, &name, file, accept_drop)
                 .unwrap_or_else(|error| Change::Failed(error.chain())),
-            Ok(Fetched::Records { changed, removed }) => take_records(&mut builder, &name, &changed, &removed)
-                .unwrap_or_else(|error| Change::Failed(error.chain())),
+            Ok(Fetched::Records { changed, removed }) => {
+                take_records(&mut builder, &name, &changed, &removed)
+                    .unwrap_or_else(|error| Change::Failed(error.chain()))
+            }
         };
         if !matches!(change, Change::Failed(_)) {
             builder.fetched(&name, now);
@@ -335,7 +352,8 @@ fn take_archive(
     mut file: File,
     accept_drop: bool,
 ) -> Result<Change> {
-    let known: HashSet<&str> = base.into_iter().flat_map(|base| base.ids(ecosystem)).map(|(id, _)| id).collect();
+    let known: HashSet<&str> =
+        base.into_iter().flat_map(|base| base.ids(ecosystem)).map(|(id, _)| id).collect();
     if !known.is_empty() {
         let mut still_there = 0;
         let read = feed::read_archive(BufReader::new(&file), |record| {
@@ -347,7 +365,9 @@ fn take_archive(
         if read.records == 0 {
             return Err(Error::new(ErrorKind::Damaged, "its archive is empty, though there were advisories"));
         }
-        file.rewind().map_err(|error| Error::new(ErrorKind::Unavailable, "the archive cannot be read again").because(error))?;
+        file.rewind().map_err(|error| {
+            Error::new(ErrorKind::Unavailable, "the archive cannot be read again").because(error)
+        })?;
     }
     let mut gone: HashSet<&str> = known;
     let mut failure = None;

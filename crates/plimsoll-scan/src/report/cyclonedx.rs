@@ -32,7 +32,9 @@ pub(super) fn write(image: &Image, inventory: &ImageInventory) -> Value {
     if let Some(digest) = &image.digest {
         described.insert("version".into(), json!(digest));
     }
-    let properties = |name: &str, value: &Option<String>| value.as_ref().map(|value| json!({"name": name, "value": value}));
+    let properties = |name: &str, value: &Option<String>| {
+        value.as_ref().map(|value| json!({"name": name, "value": value}))
+    };
     let properties: Vec<Value> = properties("plimsoll:image:platform", &image.platform).into_iter().collect();
     if !properties.is_empty() {
         described.insert("properties".into(), json!(properties));
@@ -90,7 +92,8 @@ fn serial_number(image: &Image, components: &[Value]) -> String {
         Some(digest) => digest.to_string(),
         None => json!([image.target, components]).to_string(),
     };
-    let mut hex: Vec<char> = Digest::sha256(format!("plimsoll cyclonedx {seed}").as_bytes()).hex().chars().take(32).collect();
+    let mut hex: Vec<char> =
+        Digest::sha256(format!("plimsoll cyclonedx {seed}").as_bytes()).hex().chars().take(32).collect();
     hex[12] = '8';
     hex[16] = ['8', '9', 'a', 'b'][hex[16].to_digit(16).unwrap_or(0) as usize % 4];
     let part = |range: std::ops::Range<usize>| hex[range].iter().collect::<String>();

@@ -38,7 +38,12 @@ fn report(matches: Vec<(InstalledPackage, Match)>) -> Report {
         digest: Some(Digest::sha256(b"manifest")),
         platform: Some("linux/amd64".into()),
         distro: Some(Distro { id: "alpine".into(), version_id: "3.4.6".into(), ..Distro::default() }),
-        layers: vec![ImageLayer { digest: Digest::sha256(b"layer"), diff_id: None, size: Some(3), read: true }],
+        layers: vec![ImageLayer {
+            digest: Digest::sha256(b"layer"),
+            diff_id: None,
+            size: Some(3),
+            read: true,
+        }],
     };
     let packages = vec![installed("musl", "a"), installed("musl", "b"), installed("zlib", "a")];
     let inventory = ImageInventory { distro: image.distro.clone(), packages, ..ImageInventory::default() };
@@ -93,8 +98,18 @@ fn the_json_has_the_documented_names() {
     assert_eq!(keys(&json), ["coverage", "findings", "image", "schemaVersion", "summary"]);
     let finding = &json["findings"][0];
     let expected = [
-        "advisories", "aliases", "cvss", "fixedVersion", "package", "published", "references", "severity", "status",
-        "title", "vulnerability", "weak",
+        "advisories",
+        "aliases",
+        "cvss",
+        "fixedVersion",
+        "package",
+        "published",
+        "references",
+        "severity",
+        "status",
+        "title",
+        "vulnerability",
+        "weak",
     ];
     assert_eq!(keys(finding), expected);
     let expected = ["ecosystem", "layer", "name", "path", "purl", "source", "sourceVersion", "version"];
@@ -115,9 +130,13 @@ fn the_inventory_is_the_same_bytes_each_time_and_each_reference_is_unique() {
     assert_eq!(bom, report(vec![]).to_cyclonedx());
     assert_eq!((&bom["bomFormat"], &bom["specVersion"]), (&"CycloneDX".into(), &"1.6".into()));
     let components = bom["components"].as_array().unwrap();
-    let references: HashSet<_> = components.iter().map(|component| component["bom-ref"].as_str().unwrap()).collect();
+    let references: HashSet<_> =
+        components.iter().map(|component| component["bom-ref"].as_str().unwrap()).collect();
     assert_eq!((components.len(), references.len()), (4, 4));
-    assert_eq!((&components[0]["type"], &components[0]["version"]), (&"operating-system".into(), &"3.4.6".into()));
+    assert_eq!(
+        (&components[0]["type"], &components[0]["version"]),
+        (&"operating-system".into(), &"3.4.6".into())
+    );
     assert_eq!(components[1]["purl"], "pkg:apk/alpine/musl@1-r0");
     let properties = components[1]["properties"].as_array().unwrap();
     assert!(properties.contains(&serde_json::json!({"name": "plimsoll:location:path", "value": "a"})));

@@ -27,7 +27,10 @@ pub(super) struct Archive {
 
 #[derive(Debug)]
 enum Entry {
-    File { offset: u64, length: u64 },
+    File {
+        offset: u64,
+        length: u64,
+    },
     /// To another name of the archive: `docker save` links layers that several images share.
     Link(String),
 }
@@ -37,7 +40,9 @@ impl Archive {
     pub(super) fn open(file: File, path: &Path) -> Result<Self> {
         let failed = |error| Error::file("read", path, error);
         let total = file.metadata().map_err(failed)?.len();
-        let damaged = |what: &str| Error::new(ErrorKind::Damaged, format!("{} is not a whole tar archive: {what}", path.display()));
+        let damaged = |what: &str| {
+            Error::new(ErrorKind::Damaged, format!("{} is not a whole tar archive: {what}", path.display()))
+        };
         let mut entries = HashMap::new();
         let (mut long_name, mut long_link, mut pax) = (None, None, Pax::default());
         let mut at = 0;
@@ -53,7 +58,10 @@ impl Archive {
             }
             headers += 1;
             if headers > MAX_ENTRIES {
-                return Err(Error::new(ErrorKind::TooLarge, format!("{} has more than {MAX_ENTRIES} entries", path.display())));
+                return Err(Error::new(
+                    ErrorKind::TooLarge,
+                    format!("{} has more than {MAX_ENTRIES} entries", path.display()),
+                ));
             }
             if !checksum_fits(&header) {
                 return Err(damaged("a header's checksum is wrong"));
@@ -61,13 +69,17 @@ impl Archive {
             let kind = header[156];
             let stated = number(&header[124..136]).ok_or_else(|| damaged("a size that is no number"))?;
             // The attributes in front of an entry speak of that entry, not of each other.
-            let length = if matches!(kind, b'x' | b'g' | b'L' | b'K') { stated } else { pax.size.unwrap_or(stated) };
+            let length =
+                if matches!(kind, b'x' | b'g' | b'L' | b'K') { stated } else { pax.size.unwrap_or(stated) };
             let offset = at + BLOCK;
             let next = length.checked_next_multiple_of(BLOCK).and_then(|padded| offset.checked_add(padded));
             let next = next.filter(|_| offset + length <= total).ok_or_else(|| damaged("it is cut short"))?;
             let extension = || -> Result<Vec<u8>> {
                 if length > MAX_EXTENSION {
-                    return Err(Error::new(ErrorKind::TooLarge, format!("{} has a name beyond all measure", path.display())));
+                    return Err(Error::new(
+                        ErrorKind::TooLarge,
+                        format!("{} has a name beyond all measure", path.display()),
+                    ));
                 }
                 let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
                 file.read_exact_at(&mut bytes, offset).map_err(failed)?;
@@ -76,11 +88,15 @@ impl Archive {
             match kind {
                 b'L' => long_name = Some(text(&extension()?)),
                 b'K' => long_link = Some(text(&extension()?)),
-                b'x' => pax = Pax::read(&extension()?).ok_or_else(|| damaged("extended attributes that are none"))?,
+                b'x' => {
+                    pax = Pax::read(&extension()?)
+                        .ok_or_else(|| damaged("extended attributes that are none"))?
+                }
                 b'g' => {}
                 _ => {
                     let name = pax.path.take().or(long_name.take()).unwrap_or_else(|| name_of(&header));
-                    let link = pax.link.take().or(long_link.take()).unwrap_or_else(|| text(&header[157..257]));
+                    let link =
+                        pax.link.take().or(long_link.take()).unwrap_or_else(|| text(&header[157..257]));
                     pax = Pax::default();
                     let entry = match kind {
                         b'0' | 0 | b'7' => Some(Entry::File { offset, length }),
@@ -154,7 +170,10 @@ fn refuse_packed(start: &[u8], path: &Path) -> Result<()> {
         [b'B', b'Z', b'h', ..] => "bzip2",
         _ => return Ok(()),
     };
-    let message = format!("{} is compressed with {packing}; unpack it first ({packing} -d), its layers may stay as they are", path.display());
+    let message = format!(
+        "{} is compressed with {packing}; unpack it first ({packing} -d), its layers may stay as they are",
+        path.display()
+    );
     Err(Error::new(ErrorKind::Usage, message))
 }
 
@@ -265,7 +284,9 @@ mod tests {
             assert_eq!(content(&archive, name).unwrap(), [7; 1000], "{name}");
         }
         assert_eq!(content(&archive, "p/named.json").unwrap(), b"pax");
-        assert!(archive.part("round").is_none() && archive.part("short").is_none() && archive.part("").is_none());
+        assert!(
+            archive.part("round").is_none() && archive.part("short").is_none() && archive.part("").is_none()
+        );
     }
 
     #[test]

@@ -51,8 +51,8 @@ pub(super) fn docker_archive(place: &str) -> Result<SourceImage> {
         return Err(Error::new(ErrorKind::Usage, message));
     };
     let damaged = |what: String| Error::new(ErrorKind::Damaged, format!("{}: {what}", path.display()));
-    let images: Vec<SavedImage> =
-        serde_json::from_slice(&list).map_err(|error| damaged(format!("manifest.json is not valid: {error}")))?;
+    let images: Vec<SavedImage> = serde_json::from_slice(&list)
+        .map_err(|error| damaged(format!("manifest.json is not valid: {error}")))?;
     let image = choose_saved(&images, reference.as_deref(), &path)?;
     if image.layers.len() > MAX_DESCRIPTORS {
         return Err(damaged(format!("an image of {} layers", image.layers.len())));
@@ -64,7 +64,8 @@ pub(super) fn docker_archive(place: &str) -> Result<SourceImage> {
     // The file's name is the digest: `<hex>.json`, or `blobs/sha256/<hex>` since Docker 25.
     let named = image.config.rsplit('/').next().unwrap_or_default().trim_end_matches(".json");
     if named.len() == 64 && named != digest.hex() {
-        problems.push(Problem::new(ProblemKind::Mismatch, "the configuration is not the one that its name says"));
+        problems
+            .push(Problem::new(ProblemKind::Mismatch, "the configuration is not the one that its name says"));
     }
     let config = read_config(&body, &mut problems);
     let diff_ids = config.as_ref().map(|config| config.rootfs.diff_ids.as_slice()).unwrap_or_default();
@@ -93,7 +94,10 @@ fn split(place: &str) -> Result<(PathBuf, Option<String>)> {
     for end in ends {
         let path = Path::new(&place[..end]);
         if end > 0 && path.exists() {
-            return Ok((path.to_owned(), place.get(end + 1..).filter(|tag| !tag.is_empty()).map(str::to_owned)));
+            return Ok((
+                path.to_owned(),
+                place.get(end + 1..).filter(|tag| !tag.is_empty()).map(str::to_owned),
+            ));
         }
     }
     Err(Error::new(ErrorKind::NotFound, format!("{place} does not exist")))
@@ -148,7 +152,10 @@ impl Files {
         };
         let bytes = part.read(digest.as_str(), limit)?;
         if Digest::of(digest.algorithm(), &bytes) != *digest {
-            return Err(Error::new(ErrorKind::Damaged, format!("{digest} has other content than its name says")));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!("{digest} has other content than its name says"),
+            ));
         }
         Ok(bytes)
     }
@@ -158,7 +165,10 @@ impl Part {
     fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>> {
         let length = usize::try_from(self.length).ok().filter(|length| *length <= limit);
         let Some(length) = length else {
-            return Err(Error::new(ErrorKind::TooLarge, format!("{name} has {} bytes, the limit is {limit}", self.length)));
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!("{name} has {} bytes, the limit is {limit}", self.length),
+            ));
         };
         let mut bytes = vec![0; length];
         let failed = |error| Error::new(ErrorKind::Unavailable, format!("cannot read {name}")).because(error);
@@ -167,7 +177,12 @@ impl Part {
     }
 }
 
-fn oci_layout(files: &Files, path: &Path, tag: Option<String>, platform: Option<&Platform>) -> Result<SourceImage> {
+fn oci_layout(
+    files: &Files,
+    path: &Path,
+    tag: Option<String>,
+    platform: Option<&Platform>,
+) -> Result<SourceImage> {
     let Some(index) = files.read("index.json", MAX_MANIFEST_BYTES)? else {
         let message = format!("{} has no index.json; it is not an OCI image layout", path.display());
         return Err(Error::new(ErrorKind::Usage, message));
@@ -182,7 +197,8 @@ fn oci_layout(files: &Files, path: &Path, tag: Option<String>, platform: Option<
         let manifest = Manifest::parse(&chosen.media_type, &body).map_err(damaged)?;
         match manifest.kind {
             ManifestKind::Index => {
-                let (next, note) = platform::choose(&manifest.manifests, platform, &platform::this_machine())?;
+                let (next, note) =
+                    platform::choose(&manifest.manifests, platform, &platform::this_machine())?;
                 notes.extend(note);
                 chosen = next.clone();
             }
@@ -216,7 +232,10 @@ fn oci_image(
         let bytes = match files.blob(&layer.digest)? {
             Some(part) => {
                 if part.length != layer.size {
-                    let message = format!("{} has {} bytes, the manifest says {}", layer.digest, part.length, layer.size);
+                    let message = format!(
+                        "{} has {} bytes, the manifest says {}",
+                        layer.digest, part.length, layer.size
+                    );
                     problems.push(Problem::new(ProblemKind::Mismatch, message));
                 }
                 LayerBytes::Part(part)
@@ -244,7 +263,9 @@ fn missing(layer: &str) -> Problem {
 /// `org.opencontainers.image.ref.name` (annotations.md), or the whole reference that containerd keeps.
 fn name_of(descriptor: &Descriptor) -> Option<&str> {
     let annotations = descriptor.annotations.as_ref()?;
-    let name = ["org.opencontainers.image.ref.name", "io.containerd.image.name"].iter().find_map(|key| annotations.get(*key));
+    let name = ["org.opencontainers.image.ref.name", "io.containerd.image.name"]
+        .iter()
+        .find_map(|key| annotations.get(*key));
     name.map(String::as_str)
 }
 
@@ -257,13 +278,18 @@ fn choose_named<'a>(
     notes: &mut Vec<String>,
 ) -> Result<&'a Descriptor> {
     let names: Vec<&str> = entries.iter().filter_map(name_of).collect();
-    let is_meant = |name: &str, tag: &str| name == tag || name.rsplit_once(':').is_some_and(|(_, end)| end == tag);
+    let is_meant =
+        |name: &str, tag: &str| name == tag || name.rsplit_once(':').is_some_and(|(_, end)| end == tag);
     if let Some(tag) = tag {
         let found = entries.iter().find(|entry| {
             name_of(entry).is_some_and(|name| is_meant(name, tag)) || entry.digest.as_str() == tag
         });
         return found.ok_or_else(|| {
-            let there = if names.is_empty() { "none of its images has a name".to_owned() } else { format!("it has {}", names.join(", ")) };
+            let there = if names.is_empty() {
+                "none of its images has a name".to_owned()
+            } else {
+                format!("it has {}", names.join(", "))
+            };
             Error::new(ErrorKind::NotFound, format!("{} has no image {tag}; {there}", path.display()))
         });
     }
@@ -274,7 +300,12 @@ fn choose_named<'a>(
     different.sort_unstable();
     different.dedup();
     if different.len() > 1 {
-        let message = format!("{0} holds several images; name one of them, as in {0}:{1} (it has {2})", path.display(), names[0], different.join(", "));
+        let message = format!(
+            "{0} holds several images; name one of them, as in {0}:{1} (it has {2})",
+            path.display(),
+            names[0],
+            different.join(", ")
+        );
         return Err(Error::new(ErrorKind::Usage, message));
     }
     let (chosen, note) = platform::choose(entries, platform, &platform::this_machine())?;
@@ -298,19 +329,33 @@ fn or_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::R
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-fn choose_saved<'a>(images: &'a [SavedImage], reference: Option<&str>, path: &Path) -> Result<&'a SavedImage> {
-    let tags = || images.iter().flat_map(|image| &image.repo_tags).map(String::as_str).collect::<Vec<_>>().join(", ");
+fn choose_saved<'a>(
+    images: &'a [SavedImage],
+    reference: Option<&str>,
+    path: &Path,
+) -> Result<&'a SavedImage> {
+    let tags = || {
+        images.iter().flat_map(|image| &image.repo_tags).map(String::as_str).collect::<Vec<_>>().join(", ")
+    };
     if let Some(wanted) = reference {
-        let is_meant = |tag: &String| tag == wanted || tag.rsplit_once(':').is_some_and(|(_, end)| end == wanted);
+        let is_meant =
+            |tag: &String| tag == wanted || tag.rsplit_once(':').is_some_and(|(_, end)| end == wanted);
         return images.iter().find(|image| image.repo_tags.iter().any(is_meant)).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("{} has no image {wanted}; it has {}", path.display(), tags()))
+            Error::new(
+                ErrorKind::NotFound,
+                format!("{} has no image {wanted}; it has {}", path.display(), tags()),
+            )
         });
     }
     match images {
         [] => Err(Error::new(ErrorKind::NotFound, format!("{} has no image", path.display()))),
         [only] => Ok(only),
         [_, ..] => {
-            let message = format!("{0} holds several images; name one of them, as in {0}:TAG (it has {1})", path.display(), tags());
+            let message = format!(
+                "{0} holds several images; name one of them, as in {0}:TAG (it has {1})",
+                path.display(),
+                tags()
+            );
             Err(Error::new(ErrorKind::Usage, message))
         }
     }
@@ -322,7 +367,9 @@ fn manifest_with_config(files: &Files, config: &Digest) -> Option<Digest> {
     let index = Manifest::parse(media::OCI_INDEX, &index).ok()?;
     index.manifests.into_iter().take(1_000).map(|entry| entry.digest).find(|digest| {
         let body = files.read_blob(digest, MAX_MANIFEST_BYTES).ok();
-        let manifest = body.and_then(|body| Manifest::parse("", &body).or_else(|_| Manifest::parse(media::OCI_MANIFEST, &body)).ok());
+        let manifest = body.and_then(|body| {
+            Manifest::parse("", &body).or_else(|_| Manifest::parse(media::OCI_MANIFEST, &body)).ok()
+        });
         manifest.and_then(|manifest| manifest.config).is_some_and(|descriptor| descriptor.digest == *config)
     })
 }

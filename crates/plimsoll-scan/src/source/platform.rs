@@ -7,7 +7,9 @@ use crate::{Error, ErrorKind, Result};
 /// Reads `OS/ARCHITECTURE[/VARIANT]`, such as `linux/arm64/v8`.
 pub fn parse(text: &str) -> Result<Platform> {
     let parts: Vec<&str> = text.split('/').collect();
-    let fits = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let fits = |part: &&str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
     match parts.as_slice() {
         [os, architecture, variant @ ..] if variant.len() <= 1 && parts.iter().all(fits) => Ok(Platform {
             os: (*os).to_owned(),
@@ -32,7 +34,12 @@ pub fn this_machine() -> Platform {
         "loongarch64" => "loong64",
         other => other,
     };
-    Platform { os: "linux".to_owned(), architecture: architecture.to_owned(), variant: None, os_version: None }
+    Platform {
+        os: "linux".to_owned(),
+        architecture: architecture.to_owned(),
+        variant: None,
+        os_version: None,
+    }
 }
 
 /// Chooses among the manifests of an index: the wanted platform, else `machine`'s, else the only one, else the first one
@@ -42,7 +49,8 @@ pub(super) fn choose<'a>(
     wanted: Option<&Platform>,
     machine: &Platform,
 ) -> Result<(&'a Descriptor, Option<String>)> {
-    let candidates: Vec<&Descriptor> = manifests.iter().filter(|descriptor| may_be_image(descriptor)).collect();
+    let candidates: Vec<&Descriptor> =
+        manifests.iter().filter(|descriptor| may_be_image(descriptor)).collect();
     let find = |platform: &Platform| {
         candidates.iter().copied().find(|descriptor| {
             descriptor.platform.as_ref().is_some_and(|found| {
@@ -60,23 +68,34 @@ pub(super) fn choose<'a>(
     };
     if let Some(wanted) = wanted {
         return find(wanted).map(|found| (found, None)).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("the index has no image for {wanted}; it has {}", offered()))
+            Error::new(
+                ErrorKind::NotFound,
+                format!("the index has no image for {wanted}; it has {}", offered()),
+            )
         });
     }
     if let Some(found) = find(machine) {
         let note = (candidates.len() > 1).then(|| {
-            format!("the index has several images; {machine} was chosen (--platform chooses another of {})", offered())
+            format!(
+                "the index has several images; {machine} was chosen (--platform chooses another of {})",
+                offered()
+            )
         });
         return Ok((found, note));
     }
     if let [only] = candidates.as_slice() {
         return Ok((only, None));
     }
-    let linux = |descriptor: &&&Descriptor| descriptor.platform.as_ref().is_none_or(|platform| platform.os == "linux");
+    let linux = |descriptor: &&&Descriptor| {
+        descriptor.platform.as_ref().is_none_or(|platform| platform.os == "linux")
+    };
     let first = candidates.iter().find(linux).or(candidates.first());
     let first = first.ok_or_else(|| Error::new(ErrorKind::NotFound, "the index has no image"))?;
     let chosen = first.platform.as_ref().map_or_else(|| first.digest.to_string(), ToString::to_string);
-    let note = format!("the index has no image for {machine}; {chosen} was chosen (--platform chooses another of {})", offered());
+    let note = format!(
+        "the index has no image for {machine}; {chosen} was chosen (--platform chooses another of {})",
+        offered()
+    );
     Ok((first, Some(note)))
 }
 

@@ -3,7 +3,10 @@
 use plimsoll_types::manifest::{ManifestKind, media};
 use plimsoll_types::{ImageReference, Manifest, Problem, ProblemKind, Reference};
 
-use super::{LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, not_an_image, platform, read_config};
+use super::{
+    LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, not_an_image, platform,
+    read_config,
+};
 use crate::client::RegistryClient;
 use crate::{Error, ErrorKind, Result};
 
@@ -12,9 +15,11 @@ const MAX_DEPTH: usize = 4;
 
 /// Finds an image. The tag is looked up once; everything after that goes by digest.
 pub(super) async fn open(image: &ImageReference, options: &SourceOptions) -> Result<SourceImage> {
-    let (files, host, repository) = (options.credentials.clone(), image.host.clone(), image.repository.to_string());
+    let (files, host, repository) =
+        (options.credentials.clone(), image.host.clone(), image.repository.to_string());
     let credentials = tokio::task::spawn_blocking(move || files.find(&host, &repository)).await;
-    let credentials = credentials.map_err(|error| Error::new(ErrorKind::Unavailable, "cannot read credentials").because(error))??;
+    let credentials = credentials
+        .map_err(|error| Error::new(ErrorKind::Unavailable, "cannot read credentials").because(error))??;
     let client = RegistryClient::new(image, credentials, options.client.clone())?;
     let damaged = |error| Error::new(ErrorKind::Damaged, format!("{image}: {error}"));
     let mut notes = Vec::new();
@@ -26,7 +31,8 @@ pub(super) async fn open(image: &ImageReference, options: &SourceOptions) -> Res
             ManifestKind::Artifact => return Err(not_an_image(&manifest)),
             ManifestKind::Index => {
                 let machine = platform::this_machine();
-                let (chosen, note) = platform::choose(&manifest.manifests, options.platform.as_ref(), &machine)?;
+                let (chosen, note) =
+                    platform::choose(&manifest.manifests, options.platform.as_ref(), &machine)?;
                 notes.extend(note);
                 reference = Reference::Digest(chosen.digest.clone());
             }
@@ -46,7 +52,9 @@ async fn read(client: &RegistryClient, image: &ImageReference, manifest: &Manife
     let config = match &manifest.config {
         Some(config) => match client.blob(&image.repository, &config.digest, MAX_CONFIG_BYTES).await {
             Ok(body) => read_config(&body, &mut problems),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Damaged | ErrorKind::TooLarge) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Damaged | ErrorKind::TooLarge) =>
+            {
                 let kind = match error.kind() {
                     ErrorKind::NotFound => ProblemKind::Missing,
                     ErrorKind::TooLarge => ProblemKind::LimitExceeded,
@@ -65,7 +73,8 @@ async fn read(client: &RegistryClient, image: &ImageReference, manifest: &Manife
         // Layers of other publishers are not fetched from where the manifest says: that would be a request of its
         // author's choice to anywhere (CVE-2026-10517).
         bytes: if media::is_foreign_layer(&descriptor.media_type) {
-            let message = format!("the layer {} is distributed elsewhere and was not fetched", descriptor.digest);
+            let message =
+                format!("the layer {} is distributed elsewhere and was not fetched", descriptor.digest);
             LayerBytes::Absent(Problem::new(ProblemKind::Missing, message))
         } else {
             LayerBytes::Blob {

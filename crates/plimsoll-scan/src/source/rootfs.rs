@@ -27,8 +27,21 @@ const WAITING: usize = 4;
 /// `f_type` of the kernel's own file systems (statfs(2)): proc, sysfs, cgroup, cgroup2, debugfs, tracefs, securityfs,
 /// devpts, bpf, pstore, configfs, binfmt_misc, mqueue, hugetlbfs, efivarfs.
 const KERNEL_FILE_SYSTEMS: [u64; 15] = [
-    0x9fa0, 0x6265_6572, 0x0027_e0eb, 0x6367_7270, 0x6462_6720, 0x7472_6163, 0x7363_6673, 0x1cd1, 0xcafe_4a11,
-    0x6165_676c, 0x6265_6570, 0x4249_4e4d, 0x1980_0202, 0x9584_58f6, 0xde5e_81e4,
+    0x9fa0,
+    0x6265_6572,
+    0x0027_e0eb,
+    0x6367_7270,
+    0x6462_6720,
+    0x7472_6163,
+    0x7363_6673,
+    0x1cd1,
+    0xcafe_4a11,
+    0x6165_676c,
+    0x6265_6570,
+    0x4249_4e4d,
+    0x1980_0202,
+    0x9584_58f6,
+    0xde5e_81e4,
 ];
 
 /// `rootfs:DIR`.
@@ -49,7 +62,10 @@ pub(super) fn open(path: &Path) -> Result<SourceImage> {
 }
 
 /// The folder as a tar archive. Ends early, without a loss, when nobody listens any more.
-pub(super) fn stream(folder: File, problems: Problems) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+pub(super) fn stream(
+    folder: File,
+    problems: Problems,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::task::spawn_blocking(move || {
         let mut walk = Walk { archive: Archive { buffer: Vec::with_capacity(CHUNK), sender }, problems };
@@ -183,7 +199,8 @@ impl Walk {
 
 fn is_the_kernels(folder: &OwnedFd) -> bool {
     // The width of the field differs from machine to machine; the numbers have 32 bits.
-    rustix::fs::fstatfs(folder).is_ok_and(|found| KERNEL_FILE_SYSTEMS.contains(&(found.f_type as u64 & 0xffff_ffff)))
+    rustix::fs::fstatfs(folder)
+        .is_ok_and(|found| KERNEL_FILE_SYSTEMS.contains(&(found.f_type as u64 & 0xffff_ffff)))
 }
 
 fn shown(path: &[u8]) -> String {

@@ -84,7 +84,10 @@ mod tests {
         let show = |text: &str| text.parse::<Target>().unwrap().to_string();
         assert_eq!(show("oci-dir:./a:b:latest"), "oci-dir:./a:b:latest");
         assert_eq!(show("oci:a"), "oci-dir:a");
-        assert_eq!(show("docker-archive:/tmp/x.tar:r.example/a:1"), "docker-archive:/tmp/x.tar:r.example/a:1");
+        assert_eq!(
+            show("docker-archive:/tmp/x.tar:r.example/a:1"),
+            "docker-archive:/tmp/x.tar:r.example/a:1"
+        );
         assert_eq!(show("rootfs:/"), "rootfs:/");
         assert_eq!(show("sbom:bom.json"), "sbom:bom.json");
         assert_eq!(show("docker://alpine"), "docker://docker.io/library/alpine:latest");
@@ -94,10 +97,19 @@ mod tests {
 
     #[test]
     fn what_is_no_target_is_told_what_would_be_one() {
-        for bad in ["", "./image.tar", "/srv/rootfs", "oci-dir:", "https://r.example/a", "UPPER/case", "docker-daemon:a"] {
+        for bad in [
+            "",
+            "./image.tar",
+            "/srv/rootfs",
+            "oci-dir:",
+            "https://r.example/a",
+            "UPPER/case",
+            "docker-daemon:a",
+        ] {
             let error = bad.parse::<Target>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage, "{bad}");
-            let teaches = error.to_string().contains("rootfs:DIR") || error.to_string().contains(":image.tar");
+            let teaches =
+                error.to_string().contains("rootfs:DIR") || error.to_string().contains(":image.tar");
             assert!(teaches || bad == "oci-dir:", "{error}");
         }
     }

@@ -115,17 +115,23 @@ impl Shared {
             return Ok(None);
         };
         if blob.size > MAX_CONFIG_BYTES as u64 {
-            let message = format!("the configuration has {} bytes, the limit is {MAX_CONFIG_BYTES}", blob.size);
+            let message =
+                format!("the configuration has {} bytes, the limit is {MAX_CONFIG_BYTES}", blob.size);
             problems.push(Problem::new(ProblemKind::LimitExceeded, message));
             return Ok(None);
         }
         let mut stream = self.store.read_blob(&blob, None).await?;
         let mut body = Vec::new();
         while let Some(chunk) = stream.next().await {
-            let failed = |error| Error::new(ErrorKind::Unavailable, "the configuration could not be read").because(error);
+            let failed = |error| {
+                Error::new(ErrorKind::Unavailable, "the configuration could not be read").because(error)
+            };
             body.extend_from_slice(&chunk.map_err(failed)?);
             if body.len() > MAX_CONFIG_BYTES {
-                return Err(Error::new(ErrorKind::Damaged, format!("{} is longer than its row says", descriptor.digest)));
+                return Err(Error::new(
+                    ErrorKind::Damaged,
+                    format!("{} is longer than its row says", descriptor.digest),
+                ));
             }
         }
         Ok(read_config(&body, problems))
@@ -155,12 +161,17 @@ pub(super) async fn match_packages(
     packages: Vec<InstalledPackage>,
 ) -> Result<Vec<(InstalledPackage, Vec<Match>)>> {
     let find = move || {
-        packages.into_iter().map(|package| (advisories.find(&package), package)).map(|(found, package)| (package, found)).collect()
+        packages
+            .into_iter()
+            .map(|package| (advisories.find(&package), package))
+            .map(|(found, package)| (package, found))
+            .collect()
     };
     let found = tokio::task::spawn_blocking(find).await;
     found.map_err(|error| Error::new(ErrorKind::Unavailable, "matching failed").because(error))
 }
 
 fn as_json(coverage: &Coverage) -> Result<serde_json::Value> {
-    serde_json::to_value(coverage).map_err(|error| Error::new(ErrorKind::Damaged, "a coverage that is no JSON").because(error))
+    serde_json::to_value(coverage)
+        .map_err(|error| Error::new(ErrorKind::Damaged, "a coverage that is no JSON").because(error))
 }

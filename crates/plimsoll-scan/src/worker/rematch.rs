@@ -50,7 +50,12 @@ impl Shared {
         }
         self.store.set_matched_generation(generation).await?;
         let rescanned = if delta.ecosystems { self.rescan_changed_coverage(&advisories).await? } else { 0 };
-        tracing::info!(generation, packages = matched, images = rescanned, "the matches were brought to a new generation");
+        tracing::info!(
+            generation,
+            packages = matched,
+            images = rescanned,
+            "the matches were brought to a new generation"
+        );
         Ok(())
     }
 
@@ -66,10 +71,16 @@ impl Shared {
             }
         };
         let compared = tokio::task::spawn_blocking(compare).await;
-        compared.map_err(|error| Error::new(ErrorKind::Unavailable, "comparing two generations failed").because(error))
+        compared.map_err(|error| {
+            Error::new(ErrorKind::Unavailable, "comparing two generations failed").because(error)
+        })
     }
 
-    async fn rematch_named(&self, advisories: &Arc<Advisories>, names: Option<&[(String, String)]>) -> Result<usize> {
+    async fn rematch_named(
+        &self,
+        advisories: &Arc<Advisories>,
+        names: Option<&[(String, String)]>,
+    ) -> Result<usize> {
         let generation = advisories.generation();
         let (mut after, mut matched) = (PackageId(0), 0);
         loop {
@@ -77,7 +88,9 @@ impl Shared {
             let Some(last) = packages.last() else { return Ok(matched) };
             after = last.id;
             let ids: Vec<PackageId> = packages.iter().map(|package| package.id).collect();
-            let found = match_packages(Arc::clone(advisories), packages.into_iter().map(|p| p.package).collect()).await?;
+            let found =
+                match_packages(Arc::clone(advisories), packages.into_iter().map(|p| p.package).collect())
+                    .await?;
             let matches: Vec<_> = ids.into_iter().zip(found.into_iter().map(|(_, found)| found)).collect();
             matched += matches.len();
             self.store.save_matches(&matches, generation, (self.clock)()).await?;
@@ -93,7 +106,10 @@ impl Shared {
                 continue;
             }
             let differs = serde_json::from_value::<Coverage>(image.coverage).map_or(true, |coverage| {
-                coverage.ecosystems.iter().any(|known| known.advisories_known != advisories.knows(&known.ecosystem))
+                coverage
+                    .ecosystems
+                    .iter()
+                    .any(|known| known.advisories_known != advisories.knows(&known.ecosystem))
             });
             if differs {
                 let job = JobKind::ScanImage(image.digest.clone());

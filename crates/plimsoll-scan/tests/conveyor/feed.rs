@@ -57,7 +57,8 @@ impl Feed {
 
     /// Writes the files of a bucket; `single` says whether `ID.json` are among them.
     pub fn write(&self, folder: &Path, single: bool) {
-        let names: Vec<_> = self.records.keys().map(String::as_str).chain(["GIT", "[EMPTY]", "Alpine:v3.4"]).collect();
+        let names: Vec<_> =
+            self.records.keys().map(String::as_str).chain(["GIT", "[EMPTY]", "Alpine:v3.4"]).collect();
         std::fs::create_dir_all(folder).unwrap();
         std::fs::write(folder.join("ecosystems.txt"), names.join("\n")).unwrap();
         for (ecosystem, records) in &self.records {
@@ -75,7 +76,8 @@ impl Feed {
                 }
             }
             archive.finish().unwrap();
-            let rows: Vec<_> = rows.iter().map(|(day, id)| format!("2024-01-{day:02}T00:00:00Z,{id}\n")).collect();
+            let rows: Vec<_> =
+                rows.iter().map(|(day, id)| format!("2024-01-{day:02}T00:00:00Z,{id}\n")).collect();
             std::fs::write(folder.join("modified_id.csv"), rows.concat()).unwrap();
         }
     }

@@ -57,7 +57,15 @@ async fn the_first_time_is_whole_and_later_only_what_changed_is_fetched() {
     let (third, paths) = update().await;
     assert_eq!(change(&third, "Alpine"), &Change::Partly { changed: 1, removed: 1 });
     assert_eq!(change(&third, "PyPI"), &Change::None);
-    assert_eq!(paths, ["/Alpine/ALPINE-CVE-2024-2.json", "/Alpine/modified_id.csv", "/PyPI/modified_id.csv", "/ecosystems.txt"]);
+    assert_eq!(
+        paths,
+        [
+            "/Alpine/ALPINE-CVE-2024-2.json",
+            "/Alpine/modified_id.csv",
+            "/PyPI/modified_id.csv",
+            "/ecosystems.txt"
+        ]
+    );
     assert!(third.generation > second.generation);
     assert_eq!(known(&database), ["CVE-2024-2"]);
     let status = feeds.status().unwrap().unwrap();
@@ -95,7 +103,9 @@ async fn an_ecosystem_that_fails_keeps_its_data_and_holds_up_no_other() {
 }
 
 fn many(count: u32) -> Feed {
-    (0..count).fold(Feed::sample(), |feed, n| feed.advisory(1, &format!("PYSEC-M{n}"), "PyPI", &format!("p{n}"), "1.0"))
+    (0..count).fold(Feed::sample(), |feed, n| {
+        feed.advisory(1, &format!("PYSEC-M{n}"), "PyPI", &format!("p{n}"), "1.0")
+    })
 }
 
 #[tokio::test]
@@ -151,11 +161,18 @@ async fn one_process_updates_at_a_time_and_readers_see_what_it_wrote() {
 async fn old_generations_go_and_a_damaged_one_is_built_anew() {
     let database = Database::of(&Feed::sample()).await;
     for day in 2..8 {
-        database.publish(&Feed::sample().advisory(day, "ALPINE-CVE-2024-3", "Alpine:v3.4", "musl", "1.1.14-r17"));
+        database.publish(&Feed::sample().advisory(
+            day,
+            "ALPINE-CVE-2024-3",
+            "Alpine:v3.4",
+            "musl",
+            "1.1.14-r17",
+        ));
         assert!(database.update().await.changed);
     }
     let files = || std::fs::read_dir(database.advisories()).unwrap().map(|entry| entry.unwrap().path());
-    let generations: Vec<_> = files().filter(|path| path.extension().is_some_and(|end| end == "db")).collect();
+    let generations: Vec<_> =
+        files().filter(|path| path.extension().is_some_and(|end| end == "db")).collect();
     assert_eq!(generations.len(), 3);
     let before = database.feeds().status().unwrap().unwrap().generation;
     for path in generations {
@@ -171,7 +188,8 @@ async fn old_generations_go_and_a_damaged_one_is_built_anew() {
 #[tokio::test]
 async fn chosen_ecosystems_are_all_that_is_asked() {
     let database = Database::new(&Feed::sample());
-    let options = |name: &str| UpdateOptions { ecosystems: vec![name.to_owned()], ..UpdateOptions::default() };
+    let options =
+        |name: &str| UpdateOptions { ecosystems: vec![name.to_owned()], ..UpdateOptions::default() };
     let updated = database.feeds().update(&options("pypi"), &quiet()).await.unwrap();
     assert_eq!(updated.ecosystems.len(), 1);
     assert_eq!(database.feeds().status().unwrap().unwrap().advisories, 1);
@@ -198,7 +216,8 @@ async fn a_real_feed_updated_in_part_equals_a_fresh_import() {
     else {
         return;
     };
-    let options = UpdateOptions { ecosystems: vec!["Alpine".into(), "Go".into()], ..UpdateOptions::default() };
+    let options =
+        UpdateOptions { ecosystems: vec!["Alpine".into(), "Go".into()], ..UpdateOptions::default() };
     let updated = Database::new(&Feed::new());
     updated.feeds_from(FeedLocation::Folder(before)).update(&options, &quiet()).await.unwrap();
     let old = updated.handle().load().unwrap();

@@ -21,6 +21,10 @@ pub fn sandbox() -> Sandbox {
 fn probe() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let probe = test.parent().unwrap().parent().unwrap().join("examples/probe");
-    assert!(probe.exists(), "{} is missing; run all tests of the crate once, without --test", probe.display());
+    assert!(
+        probe.exists(),
+        "{} is missing; run all tests of the crate once, without --test",
+        probe.display()
+    );
     probe
 }

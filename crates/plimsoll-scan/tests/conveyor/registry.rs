@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::TryStreamExt;
-use plimsoll_scan::{ClientOptions, CredentialFiles, ErrorKind, RegistryClient, SourceOptions, Target, scan_target};
+use plimsoll_scan::{
+    ClientOptions, CredentialFiles, ErrorKind, RegistryClient, SourceOptions, Target, scan_target,
+};
 use plimsoll_testkit::image::Image;
 use plimsoll_types::manifest::media;
 use plimsoll_types::{ImageReference, Reference, Timestamp};
@@ -56,7 +58,8 @@ async fn an_image_is_pulled_with_a_token_and_scanned() {
             };
         }
         if request.header("authorization") != Some("Bearer abc") {
-            let challenge = format!("Bearer realm=\"{realm}\",service=\"test\",scope=\"repository:team/app:pull\"");
+            let challenge =
+                format!("Bearer realm=\"{realm}\",service=\"test\",scope=\"repository:team/app:pull\"");
             return Response::new(401, "").header("www-authenticate", challenge);
         }
         serve(&image, request)
@@ -82,7 +85,8 @@ async fn credentials_go_to_no_other_host() {
     let thief = Server::start(|_| Response::new(200, r#"{"token": "abc"}"#)).await;
     let elsewhere = thief.host.replace("127.0.0.1", "localhost");
     let challenge = format!("Bearer realm=\"http://{elsewhere}/token\",service=\"x\"");
-    let server = Server::start(move |_| Response::new(401, "").header("www-authenticate", challenge.clone())).await;
+    let server =
+        Server::start(move |_| Response::new(401, "").header("www-authenticate", challenge.clone())).await;
     let config = format!(r#"{{"auths": {{"{}": {{"auth": "YW5uOmdlaGVpbQ=="}}}}}}"#, server.host);
     let error = scan(&server.host, &config).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Denied && error.to_string().contains("trusted"), "{error}");
@@ -152,7 +156,8 @@ async fn a_stream_that_breaks_off_goes_on_where_it_was() {
     })
     .await;
     let (client, reference) = client(&server.host, ClientOptions::default());
-    let chunks: Vec<_> = client.blob_stream(&reference.repository, &layer.digest).try_collect().await.unwrap();
+    let chunks: Vec<_> =
+        client.blob_stream(&reference.repository, &layer.digest).try_collect().await.unwrap();
     assert_eq!(chunks.concat(), layer.bytes);
     assert_eq!(server.paths().len(), 3);
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use plimsoll_scan::{
-    Advisories, ErrorKind, Report, Result, ScanEvent, ScanProgress, SourceOptions, Target, parse_platform, scan_target,
+    Advisories, ErrorKind, Report, Result, ScanEvent, ScanProgress, SourceOptions, Target, parse_platform,
+    scan_target,
 };
 use plimsoll_testkit::image::{Blob, Image, Layer, Packing, index, write_layout};
 use plimsoll_types::manifest::media;
@@ -16,7 +17,11 @@ use crate::sandbox;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
-async fn scan_with(target: &str, options: &SourceOptions, advisories: Option<&Advisories>) -> Result<(Report, Vec<String>)> {
+async fn scan_with(
+    target: &str,
+    options: &SourceOptions,
+    advisories: Option<&Advisories>,
+) -> Result<(Report, Vec<String>)> {
     let notes: Arc<Mutex<Vec<String>>> = Arc::default();
     let heard = Arc::clone(&notes);
     let progress: ScanProgress = Arc::new(move |event| {
@@ -112,7 +117,8 @@ async fn every_form_of_an_image_gives_the_same_findings() {
     // As Docker saves it since: an OCI layout with the old list beside it.
     let blob = |digest: &plimsoll_types::Digest| format!("blobs/sha256/{}", digest.hex());
     let layers: Vec<_> = image.layers.iter().map(|layer| blob(&layer.digest)).collect();
-    let list = json!([{"Config": blob(&image.config.digest), "RepoTags": null, "Layers": layers}]).to_string();
+    let list =
+        json!([{"Config": blob(&image.config.digest), "RepoTags": null, "Layers": layers}]).to_string();
     std::fs::write(at("layout").join("manifest.json"), list).unwrap();
     let mut layout = tar::Builder::new(std::fs::File::create(at("docker25.tar")).unwrap());
     layout.append_dir_all(".", at("layout")).unwrap();
@@ -181,7 +187,8 @@ async fn a_layer_that_lies_is_missing_or_is_cut_is_a_problem_and_the_rest_is_rea
         let folder = tempfile::tempdir().unwrap();
         let target = oci_dir(folder.path(), image);
         if expected.contains("is not there") {
-            std::fs::remove_file(folder.path().join("blobs/sha256").join(image.layers[1].digest.hex())).unwrap();
+            std::fs::remove_file(folder.path().join("blobs/sha256").join(image.layers[1].digest.hex()))
+                .unwrap();
         }
         let report = scan(&target).await.unwrap();
         let problems: Vec<_> = report.coverage.problems.iter().map(ToString::to_string).collect();
@@ -192,7 +199,11 @@ async fn a_layer_that_lies_is_missing_or_is_cut_is_a_problem_and_the_rest_is_rea
     check(&with(plimsoll_testkit::image::pack(&other, Packing::Gzip)), "layer 2 unpacks to").await;
     check(&with(Blob::new("application/vnd.oci.image.layer.v1.tar+gzip", cut.to_vec())), "").await;
     check(&with(good.layers[1].clone()), "is not there").await;
-    check(&Image::with(good.config.clone(), good.layers[..1].to_vec()), "the manifest has 1 layers, the configuration 2").await;
+    check(
+        &Image::with(good.config.clone(), good.layers[..1].to_vec()),
+        "the manifest has 1 layers, the configuration 2",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -206,7 +217,10 @@ async fn an_index_gives_this_machines_image_or_the_one_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     write_layout(folder.path(), &top, "multi", &[&one, &two]).unwrap();
     let target = format!("oci-dir:{}:multi", folder.path().display());
-    let wanted = |platform: &str| SourceOptions { platform: Some(parse_platform(platform).unwrap()), ..SourceOptions::default() };
+    let wanted = |platform: &str| SourceOptions {
+        platform: Some(parse_platform(platform).unwrap()),
+        ..SourceOptions::default()
+    };
     let (report, notes) = scan_with(&target, &wanted("linux/s390x"), None).await.unwrap();
     assert_eq!((report.image.platform.as_deref(), notes.len()), (Some("linux/s390x"), 0));
     assert_eq!(report.image.distro.unwrap().version_id, "3.10.3");
@@ -228,14 +242,23 @@ async fn a_target_that_is_not_what_it_says_is_told_what_it_is() {
     second["annotations"] = json!({"org.opencontainers.image.ref.name": "two"});
     let index = json!({"schemaVersion": 2, "manifests": [first, second]}).to_string();
     std::fs::write(folder.path().join("layout/index.json"), index).unwrap();
-    std::fs::write(folder.path().join("saved.tar"), archive(&[("manifest.json", b"[]")]).into_inner().unwrap()).unwrap();
+    std::fs::write(
+        folder.path().join("saved.tar"),
+        archive(&[("manifest.json", b"[]")]).into_inner().unwrap(),
+    )
+    .unwrap();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, &[0; 4096]).unwrap();
-    std::fs::write(folder.path().join("packed.tar.gz"), [packed.finish().unwrap(), vec![0; 600]].concat()).unwrap();
+    std::fs::write(folder.path().join("packed.tar.gz"), [packed.finish().unwrap(), vec![0; 600]].concat())
+        .unwrap();
 
     let cases = [
         (format!("oci-dir:{}", at("layout")), ErrorKind::Usage, "it has one, two"),
-        (format!("oci-dir:{}:three", at("layout")), ErrorKind::NotFound, "has no image three; it has one, two"),
+        (
+            format!("oci-dir:{}:three", at("layout")),
+            ErrorKind::NotFound,
+            "has no image three; it has one, two",
+        ),
         (format!("oci-dir:{}", at("missing")), ErrorKind::NotFound, "does not exist"),
         (format!("oci-archive:{}", at("saved.tar")), ErrorKind::Usage, "write docker-archive:"),
         (format!("docker-archive:{}", at("saved.tar")), ErrorKind::NotFound, "has no image"),
@@ -247,7 +270,11 @@ async fn a_target_that_is_not_what_it_says_is_told_what_it_is() {
     ];
     for (target, kind, words) in cases {
         let error = scan(&target).await.unwrap_err();
-        assert!(error.kind() == kind && error.to_string().contains(words), "{target}: {:?} {error}", error.kind());
+        assert!(
+            error.kind() == kind && error.to_string().contains(words),
+            "{target}: {:?} {error}",
+            error.kind()
+        );
     }
     assert_eq!(said(&scan(&format!("oci-dir:{}:one", at("layout"))).await.unwrap()).len(), 1);
 }
@@ -266,7 +293,11 @@ async fn a_manifest_that_is_not_its_digest_is_not_trusted() {
     std::fs::write(&path, honest).unwrap();
     std::fs::write(folder.path().join("blobs/sha256").join(image.config.digest.hex()), b"{}").unwrap();
     let report = scan(&target).await.unwrap();
-    assert!(report.coverage.problems[0].message.contains("has other content"), "{:?}", report.coverage.problems);
+    assert!(
+        report.coverage.problems[0].message.contains("has other content"),
+        "{:?}",
+        report.coverage.problems
+    );
 }
 
 #[tokio::test]
@@ -306,12 +337,18 @@ async fn a_root_file_system_is_read_without_following_links() {
     // The only way to packages is a link that leads out.
     symlink("../secret/lib", inside.join("lib")).unwrap();
     symlink("../../secret/etc/os-release", inside.join("etc/os-release")).unwrap();
-    rustix::fs::mknodat(rustix::fs::CWD, inside.join("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, inside.join("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0)
+        .unwrap();
     let long = "d".repeat(200);
     std::fs::create_dir_all(inside.join(&long)).unwrap();
     std::fs::write(inside.join(&long).join("empty"), "").unwrap();
     let report = scan(&format!("rootfs:{}", inside.display())).await.unwrap();
-    assert_eq!((report.inventory.packages.len(), report.coverage.problem_count), (0, 0), "{:?}", report.coverage);
+    assert_eq!(
+        (report.inventory.packages.len(), report.coverage.problem_count),
+        (0, 0),
+        "{:?}",
+        report.coverage
+    );
     assert_eq!(report.summary.state, Health::NotApplicable);
 }
 

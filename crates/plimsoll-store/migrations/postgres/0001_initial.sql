@@ -82,7 +82,9 @@ create table repository_manifests (
 );
 
 create index repository_manifests_by_digest on repository_manifests (digest);
+create index repository_manifests_in_order on repository_manifests (repository, id);
 create index repository_manifests_by_push on repository_manifests (pushed_at);
+create index repository_manifests_by_push_there on repository_manifests (repository, pushed_at);
 create index repository_manifests_by_subject on repository_manifests (repository, subject, digest)
     where subject is not null;
 
@@ -162,6 +164,8 @@ create table images (
     distro text,
     layers text not null,
     coverage text not null,
+    -- 1 where the coverage says that no findings would mean a clean image.
+    complete bigint not null default 0,
     assessed_at bigint,
     first_assessed_at bigint
 );

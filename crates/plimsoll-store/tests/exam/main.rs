@@ -1,7 +1,10 @@
 //! The exam that the store passes on SQLite and a folder, and on PostgreSQL and an S3 server.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod blobs;
 mod jobs;
+mod killed;
 mod manifests;
 mod place;
 mod scans;

@@ -101,7 +101,7 @@ impl Place {
                 platform: None,
                 inventory: &inventory,
                 state: ImageState::Done,
-                coverage: serde_json::json!({ "layers": 1 }),
+                coverage: serde_json::json!({ "layers": 1, "conclusion": { "complete": true } }),
                 matches: packages.to_vec(),
                 generation,
                 now,

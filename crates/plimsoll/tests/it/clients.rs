@@ -81,7 +81,9 @@ fn podman_pushes_and_pulls() {
     if !here("podman") {
         return;
     }
-    let folder = tempfile::tempdir().expect("a folder");
+    // podman makes a name of the path of a layout, and names are lower case.
+    let name = format!("plimsoll-podman-{}", std::process::id());
+    let folder = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir().expect("a folder");
     let house = House::new(Backend::Embedded).with_feed(&server::small_feed(folder.path()));
     house.update_advisories();
     let server = house.serve();

@@ -15,7 +15,7 @@ fn nothing_acknowledged_is_lost_on_sqlite_and_a_folder() {
 #[test]
 fn nothing_acknowledged_is_lost_on_postgres_and_s3() {
     let Some(backend) = Backend::distributed() else { return };
-    kill_it(House::new(backend), kills() / 4);
+    kill_it(House::new(backend), kills());
 }
 
 /// How often the process is killed; `PLIMSOLL_KILLS` makes it more.

@@ -23,13 +23,15 @@ pub(crate) enum Backend {
     /// SQLite and a folder.
     Embedded,
     /// PostgreSQL and an S3 server.
-    Distributed { postgres: Postgres, s3: S3 },
+    Distributed { _postgres: Postgres, database: String, s3: S3, blobs: String },
 }
 
 impl Backend {
     /// PostgreSQL and S3, or `None` with a line that says why they are not there.
     pub(crate) fn distributed() -> Option<Self> {
-        Some(Self::Distributed { postgres: Postgres::start()?, s3: S3::start()? })
+        let (postgres, s3) = (Postgres::start()?, S3::start()?);
+        let database = postgres.database().expect("a database");
+        Some(Self::Distributed { _postgres: postgres, database, blobs: s3.place(), s3 })
     }
 }
 
@@ -86,8 +88,8 @@ impl House {
     }
 
     fn name_backend(&self, command: &mut Command) {
-        if let Backend::Distributed { postgres, s3 } = &self.backend {
-            command.args(["--database", &postgres.url("plimsoll"), "--blobs", &s3.url("plimsoll")]);
+        if let Backend::Distributed { database, s3, blobs, .. } = &self.backend {
+            command.args(["--database", database, "--blobs", blobs]);
             for (option, value) in s3.options() {
                 command.env(format!("PLIMSOLL_BLOB_OPTIONS_{}", option.to_ascii_uppercase()), value);
             }
@@ -128,10 +130,6 @@ impl Server {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
-    }
-
-    pub(crate) fn process_id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Everything it logged so far.
