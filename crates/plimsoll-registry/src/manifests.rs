@@ -97,15 +97,14 @@ pub(crate) async fn put(
             format!("the manifest names content that {repository} does not hold; push it first"),
         )
         .with_detail(json!(missing.iter().map(|digest| json!({ "digest": digest })).collect::<Vec<_>>()))),
-        Stored::WrongSize(lies) => Err(Error::new(
-            Kind::ManifestInvalid,
-            "the manifest gives a size that its content does not have",
-        )
-        .with_detail(json!(
-            lies.iter()
-                .map(|(digest, said, size)| json!({ "digest": digest, "said": said, "size": size }))
-                .collect::<Vec<_>>()
-        ))),
+        Stored::WrongSize(lies) => {
+            Err(Error::new(Kind::ManifestInvalid, "the manifest gives a size that its content does not have")
+                .with_detail(json!(
+                    lies.iter()
+                        .map(|(digest, said, size)| json!({ "digest": digest, "said": said, "size": size }))
+                        .collect::<Vec<_>>()
+                )))
+        }
     }
 }
 

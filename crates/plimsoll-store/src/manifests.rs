@@ -110,7 +110,7 @@ impl Store {
             Ok(links) => links,
             Err(missing) => return Ok(Stored::Missing(missing)),
         };
-        let lies = wrong_sizes(&mut tx, put.manifest).await?;
+        let lies = wrong_sizes(&mut tx, put.manifest, &links).await?;
         if !lies.is_empty() {
             return Ok(Stored::WrongSize(lies));
         }
@@ -353,9 +353,11 @@ impl Needs {
     }
 }
 
-/// The descriptors of present content that give another size than it has.
-async fn wrong_sizes(tx: &mut Tx, manifest: &Manifest) -> Result<Vec<(Digest, u64, u64)>> {
+/// The descriptors of present content that give another size than it has. Of blobs, only those in the repository are
+/// asked for: the answer must not tell what others hold.
+async fn wrong_sizes(tx: &mut Tx, manifest: &Manifest, links: &[Digest]) -> Result<Vec<(Digest, u64, u64)>> {
     let blobs = manifest.config.iter().chain(&manifest.layers);
+    let blobs = blobs.filter(|descriptor| links.binary_search(&descriptor.digest).is_ok());
     let queries = [
         ("select digest, size from blobs where digest in ({list})", blobs.collect::<Vec<_>>()),
         ("select digest, size from manifests where digest in ({list})", manifest.manifests.iter().collect()),

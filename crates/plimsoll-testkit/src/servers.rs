@@ -165,9 +165,9 @@ pub struct S3 {
     secret: String,
     prefixes: AtomicU32,
     janitor: Child,
-    #[expect(dead_code, reason = "dropped with the server, which then stops")]
-    stop: tokio::sync::oneshot::Sender<()>,
-    folder: TempDir,
+    /// Dropped with the server, which then stops.
+    _stop: tokio::sync::oneshot::Sender<()>,
+    _folder: TempDir,
 }
 
 impl S3 {
@@ -229,8 +229,8 @@ impl S3 {
             secret,
             prefixes: AtomicU32::new(0),
             janitor: janitor(folder.path())?,
-            stop,
-            folder,
+            _stop: stop,
+            _folder: folder,
         })
     }
 }

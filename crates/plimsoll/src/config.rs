@@ -137,7 +137,8 @@ impl Typed {
     ) -> Result<Self> {
         let mut typed = Self::default();
         let environment: Vec<_> = environment.collect();
-        let found = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let found =
+            |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let file = match file.map(Path::to_owned).or_else(|| found("PLIMSOLL_CONFIG").map(PathBuf::from)) {
             Some(file) => Some(file),
             None => usual_files(found).into_iter().find(|file| file.exists()),
@@ -165,7 +166,8 @@ impl Typed {
     }
 
     fn read_file(&mut self, file: &Path) -> Result<()> {
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the settings {}", file.display()))?;
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the settings {}", file.display()))?;
         let table: toml::Table = text.parse().with_context(|| format!("{} is not TOML", file.display()))?;
         for (name, value) in table {
             if name == BLOB_OPTIONS {
@@ -173,17 +175,27 @@ impl Typed {
                     bail!("{}: {BLOB_OPTIONS} must be a table of texts", file.display());
                 };
                 for (option, value) in options {
-                    self.blob_options.insert(option.clone(), plain(value).with_context(|| {
-                        format!("{}: {BLOB_OPTIONS}.{option} must be a text, a number or true or false", file.display())
-                    })?);
+                    self.blob_options.insert(
+                        option.clone(),
+                        plain(value).with_context(|| {
+                            format!(
+                                "{}: {BLOB_OPTIONS}.{option} must be a text, a number or true or false",
+                                file.display()
+                            )
+                        })?,
+                    );
                 }
                 continue;
             }
             let Some(key) = key::ALL.iter().find(|key| **key == name) else {
                 bail!("{}: {name} is not a setting; there are {}", file.display(), key::ALL.join(", "));
             };
-            let value = plain(&value)
-                .with_context(|| format!("{}: {key} must be a text, a number, true or false, or a list of texts", file.display()))?;
+            let value = plain(&value).with_context(|| {
+                format!(
+                    "{}: {key} must be a text, a number, true or false, or a list of texts",
+                    file.display()
+                )
+            })?;
             self.values.insert(name, (Place::File(file.to_owned()), value));
         }
         Ok(())
@@ -194,11 +206,15 @@ impl Typed {
         let listen = self.listen()?;
         let data = PathBuf::from(self.text(key::DATA).map_or("", |named| named.value));
         let in_data = |prefix: &str, name: &str| format!("{prefix}{}", data.join(name).display());
-        let registry_host = self.text(key::REGISTRY_HOST).map_or_else(|| listen.to_string(), |named| named.value.to_owned());
+        let registry_host =
+            self.text(key::REGISTRY_HOST).map_or_else(|| listen.to_string(), |named| named.value.to_owned());
         let settings = Settings {
             listen,
-            database: self.one_of(key::DATABASE, &["sqlite:", "postgres://", "postgresql://"], || in_data("sqlite:", "plimsoll.db"))?,
-            blobs: self.one_of(key::BLOBS, &["file:", "s3://", "az://", "gs://"], || in_data("file:", "blobs"))?,
+            database: self.one_of(key::DATABASE, &["sqlite:", "postgres://", "postgresql://"], || {
+                in_data("sqlite:", "plimsoll.db")
+            })?,
+            blobs: self
+                .one_of(key::BLOBS, &["file:", "s3://", "az://", "gs://"], || in_data("file:", "blobs"))?,
             blob_options: self.blob_options.clone().into_iter().collect(),
             feed: self.one_of(key::FEED, &["file:", "http://", "https://"], || PUBLIC_FEED.to_owned())?,
             feed_interval: Duration::from_secs(60 * self.number(key::FEED_INTERVAL, 1..=43_200, 360)?),
@@ -236,7 +252,9 @@ impl Typed {
     fn listen(&self) -> Result<SocketAddr> {
         let Some(named) = self.text(key::LISTEN) else { return Ok(SocketAddr::from(([127, 0, 0, 1], 5000))) };
         let text = named.value.replace("localhost", "127.0.0.1");
-        text.parse().with_context(|| format!("{named} must be an address and a port such as 127.0.0.1:5000, not {:?}", named.value))
+        text.parse().with_context(|| {
+            format!("{named} must be an address and a port such as 127.0.0.1:5000, not {:?}", named.value)
+        })
     }
 
     fn one_of(&self, key: &'static str, prefixes: &[&str], default: impl Fn() -> String) -> Result<String> {
@@ -252,7 +270,12 @@ impl Typed {
         let Some(named) = self.text(key) else { return Ok(default) };
         match u64::from_str(named.value) {
             Ok(number) if range.contains(&number) => Ok(number),
-            _ => bail!("{named} must be a number from {} to {}, not {:?}", range.start(), range.end(), named.value),
+            _ => bail!(
+                "{named} must be a number from {} to {}, not {:?}",
+                range.start(),
+                range.end(),
+                named.value
+            ),
         }
     }
 
@@ -287,7 +310,10 @@ impl Typed {
         let fits = (1..=90).contains(&named.value.len())
             && named.value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.()".contains(&b));
         if !fits {
-            bail!("{named} must be 1 to 90 letters, digits, '-', '_', '.' or brackets, not {:?}", named.value);
+            bail!(
+                "{named} must be 1 to 90 letters, digits, '-', '_', '.' or brackets, not {:?}",
+                named.value
+            );
         }
         Ok(named.value.to_owned())
     }
@@ -322,7 +348,9 @@ fn cores() -> u64 {
 }
 
 fn usual_files<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Vec<PathBuf> {
-    let home = variable("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| variable("HOME").map(|home| Path::new(home).join(".config")));
+    let home = variable("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| Path::new(home).join(".config")));
     let mut files: Vec<_> = home.into_iter().map(|folder| folder.join("plimsoll/plimsoll.toml")).collect();
     files.push(PathBuf::from("/etc/plimsoll/plimsoll.toml"));
     files
@@ -345,13 +373,18 @@ fn data_folder<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<PathBuf
 mod tests {
     use super::*;
 
-    fn typed(file: Option<&str>, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Settings> {
+    fn typed(
+        file: Option<&str>,
+        environment: &[(&str, &str)],
+        flags: &[(&'static str, &str)],
+    ) -> Result<Settings> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("plimsoll.toml");
         if let Some(text) = file {
             std::fs::write(&path, text)?;
         }
-        let mut environment: Vec<_> = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let mut environment: Vec<_> =
+            environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
         environment.push(("HOME".into(), "/home/somebody".into()));
         let flags = flags.iter().map(|(key, value)| (*key, Some(value.to_string())));
         Typed::collect(file.map(|_| path.as_path()), environment.into_iter(), flags)?.understand()
@@ -372,7 +405,9 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_environment_and_that_over_the_file() {
-        let file = Some("listen = '127.0.0.1:1'\nworkers = 3\nnode = 'a'\n[blob_options]\naws_endpoint = 'http://x'");
+        let file = Some(
+            "listen = '127.0.0.1:1'\nworkers = 3\nnode = 'a'\n[blob_options]\naws_endpoint = 'http://x'",
+        );
         let environment = [("PLIMSOLL_LISTEN", "127.0.0.1:2"), ("PLIMSOLL_WORKERS", "4")];
         let settings = typed(file, &environment, &[(key::LISTEN, "127.0.0.1:3")]).expect("it is understood");
         assert_eq!((settings.listen.port(), settings.workers, settings.node.as_str()), (3, 4, "a"));
@@ -383,20 +418,30 @@ mod tests {
     fn errors_name_the_key_where_it_was_typed() {
         assert!(complaint(Some("lisen = 'x'"), &[], &[]).contains("plimsoll.toml: lisen is not a setting"));
         assert!(complaint(Some("listen = 'x'"), &[], &[]).contains("plimsoll.toml: listen must be"));
-        assert!(complaint(None, &[("PLIMSOLL_WORKERS", "0")], &[]).starts_with("PLIMSOLL_WORKERS must be a number"));
-        assert!(complaint(None, &[], &[(key::SUBSCRIPTION, "1")]).starts_with("--subscription must be a GUID"));
+        assert!(
+            complaint(None, &[("PLIMSOLL_WORKERS", "0")], &[])
+                .starts_with("PLIMSOLL_WORKERS must be a number")
+        );
+        assert!(
+            complaint(None, &[], &[(key::SUBSCRIPTION, "1")]).starts_with("--subscription must be a GUID")
+        );
         assert!(complaint(None, &[], &[(key::LOG_FORMAT, "xml")]).contains("--log-format"));
     }
 
     #[test]
     fn a_password_in_an_address_is_not_repeated() {
         let refusal = complaint(None, &[], &[(key::DATABASE, "mysql://me:secret@host/db")]);
-        assert!(refusal.starts_with("--database must begin with") && !refusal.contains("secret"), "{refusal}");
+        assert!(
+            refusal.starts_with("--database must begin with") && !refusal.contains("secret"),
+            "{refusal}"
+        );
     }
 
     #[test]
     fn off_loopback_it_refuses_unless_told() {
-        assert!(complaint(None, &[], &[(key::LISTEN, "0.0.0.0:5000")]).contains("neither TLS nor authentication"));
+        assert!(
+            complaint(None, &[], &[(key::LISTEN, "0.0.0.0:5000")]).contains("neither TLS nor authentication")
+        );
         let told = [(key::LISTEN, "0.0.0.0:5000"), (key::OPEN_TO_ALL, "true")];
         assert!(typed(None, &[], &told).is_ok());
         assert!(typed(None, &[], &[(key::LISTEN, "[::1]:5000")]).is_ok());

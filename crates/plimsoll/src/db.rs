@@ -15,7 +15,8 @@ use crate::table;
 pub(crate) async fn run(command: &cli::Db, settings: &Settings) -> Result<()> {
     match command {
         cli::Db::Update { full } => {
-            let options = UpdateOptions { ecosystems: settings.ecosystems.clone(), full: *full, accept_drop: *full };
+            let options =
+                UpdateOptions { ecosystems: settings.ecosystems.clone(), full: *full, accept_drop: *full };
             let updated = update(settings, &options).await?;
             show_update(&updated);
             Ok(())
@@ -48,8 +49,12 @@ fn show_update(updated: &Updated) {
         match change {
             Change::None => println!("{ecosystem}: nothing new"),
             Change::Whole { records, unreadable: 0 } => println!("{ecosystem}: {records} advisories"),
-            Change::Whole { records, unreadable } => println!("{ecosystem}: {records} advisories, {unreadable} could not be read"),
-            Change::Partly { changed, removed } => println!("{ecosystem}: {changed} new or changed, {removed} gone"),
+            Change::Whole { records, unreadable } => {
+                println!("{ecosystem}: {records} advisories, {unreadable} could not be read")
+            }
+            Change::Partly { changed, removed } => {
+                println!("{ecosystem}: {changed} new or changed, {removed} gone")
+            }
             Change::Failed(reason) => println!("{ecosystem}: keeps the data it had: {reason}"),
         }
     }
@@ -59,7 +64,10 @@ fn show_update(updated: &Updated) {
 fn show_status(feeds: &Feeds, format: PlainFormat) -> Result<()> {
     let status = feeds.status()?;
     if format == PlainFormat::Json {
-        let document = status.as_ref().map(status_json).unwrap_or_else(|| json!({"generation": 0, "advisories": 0, "ecosystems": []}));
+        let document = status
+            .as_ref()
+            .map(status_json)
+            .unwrap_or_else(|| json!({"generation": 0, "advisories": 0, "ecosystems": []}));
         println!("{document:#}");
         return Ok(());
     }
@@ -67,7 +75,8 @@ fn show_status(feeds: &Feeds, format: PlainFormat) -> Result<()> {
         println!("There is no advisory database yet; `plimsoll db update` fetches one.");
         return Ok(());
     };
-    let mut rows = table::table(&["Ecosystem", "Releases", "Advisories", "Packages", "Newest", "Asked", "Last failure"]);
+    let mut rows =
+        table::table(&["Ecosystem", "Releases", "Advisories", "Packages", "Newest", "Asked", "Last failure"]);
     for ecosystem in &status.ecosystems {
         rows.add_row([
             table::cell(&ecosystem.name),
@@ -80,7 +89,13 @@ fn show_status(feeds: &Feeds, format: PlainFormat) -> Result<()> {
         ]);
     }
     println!("{rows}\n");
-    println!("{} advisories, generation {}, compiled {}, {:.1} MB", status.advisories, status.generation, minute(status.created_at), status.bytes as f64 / 1e6);
+    println!(
+        "{} advisories, generation {}, compiled {}, {:.1} MB",
+        status.advisories,
+        status.generation,
+        minute(status.created_at),
+        status.bytes as f64 / 1e6
+    );
     if let Some(feed) = &status.feed {
         println!("from {feed}, asked {}", status.checked_at.map_or("never".to_owned(), minute));
     }

@@ -21,8 +21,17 @@ const MAX_HEAD: usize = 32 * 1024;
 /// Serves until `stop`, then finishes what runs.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> Result<()> {
     let mut server = Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(256 * 1024).half_close(true);
-    server.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD as u32).initial_stream_window_size(4 << 20);
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(256 * 1024)
+        .half_close(true);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(MAX_HEAD as u32)
+        .initial_stream_window_size(4 << 20);
     let running = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {

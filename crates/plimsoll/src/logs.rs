@@ -9,7 +9,9 @@ use crate::config::{LogFormat, Settings};
 
 /// Starts logging as the settings say.
 pub(crate) fn start(settings: &Settings) -> Result<()> {
-    let filter = EnvFilter::try_new(&settings.log).with_context(|| format!("log is {:?}, which is not a filter such as info or plimsoll_scan=debug", settings.log))?;
+    let filter = EnvFilter::try_new(&settings.log).with_context(|| {
+        format!("log is {:?}, which is not a filter such as info or plimsoll_scan=debug", settings.log)
+    })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Json => lines.json().flatten_event(true).init(),

@@ -29,7 +29,8 @@ const FOUND: u8 = 1;
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     // Before anything else: the probe must not inherit threads, descriptors or memory that it has no use for.
     if arguments.first().is_some_and(|first| first == "probe") {
         return plimsoll_probe::main(&arguments[1..]);
@@ -48,7 +49,8 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     if let Command::Version(version) = &cli.command {
         return version::run(version).map(|()| ExitCode::SUCCESS);
     }
-    let typed = Typed::collect(cli.common.config.as_deref(), std::env::vars_os().filter_map(readable), cli.flags())?;
+    let typed =
+        Typed::collect(cli.common.config.as_deref(), std::env::vars_os().filter_map(readable), cli.flags())?;
     let settings = typed.understand()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(dispatch(cli, &settings));

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use plimsoll_scan::report::{Finding, Report};
 use plimsoll_scan::{
-    Advisories, ClientOptions, CredentialFiles, Sandbox, ScanEvent, ScanProgress, SourceOptions, Target, UpdateOptions,
+    Advisories, ClientOptions, CredentialFiles, Sandbox, ScanEvent, ScanProgress, SourceOptions, Target,
+    UpdateOptions,
 };
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{Health, Severity};
@@ -32,7 +33,9 @@ pub(crate) async fn run(scan: &cli::Scan, settings: &Settings) -> Result<ExitCod
     let sandbox = Sandbox::new(Limits::default(), settings.allow_missing_walls, settings.workers);
     let spinner = Spinner::start(&format!("{}: looking", printable(&scan.target)));
     let now = plimsoll_scan::system_clock()();
-    let report = plimsoll_scan::scan_target(&target, &options, &sandbox, advisories.as_ref(), now, &show(&spinner)).await;
+    let report =
+        plimsoll_scan::scan_target(&target, &options, &sandbox, advisories.as_ref(), now, &show(&spinner))
+            .await;
     spinner.finish();
     let report = report.with_context(|| format!("cannot scan {}", printable(&scan.target)))?;
     answer(scan, &report)?;
@@ -52,7 +55,9 @@ async fn advisories(scan: &cli::Scan, settings: &Settings) -> Result<Option<Advi
     if !scan.offline {
         eprintln!("plimsoll: there is no advisory database yet; fetching one from {}", settings.feed);
         let options = UpdateOptions { ecosystems: settings.ecosystems.clone(), ..UpdateOptions::default() };
-        db::update(settings, &options).await.context("without advisories nothing can be judged (--offline lists the packages all the same)")?;
+        db::update(settings, &options).await.context(
+            "without advisories nothing can be judged (--offline lists the packages all the same)",
+        )?;
     }
     Ok(Advisories::open(&folder)?)
 }
@@ -84,7 +89,9 @@ fn answer(scan: &cli::Scan, report: &Report) -> Result<()> {
         Format::Cyclonedx => serde_json::to_string_pretty(&report.to_cyclonedx())?,
     };
     match &scan.output {
-        Some(file) => std::fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display())),
+        Some(file) => {
+            std::fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))
+        }
         None => {
             let mut stdout = std::io::stdout().lock();
             match stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")) {
@@ -112,7 +119,8 @@ fn as_table(report: &Report) -> String {
         }
     }
     if !report.findings.is_empty() {
-        let mut rows = table::table(&["Severity", "Vulnerability", "Package", "Installed", "Fixed in", "What"]);
+        let mut rows =
+            table::table(&["Severity", "Vulnerability", "Package", "Installed", "Fixed in", "What"]);
         for finding in &report.findings {
             rows.add_row([
                 table::severity(finding.severity),
@@ -139,7 +147,11 @@ fn as_table(report: &Report) -> String {
 /// The package, with its source where advisories speak of that.
 fn package(finding: &Finding) -> String {
     let package = &finding.package;
-    if package.source == package.name { package.name.clone() } else { format!("{} ({})", package.name, package.source) }
+    if package.source == package.name {
+        package.name.clone()
+    } else {
+        format!("{} ({})", package.name, package.source)
+    }
 }
 
 fn title(finding: &Finding) -> String {
@@ -166,7 +178,12 @@ fn conclusion(report: &Report) -> String {
         Health::Healthy => "Healthy: looked, understood, found nothing.".to_owned(),
         Health::NotApplicable => format!("No findings, but not healthy: {}.", reason.unwrap_or_default()),
         Health::Unhealthy => {
-            let mut text = format!("{} findings ({}), {} of them with a fix.", summary.findings, by_severity.join(", "), summary.fixable);
+            let mut text = format!(
+                "{} findings ({}), {} of them with a fix.",
+                summary.findings,
+                by_severity.join(", "),
+                summary.fixable
+            );
             if let Some(reason) = reason {
                 let _ = write!(text, "\nNot everything could be judged: {reason}.");
             }

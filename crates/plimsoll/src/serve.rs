@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use axum::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use axum::Json;
 use plimsoll_registry::Registry;
 use plimsoll_scan::{AdvisoryHandle, Sandbox, ScheduleSettings, UpdateOptions, Worker, WorkerSettings};
 use plimsoll_store::Store;
@@ -33,7 +33,9 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     check_walls(&sandbox, settings).await?;
     let store = Store::open(&store_settings(settings)?).await?;
     let advisories = AdvisoryHandle::open(&db::folder(settings));
-    let listening = TcpListener::bind(settings.listen).await.with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let listening = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
     let address = listening.local_addr()?;
     let mut scope = settings.scope.clone();
     if scope.registry_host == settings.listen.to_string() {
@@ -62,7 +64,13 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         Arc::clone(&clock),
         stop.clone(),
     );
-    let parts = [tokio::spawn({ let stop = stop.clone(); async move { worker.run(stop).await } }), tokio::spawn(schedule)];
+    let parts = [
+        tokio::spawn({
+            let stop = stop.clone();
+            async move { worker.run(stop).await }
+        }),
+        tokio::spawn(schedule),
+    ];
     let registry = Registry { store: store.clone(), clock, settings: plimsoll_registry::Settings::default() };
     let connection = Connection { tls: false, trust_forwarded: settings.trust_forwarded_headers };
     let web = Web { store: store.clone(), scope: scope.clone(), connection };
@@ -75,7 +83,10 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
 
     tracing::info!(address = %address, data = %settings.data.display(), "listening");
     if advisories.load().is_none() {
-        tracing::warn!(feed = settings.feed, "no advisories yet: images are read and wait for their verdict until the feed answers");
+        tracing::warn!(
+            feed = settings.feed,
+            "no advisories yet: images are read and wait for their verdict until the feed answers"
+        );
     }
     greet(&address.to_string(), &scope.subscription_id());
 
@@ -93,7 +104,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
 
 /// The store's part of the settings. Makes the data folder where it is missing.
 pub(crate) fn store_settings(settings: &Settings) -> Result<plimsoll_store::Settings> {
-    std::fs::create_dir_all(&settings.data).with_context(|| format!("cannot make the data folder {}", settings.data.display()))?;
+    std::fs::create_dir_all(&settings.data)
+        .with_context(|| format!("cannot make the data folder {}", settings.data.display()))?;
     Ok(plimsoll_store::Settings {
         database: settings.database.clone(),
         blobs: settings.blobs.clone(),
@@ -112,10 +124,15 @@ async fn check_walls(sandbox: &Sandbox, settings: &Settings) -> Result<()> {
     let allowed: Vec<_> = report.allowed().map(|attempt| attempt.name.clone()).collect();
     let lacking = [missing, allowed].concat().join("; ");
     if settings.allow_missing_walls {
-        tracing::warn!(lacking, "the probe's walls do not all stand, and it was allowed to read layers all the same");
+        tracing::warn!(
+            lacking,
+            "the probe's walls do not all stand, and it was allowed to read layers all the same"
+        );
         return Ok(());
     }
-    bail!("the probe's walls do not all stand on this machine: {lacking}. `plimsoll doctor` tells more; --allow-missing-walls scans all the same")
+    bail!(
+        "the probe's walls do not all stand on this machine: {lacking}. `plimsoll doctor` tells more; --allow-missing-walls scans all the same"
+    )
 }
 
 async fn ready(State((store, advisories)): State<(Store, AdvisoryHandle)>) -> (StatusCode, Json<Value>) {
@@ -127,7 +144,10 @@ async fn ready(State((store, advisories)): State<(Store, AdvisoryHandle)>) -> (S
         Ok(()) => (StatusCode::OK, Json(json!({"ready": true, "advisories": known}))),
         Err(error) => {
             tracing::error!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"ready": false, "reason": error.to_string(), "advisories": known})))
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Json(json!({"ready": false, "reason": error.to_string(), "advisories": known})),
+            )
         }
     }
 }

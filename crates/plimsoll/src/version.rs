@@ -50,7 +50,9 @@ fn compare_lines(scheme: Scheme, mut input: impl BufRead, output: impl Write) ->
         let text = String::from_utf8_lossy(&line);
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let text = text.strip_suffix('\r').unwrap_or(text);
-        let (a, b) = text.split_once('\t').with_context(|| format!("line {number} has no tab between two versions"))?;
+        let (a, b) = text
+            .split_once('\t')
+            .with_context(|| format!("line {number} has no tab between two versions"))?;
         writeln!(output, "{}", sign(scheme.compare(a, b)))?;
     }
     Ok(output.flush()?)

@@ -56,6 +56,7 @@ exam! {
     manifests:
         a_manifest_is_served_as_it_was_pushed
         a_manifest_needs_its_blobs_in_the_same_repository
+        a_manifest_that_lies_about_sizes_is_refused
         an_index_needs_its_manifests
         a_foreign_layer_may_be_absent
         tags_move_and_are_listed_in_order

@@ -51,6 +51,27 @@ pub(crate) async fn a_manifest_needs_its_blobs_in_the_same_repository(place: Pla
     assert!(!place.store.repository_exists(&name("empty")).await.unwrap(), "nothing was pushed to it");
 }
 
+pub(crate) async fn a_manifest_that_lies_about_sizes_is_refused(place: Place) {
+    let config = place.put("app", b"{}").await;
+    let blob = place.put("app", &layer(1)).await;
+    let truth = layer(1).len() as u64;
+    let manifest = image_manifest(b"{}", &[&layer(1)]);
+    let lying = manifest.replace(&format!(r#""size":{truth}"#), r#""size":99"#);
+    let stored = place.put_manifest("app", &["v1"], media::OCI_MANIFEST, &lying).await;
+    assert_eq!(stored, Stored::WrongSize(vec![(blob, 99, truth)]));
+    assert_eq!(tags(&place, "app").await, Vec::<String>::new());
+    let lying = manifest.replace(r#""size":2}"#, r#""size":3}"#);
+    let stored = place.put_manifest("app", &["v1"], media::OCI_MANIFEST, &lying).await;
+    assert_eq!(stored, Stored::WrongSize(vec![(config, 3, 2)]));
+    // An index is held to the sizes of its manifests in the same way.
+    assert_eq!(place.put_manifest("app", &[], media::OCI_MANIFEST, &manifest).await, Stored::Yes);
+    let size = manifest.len() as u64;
+    let lying = index(&[&manifest]).replace(&format!(r#""size":{size}"#), r#""size":1"#);
+    let stored = place.put_manifest("app", &["v1"], media::OCI_INDEX, &lying).await;
+    assert_eq!(stored, Stored::WrongSize(vec![(Digest::sha256(manifest.as_bytes()), 1, size)]));
+    place.is_sound().await;
+}
+
 pub(crate) async fn an_index_needs_its_manifests(place: Place) {
     place.put("app", b"{}").await;
     let child = image_manifest(b"{}", &[]);
@@ -73,7 +94,12 @@ pub(crate) async fn a_foreign_layer_may_be_absent(place: Place) {
         "application/vnd.oci.image.layer.v1.tar+gzip",
         "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     );
+    // That another repository holds the layer, and in which size, is not told.
+    place.put("other", &layer(1)).await;
+    let manifest = manifest.replace(&format!(r#""size":{}}}]"#, layer(1).len()), r#""size":99}]"#);
+    assert!(manifest.contains("99"));
     assert_eq!(place.put_manifest("app", &["v1"], media::OCI_MANIFEST, &manifest).await, Stored::Yes);
+    let manifest = manifest.replace(r#""size":99}]"#, &format!(r#""size":{}}}]"#, layer(1).len()));
     // One that is there all the same is needed from then on.
     place.put("b", b"{}").await;
     let there = place.put("b", &layer(2)).await;
@@ -240,6 +266,7 @@ pub(crate) async fn deleting_and_pushing_at_once_leaves_nothing_dangling(place: 
         match stored {
             Stored::Yes => assert_eq!(deleted, Deleted::InUse),
             Stored::Missing(_) => assert_eq!(deleted, Deleted::Yes),
+            Stored::WrongSize(lies) => panic!("{lies:?} are no lies"),
         }
         place.is_sound().await;
         place.store.delete_manifest(&name("app"), &Digest::sha256(manifest.as_bytes()), NOW).await.unwrap();

@@ -25,7 +25,11 @@ fn the_sdk_lists_sub_assessments_and_assessments() {
         server.verdict(NEWER, image.digest().as_str(), std::time::Duration::from_secs(10));
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/azure_sdk.py");
-    let output = Command::new(python).arg(script).args([&server.url(""), SUBSCRIPTION, REGISTRY]).output().expect("python runs");
+    let output = Command::new(python)
+        .arg(script)
+        .args([&server.url(""), SUBSCRIPTION, REGISTRY])
+        .output()
+        .expect("python runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     println!("{said}");

@@ -22,7 +22,11 @@ fn here(program: &str) -> bool {
 fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{program} {arguments:?}\n{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}\n{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     said
 }
 
@@ -54,9 +58,11 @@ fn skopeo_pushes_pulls_lists_and_deletes() {
     let rows = server.verdict(OLDER, image.digest().as_str(), Duration::from_secs(1));
     assert_eq!(rows[0]["properties"]["additionalData"]["cve"][0]["title"], "CVE-2022-37434", "{rows:?}");
 
-    let seen: Value = serde_json::from_str(&run("skopeo", &["inspect", "--tls-verify=false", &target])).expect("JSON");
+    let seen: Value =
+        serde_json::from_str(&run("skopeo", &["inspect", "--tls-verify=false", &target])).expect("JSON");
     assert_eq!(seen["Digest"], image.digest().as_str());
-    let tags = run("skopeo", &["list-tags", "--tls-verify=false", &format!("docker://{}/team/app", server.address)]);
+    let tags =
+        run("skopeo", &["list-tags", "--tls-verify=false", &format!("docker://{}/team/app", server.address)]);
     assert!(tags.contains("\"1\""), "{tags}");
     // Another repository: the layers are mounted, not sent again. Then back to a layout, in Docker's own format too.
     let second = format!("docker://{}/team/other:1", server.address);
@@ -64,15 +70,22 @@ fn skopeo_pushes_pulls_lists_and_deletes() {
     let back = folder.path().join("back");
     run("skopeo", &["copy", "--src-tls-verify=false", &second, &format!("oci:{}:back", back.display())]);
     for layer in &image.layers {
-        let bytes = std::fs::read(back.join("blobs/sha256").join(layer.digest.hex())).expect("the layer came back");
+        let bytes =
+            std::fs::read(back.join("blobs/sha256").join(layer.digest.hex())).expect("the layer came back");
         assert_eq!(bytes, layer.bytes);
     }
     let third = format!("docker://{}/team/docker:2", server.address);
-    run("skopeo", &["copy", "--format=v2s2", "--src-tls-verify=false", "--dest-tls-verify=false", &target, &third]);
-    let seen: Value = serde_json::from_str(&run("skopeo", &["inspect", "--raw", "--tls-verify=false", &third])).expect("JSON");
+    run(
+        "skopeo",
+        &["copy", "--format=v2s2", "--src-tls-verify=false", "--dest-tls-verify=false", &target, &third],
+    );
+    let seen: Value =
+        serde_json::from_str(&run("skopeo", &["inspect", "--raw", "--tls-verify=false", &third]))
+            .expect("JSON");
     assert_eq!(seen["mediaType"], "application/vnd.docker.distribution.manifest.v2+json");
     run("skopeo", &["delete", "--tls-verify=false", &second]);
-    let gone = Command::new("skopeo").args(["inspect", "--tls-verify=false", &second]).output().expect("it runs");
+    let gone =
+        Command::new("skopeo").args(["inspect", "--tls-verify=false", &second]).output().expect("it runs");
     assert!(!gone.status.success(), "a deleted image is still there");
 }
 
@@ -126,7 +139,10 @@ fn an_index_of_two_platforms_gives_both() {
     let layout = folder.path().join("layout");
     image::write_layout(&layout, &both, "latest", &[&amd64, &arm64]).expect("a layout");
     let target = format!("docker://{}/multi:1", server.address);
-    run("skopeo", &["copy", "--all", "--dest-tls-verify=false", &format!("oci:{}:latest", layout.display()), &target]);
+    run(
+        "skopeo",
+        &["copy", "--all", "--dest-tls-verify=false", &format!("oci:{}:latest", layout.display()), &target],
+    );
     let code = |image: &Image| {
         let rows = server.verdict(NEWER, image.digest().as_str(), Duration::from_secs(1));
         assert_eq!(rows.len(), 1, "{rows:?}");

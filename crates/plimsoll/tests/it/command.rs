@@ -17,7 +17,8 @@ fn status(output: &Output) -> i32 {
 }
 
 fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}{}", text(&output.stdout), text(&output.stderr)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}{}", text(&output.stdout), text(&output.stderr)))
 }
 
 /// A house with the small feed in its database, and an image layout with old zlib and a Python package.
@@ -57,7 +58,12 @@ fn scan_answers_in_json_with_package_layer_and_fix() {
     let output = desk.scan(&[&desk.target(), "--format", "json"]);
     assert_eq!(status(&output), 0, "{}", text(&output.stderr));
     let report = json(&output);
-    let finding = report["findings"].as_array().expect("a list").iter().find(|f| f["package"]["name"] == "zlib").expect("zlib");
+    let finding = report["findings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|f| f["package"]["name"] == "zlib")
+        .expect("zlib");
     assert_eq!(finding["vulnerability"], "CVE-2022-37434");
     assert_eq!(finding["advisories"][0], "ALPINE-CVE-2022-37434");
     assert_eq!(finding["status"], "affected");
@@ -101,7 +107,8 @@ fn every_way_to_hand_over_an_image_gives_the_same_findings() {
     for (layer, name) in desk.image.layers.iter().zip(names) {
         std::fs::create_dir_all(save.join(name).parent().expect("a folder")).expect("a folder");
         let mut plain = Vec::new();
-        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(layer.bytes.as_slice()), &mut plain).expect("gzip");
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(layer.bytes.as_slice()), &mut plain)
+            .expect("gzip");
         std::fs::write(save.join(name), plain).expect("a file");
     }
     std::fs::write(save.join("config.json"), &desk.image.config.bytes).expect("a file");
@@ -113,7 +120,8 @@ fn every_way_to_hand_over_an_image_gives_the_same_findings() {
     let rootfs = path("rootfs");
     std::fs::create_dir_all(&rootfs).expect("a folder");
     for name in names {
-        let done = Command::new("tar").args(["-C", &rootfs, "-xf"]).arg(save.join(name)).status().expect("tar runs");
+        let done =
+            Command::new("tar").args(["-C", &rootfs, "-xf"]).arg(save.join(name)).status().expect("tar runs");
         assert!(done.success());
     }
     assert_eq!(findings(&format!("rootfs:{rootfs}")), expected);
@@ -154,13 +162,21 @@ fn a_table_in_a_pipe_has_no_colours_and_names_the_fix() {
 fn versions_are_compared_one_by_one_and_in_bulk() {
     let compare = |arguments: &[&str], input: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
-        command.args(["version", "compare"]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(["version", "compare"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
         child.wait_with_output().expect("it ends")
     };
     assert_eq!(text(&compare(&["Debian", "1.0~rc1", "1.0"], "").stdout), "<\n");
-    assert_eq!(text(&compare(&["PyPI", "-"], "1.0\t1.0.0\n1.0.post1\t1.0\n1.0.dev1\t1.0a1\n").stdout), "=\n>\n<\n");
+    assert_eq!(
+        text(&compare(&["PyPI", "-"], "1.0\t1.0.0\n1.0.post1\t1.0\n1.0.dev1\t1.0a1\n").stdout),
+        "=\n>\n<\n"
+    );
     assert_eq!(text(&compare(&["Alpine:v3.18", "-"], "1.2_rc1\t1.2\n").stdout), "<\n");
     let unknown = compare(&["Nobody", "1", "2"], "");
     assert_eq!(status(&unknown), 2);
@@ -200,7 +216,10 @@ fn serve_refuses_what_it_cannot_mean() {
         assert_eq!(status(&output), 2, "{}", text(&output.stderr));
         text(&output.stderr)
     };
-    assert!(refusal(&["serve", "--listen", "0.0.0.0:0"], None).contains("--serve-anyone-without-tls-or-authentication"));
+    assert!(
+        refusal(&["serve", "--listen", "0.0.0.0:0"], None)
+            .contains("--serve-anyone-without-tls-or-authentication")
+    );
     assert!(refusal(&["serve", "--database", "mysql://me:secret@h/d"], None).contains("--database"));
     assert!(refusal(&["serve"], Some(("PLIMSOLL_LISTEN", "here"))).contains("PLIMSOLL_LISTEN"));
     let file = house.data.path().join("settings.toml");

@@ -48,7 +48,11 @@ fn kill_it(house: House, times: u64) {
         for blob in image.blobs().take(pushed.blobs) {
             let path = format!("/v2/killed/blobs/{}", blob.digest);
             let answer = server::request(&server.address, "GET", &path, &[], b"").expect("it answers");
-            assert_eq!((answer.status, &answer.body), (200, &blob.bytes), "kill {number}: an acknowledged blob");
+            assert_eq!(
+                (answer.status, &answer.body),
+                (200, &blob.bytes),
+                "kill {number}: an acknowledged blob"
+            );
         }
         if pushed.manifest {
             acknowledged.push(image);
@@ -66,8 +70,16 @@ fn kill_it(house: House, times: u64) {
     }
     server.stop();
     let check = house.fsck();
-    assert!(check.status.success(), "{}{}", String::from_utf8_lossy(&check.stdout), String::from_utf8_lossy(&check.stderr));
-    println!("killed {times} times: {} pushes were acknowledged, {cut_short} were cut short", acknowledged.len());
+    assert!(
+        check.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&check.stdout),
+        String::from_utf8_lossy(&check.stderr)
+    );
+    println!(
+        "killed {times} times: {} pushes were acknowledged, {cut_short} were cut short",
+        acknowledged.len()
+    );
     assert!(cut_short > 0, "no kill came before the end of a push, so nothing was tried");
 }
 

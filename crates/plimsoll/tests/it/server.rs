@@ -145,7 +145,8 @@ impl Server {
 
     /// SIGTERM, and the exit status.
     pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
+        let status =
+            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
         assert!(status.success());
         self.child.wait().expect("it ends")
     }
@@ -158,7 +159,8 @@ impl Server {
 
     /// All sub-assessments at a scope, page by page.
     pub(crate) fn sub_assessments(&self, scope: &str) -> Vec<Value> {
-        let mut path = format!("{scope}/providers/Microsoft.Security/subAssessments?api-version=2019-01-01-preview");
+        let mut path =
+            format!("{scope}/providers/Microsoft.Security/subAssessments?api-version=2019-01-01-preview");
         let mut rows = Vec::new();
         loop {
             let (status, page) = self.get(&path);
@@ -175,7 +177,9 @@ impl Server {
         let list = self.get(&format!("{scope}/subAssessments?api-version=2019-01-01-preview"));
         assert_eq!(list.0, 200, "{}", list.1);
         let rows = self.sub_assessments(&format!("/subscriptions/{SUBSCRIPTION}"));
-        let of_image = |row: &&Value| row["id"].as_str().is_some_and(|id| id.contains(key)) && row.to_string().contains(digest);
+        let of_image = |row: &&Value| {
+            row["id"].as_str().is_some_and(|id| id.contains(key)) && row.to_string().contains(digest)
+        };
         rows.iter().filter(of_image).cloned().collect()
     }
 
@@ -217,19 +221,27 @@ impl Drop for Server {
 
 /// Pushes a blob in a streamed upload. `Err` says what happened instead, also where the server went away.
 pub(crate) fn push_blob(address: &str, repository: &str, blob: &Blob) -> Result<(), String> {
-    let started = request(address, "POST", &format!("/v2/{repository}/blobs/uploads/"), &[], b"")?.expect(202)?;
+    let started =
+        request(address, "POST", &format!("/v2/{repository}/blobs/uploads/"), &[], b"")?.expect(202)?;
     let location = started.header("location").ok_or("no Location")?;
     let octets = ("Content-Type", "application/octet-stream");
     let patched = request(address, "PATCH", &location, &[octets], &blob.bytes)?.expect(202)?;
     let location = patched.header("location").ok_or("no Location")?;
     let separator = if location.contains('?') { '&' } else { '?' };
-    request(address, "PUT", &format!("{location}{separator}digest={}", blob.digest), &[], b"")?.expect(201)?;
+    request(address, "PUT", &format!("{location}{separator}digest={}", blob.digest), &[], b"")?
+        .expect(201)?;
     Ok(())
 }
 
-pub(crate) fn push_manifest(address: &str, repository: &str, tag: &str, manifest: &Blob) -> Result<(), String> {
+pub(crate) fn push_manifest(
+    address: &str,
+    repository: &str,
+    tag: &str,
+    manifest: &Blob,
+) -> Result<(), String> {
     let path = format!("/v2/{repository}/manifests/{tag}");
-    request(address, "PUT", &path, &[("Content-Type", &manifest.media_type)], &manifest.bytes)?.expect(201)?;
+    request(address, "PUT", &path, &[("Content-Type", &manifest.media_type)], &manifest.bytes)?
+        .expect(201)?;
     Ok(())
 }
 
@@ -242,7 +254,10 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let line = self.head.lines().find(|line| line.split(':').next().is_some_and(|n| n.eq_ignore_ascii_case(name)))?;
+        let line = self
+            .head
+            .lines()
+            .find(|line| line.split(':').next().is_some_and(|n| n.eq_ignore_ascii_case(name)))?;
         Some(line.split_once(':')?.1.trim().to_owned())
     }
 
@@ -256,11 +271,20 @@ impl Answer {
 
 /// One request on a connection of its own. It is written here, over a plain socket, since the kill test must know exactly
 /// which bytes were acknowledged and a client with retries would blur that.
-pub(crate) fn request(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, String> {
+pub(crate) fn request(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Answer, String> {
     let exchange = || -> std::io::Result<Vec<u8>> {
         let mut socket = std::net::TcpStream::connect(address)?;
         socket.set_read_timeout(Some(Duration::from_secs(30)))?;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n",
+            body.len()
+        );
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -271,7 +295,10 @@ pub(crate) fn request(address: &str, method: &str, path: &str, headers: &[(&str,
         Ok(answer)
     };
     let answer = exchange().map_err(|error| format!("{method} {path}: {error}"))?;
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(|| format!("{method} {path}: no answer"))?;
+    let end = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .ok_or_else(|| format!("{method} {path}: no answer"))?;
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or("no status")?;
     let mut body = answer[end + 4..].to_vec();
@@ -286,7 +313,8 @@ fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let end = rest.windows(2).position(|two| two == b"\r\n")?;
-        let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).ok()?.split(';').next()?, 16).ok()?;
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&rest[..end]).ok()?.split(';').next()?, 16).ok()?;
         rest = &rest[end + 2..];
         if size == 0 {
             return Some(body);
@@ -304,7 +332,9 @@ pub(crate) fn small_feed(folder: &Path) -> PathBuf {
     std::fs::write(feed.join("ecosystems.txt"), "Alpine\n").expect("a file");
     let mut archive = Vec::new();
     let mut list = String::new();
-    for (id, package, fixed) in [("ALPINE-CVE-2023-5363", "openssl", "3.1.4-r0"), ("ALPINE-CVE-2022-37434", "zlib", "1.3-r0")] {
+    for (id, package, fixed) in
+        [("ALPINE-CVE-2023-5363", "openssl", "3.1.4-r0"), ("ALPINE-CVE-2022-37434", "zlib", "1.3-r0")]
+    {
         let record = serde_json::json!({
             "schema_version": "1.7.0", "id": id, "modified": "2024-01-01T00:00:00Z", "published": "2023-10-25T00:00:00Z",
             "upstream": [id.trim_start_matches("ALPINE-")],

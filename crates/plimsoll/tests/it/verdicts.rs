@@ -84,7 +84,11 @@ fn images_wait_for_the_first_advisories() {
     let image = one_layer(Layer::new().alpine("3.18.4", &[("zlib", "1.2.13-r1")]));
     server.push("early", "1", &image);
     std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(server.rows_of(NEWER, image.digest().as_str()), Vec::<Value>::new(), "no row before it was assessed");
+    assert_eq!(
+        server.rows_of(NEWER, image.digest().as_str()),
+        Vec::<Value>::new(),
+        "no row before it was assessed"
+    );
     std::fs::rename(&hidden, &feed).expect("the feed comes back");
     house.update_advisories();
     let rows = server.verdict(NEWER, image.digest().as_str(), Duration::from_secs(30));
@@ -106,7 +110,11 @@ fn a_new_advisory_changes_the_verdict_without_a_push() {
     });
     std::fs::write(ecosystem.join("ALPINE-CVE-2025-26519.json"), record.to_string()).expect("a file");
     let list = std::fs::read_to_string(ecosystem.join("modified_id.csv")).expect("the list");
-    std::fs::write(ecosystem.join("modified_id.csv"), format!("2025-02-14T00:00:00Z,ALPINE-CVE-2025-26519\n{list}")).expect("a file");
+    std::fs::write(
+        ecosystem.join("modified_id.csv"),
+        format!("2025-02-14T00:00:00Z,ALPINE-CVE-2025-26519\n{list}"),
+    )
+    .expect("a file");
     house.update_advisories();
     let begin = std::time::Instant::now();
     loop {
@@ -149,8 +157,12 @@ fn hostile_layers_end_as_a_reason_and_nothing_else_is_harmed() {
     let whole = image::pack(&honest, Packing::Gzip);
     let truncated = Blob::new(&whole.media_type, whole.bytes[..whole.bytes.len() / 2].to_vec());
     let bomb = gzip(&vec![0; 300 << 20]);
-    let noise = gzip(&(0..100_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<_>>());
-    let escaping = image::pack(&Layer::new().alpine("3.18.4", &[("zlib", "1.3-r0")]).file("lib/apk/db/x", "").tar(), Packing::Gzip);
+    let noise =
+        gzip(&(0..100_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<_>>());
+    let escaping = image::pack(
+        &Layer::new().alpine("3.18.4", &[("zlib", "1.3-r0")]).file("lib/apk/db/x", "").tar(),
+        Packing::Gzip,
+    );
     let lying = Blob { bytes: escaping.bytes.clone(), ..escaping };
     let honest_config = |layer: &[u8]| Image::of(&[layer.to_vec()], Packing::Gzip).config;
     let cases = [
@@ -192,7 +204,11 @@ fn manifests_that_lie_are_refused_at_the_door() {
     for (lie, body) in lies {
         let manifest = Blob::new(&image.manifest.media_type, body.into_bytes());
         let refusal = server.push_manifest("lies", "1", &manifest).expect_err(lie);
-        assert!(refusal.starts_with("status 400") && refusal.contains("MANIFEST_") || refusal.contains("SIZE_INVALID"), "{lie}: {refusal}");
+        assert!(
+            refusal.starts_with("status 400") && refusal.contains("MANIFEST_")
+                || refusal.contains("SIZE_INVALID"),
+            "{lie}: {refusal}"
+        );
     }
     still_works(&server);
 }
@@ -206,10 +222,16 @@ fn still_works(server: &Server) {
 
 #[test]
 fn a_real_alpine_root_file_system_has_its_real_findings() {
-    let (Some(feed), Some(rootfs)) = (shared::find("feeds/osv"), shared::find("images/alpine-library-3.4.6-x86_64.tar.xz")) else {
+    let (Some(feed), Some(rootfs)) =
+        (shared::find("feeds/osv"), shared::find("images/alpine-library-3.4.6-x86_64.tar.xz"))
+    else {
         return;
     };
-    let unpacked = std::process::Command::new("xz").args(["--decompress", "--stdout"]).arg(rootfs).output().expect("xz runs");
+    let unpacked = std::process::Command::new("xz")
+        .args(["--decompress", "--stdout"])
+        .arg(rootfs)
+        .output()
+        .expect("xz runs");
     assert!(unpacked.status.success());
     let house = House::new(Backend::Embedded).with_feed(&feed);
     let output = house.command(&["db", "update", "--ecosystems", "Alpine"]).output().expect("it runs");
