@@ -104,7 +104,14 @@ impl RegistryClient {
         let path = format!("v2/{repository}/manifests/{reference}");
         let accept =
             [media::OCI_MANIFEST, media::OCI_INDEX, media::DOCKER_MANIFEST, media::DOCKER_LIST].join(", ");
-        let response = self.get(repository, &path, &[(ACCEPT, accept)]).await?;
+        let response = self.get(repository, &path, &[(ACCEPT, accept)]).await;
+        let response = response.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let message = format!("{} has no {reference} in {repository}", self.shared.host());
+                Error::new(ErrorKind::NotFound, message)
+            }
+            _ => error,
+        })?;
         let media_type =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plimsoll_types::manifest::{MAX_DESCRIPTORS, MAX_MANIFEST_BYTES, ManifestKind, media};
-use plimsoll_types::{Descriptor, Digest, Manifest, Platform, Problem, ProblemKind};
+use plimsoll_types::{Descriptor, Digest, ImageReference, Manifest, Platform, Problem, ProblemKind};
 use serde::Deserialize;
 
 use super::archive::Archive;
@@ -338,8 +338,13 @@ fn choose_saved<'a>(
         images.iter().flat_map(|image| &image.repo_tags).map(String::as_str).collect::<Vec<_>>().join(", ")
     };
     if let Some(wanted) = reference {
-        let is_meant =
-            |tag: &String| tag == wanted || tag.rsplit_once(':').is_some_and(|(_, end)| end == wanted);
+        // `alpine:3.20` and `docker.io/library/alpine:3.20` are one name.
+        let whole: Option<ImageReference> = wanted.parse().ok();
+        let is_meant = |tag: &String| {
+            tag == wanted
+                || tag.rsplit_once(':').is_some_and(|(_, end)| end == wanted)
+                || whole.is_some() && whole == tag.parse().ok()
+        };
         return images.iter().find(|image| image.repo_tags.iter().any(is_meant)).ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,

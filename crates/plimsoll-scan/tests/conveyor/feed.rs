@@ -10,19 +10,19 @@ use serde_json::{Value, json};
 
 /// Advisories by ecosystem and id, with the day of January 2024 on which they were changed.
 #[derive(Default, Clone)]
-pub struct Feed {
+pub(crate) struct Feed {
     records: BTreeMap<String, BTreeMap<String, (u32, Value)>>,
 }
 
 impl Feed {
     /// One that says nothing.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// The feed with an advisory: versions of a package below `fixed` are affected.
     #[must_use]
-    pub fn advisory(mut self, day: u32, id: &str, ecosystem: &str, name: &str, fixed: &str) -> Self {
+    pub(crate) fn advisory(mut self, day: u32, id: &str, ecosystem: &str, name: &str, fixed: &str) -> Self {
         let folder = ecosystem.split(':').next().unwrap_or_default().to_owned();
         let record = json!({
             "schema_version": "1.7.0",
@@ -42,13 +42,13 @@ impl Feed {
 
     /// The feed without an advisory.
     #[must_use]
-    pub fn without(mut self, ecosystem: &str, id: &str) -> Self {
+    pub(crate) fn without(mut self, ecosystem: &str, id: &str) -> Self {
         self.records.get_mut(ecosystem).unwrap().remove(id).unwrap();
         self
     }
 
     /// musl of Alpine v3.4 and v3.10 below 1.1.14-r16, and flask below 1.0.
-    pub fn sample() -> Self {
+    pub(crate) fn sample() -> Self {
         Self::new()
             .advisory(1, "ALPINE-CVE-2019-14697", "Alpine:v3.4", "musl", "1.1.14-r16")
             .advisory(1, "ALPINE-CVE-2020-0001", "Alpine:v3.10", "musl", "1.1.14-r16")
@@ -56,7 +56,7 @@ impl Feed {
     }
 
     /// Writes the files of a bucket; `single` says whether `ID.json` are among them.
-    pub fn write(&self, folder: &Path, single: bool) {
+    pub(crate) fn write(&self, folder: &Path, single: bool) {
         let names: Vec<_> =
             self.records.keys().map(String::as_str).chain(["GIT", "[EMPTY]", "Alpine:v3.4"]).collect();
         std::fs::create_dir_all(folder).unwrap();
@@ -84,58 +84,58 @@ impl Feed {
 }
 
 /// An advisory database over a feed.
-pub struct Database {
+pub(crate) struct Database {
     /// The folder of both.
-    pub folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Database {
     /// A database that was never updated, over a feed.
-    pub fn new(feed: &Feed) -> Self {
+    pub(crate) fn new(feed: &Feed) -> Self {
         let this = Self { folder: tempfile::tempdir().unwrap() };
         this.publish(feed);
         this
     }
 
     /// A database that knows what the feed says.
-    pub async fn of(feed: &Feed) -> Self {
+    pub(crate) async fn of(feed: &Feed) -> Self {
         let this = Self::new(feed);
         this.update().await;
         this
     }
 
     /// Replaces what the feed says.
-    pub fn publish(&self, feed: &Feed) {
+    pub(crate) fn publish(&self, feed: &Feed) {
         feed.write(&self.folder.path().join("feed"), true);
     }
 
     /// The updater of the database.
-    pub fn feeds(&self) -> Feeds {
+    pub(crate) fn feeds(&self) -> Feeds {
         self.feeds_from(FeedLocation::Folder(self.folder.path().join("feed")))
     }
 
     /// The updater of the database, with another feed.
-    pub fn feeds_from(&self, location: FeedLocation) -> Feeds {
+    pub(crate) fn feeds_from(&self, location: FeedLocation) -> Feeds {
         Feeds::new(&self.advisories(), location, plimsoll_scan::system_clock())
     }
 
     /// Brings it up to date with the feed.
-    pub async fn update(&self) -> Updated {
+    pub(crate) async fn update(&self) -> Updated {
         self.feeds().update(&UpdateOptions::default(), &quiet()).await.unwrap()
     }
 
     /// The folder of the database.
-    pub fn advisories(&self) -> std::path::PathBuf {
+    pub(crate) fn advisories(&self) -> std::path::PathBuf {
         self.folder.path().join("advisories")
     }
 
     /// A handle on what is known.
-    pub fn handle(&self) -> AdvisoryHandle {
+    pub(crate) fn handle(&self) -> AdvisoryHandle {
         AdvisoryHandle::open(&self.advisories())
     }
 }
 
 /// Nobody listens.
-pub fn quiet() -> FeedProgress {
+pub(crate) fn quiet() -> FeedProgress {
     Arc::new(|_| {})
 }

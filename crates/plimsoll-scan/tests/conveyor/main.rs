@@ -1,5 +1,7 @@
 //! The conveyor with all its parts in place: a real probe, a real store, feeds in folders and on servers of their own.
 
+#![allow(clippy::unwrap_used)]
+
 mod feed;
 mod feeds;
 mod registry;
@@ -13,7 +15,7 @@ use plimsoll_scan::Sandbox;
 use plimsoll_types::probe::Limits;
 
 /// A sandbox over this crate's own probe. Where this machine cannot build a wall, that is not what is tested here.
-pub fn sandbox() -> Sandbox {
+pub(crate) fn sandbox() -> Sandbox {
     Sandbox::new(Limits::default(), true, 2).with_program(probe())
 }
 

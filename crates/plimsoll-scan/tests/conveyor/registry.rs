@@ -81,6 +81,27 @@ async fn an_image_is_pulled_with_a_token_and_scanned() {
 }
 
 #[tokio::test]
+async fn an_identity_token_is_exchanged_for_a_token() {
+    let image = old_alpine();
+    let server = Server::start(move |request| {
+        if request.method == "POST" && request.path == "/token" {
+            let form = String::from_utf8(request.body.clone()).unwrap();
+            let right =
+                form.contains("grant_type=refresh_token") && form.contains("refresh_token=ge+heim%26");
+            return Response::new(if right { 200 } else { 400 }, r#"{"token": "abc"}"#);
+        }
+        if request.header("authorization") != Some("Bearer abc") {
+            let challenge = format!("Bearer realm=\"http://{}/token\"", request.header("host").unwrap());
+            return Response::new(401, "").header("www-authenticate", challenge);
+        }
+        serve(&image, request)
+    })
+    .await;
+    let config = format!(r#"{{"auths": {{"{}": {{"identitytoken": "ge heim&"}}}}}}"#, server.host);
+    assert_eq!(scan(&server.host, &config).await.unwrap().findings.len(), 1);
+}
+
+#[tokio::test]
 async fn credentials_go_to_no_other_host() {
     let thief = Server::start(|_| Response::new(200, r#"{"token": "abc"}"#)).await;
     let elsewhere = thief.host.replace("127.0.0.1", "localhost");

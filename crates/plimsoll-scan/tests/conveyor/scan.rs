@@ -36,7 +36,7 @@ async fn scan_with(
 }
 
 /// Scans with what the sample feed says.
-pub async fn scan(target: &str) -> Result<Report> {
+pub(crate) async fn scan(target: &str) -> Result<Report> {
     let database = Database::of(&Feed::sample()).await;
     let advisories = database.handle().load();
     scan_with(target, &SourceOptions::default(), advisories.as_deref()).await.map(|(report, _)| report)
@@ -48,7 +48,7 @@ fn oci_dir(folder: &Path, image: &Image) -> String {
 }
 
 /// musl of Alpine 3.4, before the fix.
-pub fn old_alpine() -> Image {
+pub(crate) fn old_alpine() -> Image {
     let base = Layer::new().alpine("3.4.6", &[("busybox", "1.24.2-r13"), ("musl", "1.1.14-r15")]).tar();
     Image::of(&[base, Layer::new().file("etc/motd", "hello").tar()], Packing::Gzip)
 }
@@ -98,7 +98,7 @@ async fn every_form_of_an_image_gives_the_same_findings() {
 
     // As Docker before version 25 saved it, the second layer a link to where another image has it.
     let config = format!("{}.json", image.config.digest.hex());
-    let list = json!([{"Config": config, "RepoTags": ["r.example/app:1"], "Layers": ["a/layer.tar", "b/layer.tar"]}]);
+    let list = json!([{"Config": config, "RepoTags": ["docker.io/library/app:1"], "Layers": ["a/layer.tar", "b/layer.tar"]}]);
     let (list, base, top) = (list.to_string(), unpacked(&image.layers[0]), unpacked(&image.layers[1]));
     let mut saved = archive(&[
         ("a/layer.tar", &base),
@@ -112,7 +112,9 @@ async fn every_form_of_an_image_gives_the_same_findings() {
     saved.append_link(&mut link, "b/layer.tar", "../c/layer.tar").unwrap();
     std::fs::write(at("saved.tar"), saved.into_inner().unwrap()).unwrap();
     targets.push(format!("docker-archive:{}", at("saved.tar").display()));
-    targets.push(format!("docker-archive:{}:r.example/app:1", at("saved.tar").display()));
+    for name in ["app:1", "docker.io/library/app:1", "1"] {
+        targets.push(format!("docker-archive:{}:{name}", at("saved.tar").display()));
+    }
 
     // As Docker saves it since: an OCI layout with the old list beside it.
     let blob = |digest: &plimsoll_types::Digest| format!("blobs/sha256/{}", digest.hex());

@@ -8,50 +8,50 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What was asked.
 #[derive(Debug, Clone)]
-pub struct Request {
-    pub method: String,
-    pub path: String,
-    pub headers: HashMap<String, String>,
-    pub body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 }
 
 /// What is answered.
-pub struct Response {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// Close the connection after so many bytes of the body, whatever was promised.
-    pub cut_at: Option<usize>,
+    pub(crate) cut_at: Option<usize>,
 }
 
 impl Response {
-    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into(), cut_at: None }
     }
 
     #[must_use]
-    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 }
 
 /// A server on a port of this machine. It ends with the test's runtime.
-pub struct Server {
+pub(crate) struct Server {
     /// `127.0.0.1:PORT`.
-    pub host: String,
+    pub(crate) host: String,
     /// What was asked so far.
-    pub requests: Arc<Mutex<Vec<Request>>>,
+    pub(crate) requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    pub async fn start(answer: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// A server of the files of a folder, with entity tags. What begins with one of `broken` is answered with 503.
-    pub async fn of_folder(folder: std::path::PathBuf, broken: &'static [&'static str]) -> Self {
+    pub(crate) async fn of_folder(folder: std::path::PathBuf, broken: &'static [&'static str]) -> Self {
         Self::start(move |request| {
             let path = request.path.trim_start_matches('/');
             if broken.iter().any(|broken| path.starts_with(broken)) {
@@ -89,7 +89,7 @@ impl Server {
     }
 
     /// The paths that were asked for, in their order.
-    pub fn paths(&self) -> Vec<String> {
+    pub(crate) fn paths(&self) -> Vec<String> {
         self.requests.lock().unwrap().iter().map(|request| request.path.clone()).collect()
     }
 }

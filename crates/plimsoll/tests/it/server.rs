@@ -23,7 +23,15 @@ pub(crate) enum Backend {
     /// SQLite and a folder.
     Embedded,
     /// PostgreSQL and an S3 server.
-    Distributed { _postgres: Postgres, database: String, s3: S3, blobs: String },
+    Distributed(Box<Servers>),
+}
+
+/// Running servers with an empty place in each.
+pub(crate) struct Servers {
+    _postgres: Postgres,
+    database: String,
+    s3: S3,
+    blobs: String,
 }
 
 impl Backend {
@@ -31,7 +39,7 @@ impl Backend {
     pub(crate) fn distributed() -> Option<Self> {
         let (postgres, s3) = (Postgres::start()?, S3::start()?);
         let database = postgres.database().expect("a database");
-        Some(Self::Distributed { _postgres: postgres, database, blobs: s3.place(), s3 })
+        Some(Self::Distributed(Box::new(Servers { _postgres: postgres, database, blobs: s3.place(), s3 })))
     }
 }
 
@@ -88,9 +96,9 @@ impl House {
     }
 
     fn name_backend(&self, command: &mut Command) {
-        if let Backend::Distributed { database, s3, blobs, .. } = &self.backend {
-            command.args(["--database", database, "--blobs", blobs]);
-            for (option, value) in s3.options() {
+        if let Backend::Distributed(servers) = &self.backend {
+            command.args(["--database", &servers.database, "--blobs", &servers.blobs]);
+            for (option, value) in servers.s3.options() {
                 command.env(format!("PLIMSOLL_BLOB_OPTIONS_{}", option.to_ascii_uppercase()), value);
             }
         }

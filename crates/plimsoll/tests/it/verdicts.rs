@@ -61,7 +61,7 @@ fn an_upper_layer_that_mends_the_package_mends_the_verdict() {
     let old = Layer::new().alpine("3.18.4", &[("zlib", "1.2.13-r1")]).tar();
     let mended = Layer::new().alpine("3.18.4", &[("zlib", "1.3-r0")]).tar();
     let removed = Layer::new().without("lib/apk/db/installed").tar();
-    let first = Image::of(&[old.clone()], Packing::Zstd);
+    let first = Image::of(std::slice::from_ref(&old), Packing::Zstd);
     let second = Image::of(&[old.clone(), mended], Packing::Zstd);
     server.push("app", "1", &first);
     server.push("app", "1", &second);
