@@ -66,7 +66,7 @@ impl Parser<'_> {
             }
             // Azure Resource Graph reads a query that begins with an operator as one on `Resources`.
             word if self.depth == 0 && self.begins_with_operator(word) => Source::Name("Resources".to_owned()),
-            word if self.depth == 0 && matches!(self.kind_at(1), Kind::Word(_)) && NOT_OFFERED.contains(&word) => {
+            word if self.depth == 0 && self.stands_before_operand() && NOT_OFFERED.contains(&word) => {
                 return Err(unsupported(word));
             }
             _ => return Ok(None),
@@ -82,6 +82,10 @@ impl Parser<'_> {
         };
         let hyphen = ["project", "mv", "parse"].contains(&word) && self.sign_at(1, "-");
         followed && (OPERATORS.contains(&word) || hyphen) && (hyphen || !self.sign_at(1, "-"))
+    }
+
+    fn stands_before_operand(&self) -> bool {
+        matches!(self.kind_at(1), Kind::Word(_) | Kind::Text(_) | Kind::Long(_))
     }
 
     fn range(&mut self) -> Result<Source> {
