@@ -9,12 +9,14 @@ pub mod coverage;
 pub mod digest;
 pub mod ecosystem;
 pub mod finding;
+pub mod import;
 pub mod inventory;
 pub mod manifest;
 pub mod package;
 pub mod probe;
 pub mod purl;
 pub mod reference;
+pub mod registry;
 pub mod resource;
 pub mod time;
 
