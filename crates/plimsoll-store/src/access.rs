@@ -3,8 +3,8 @@
 //! No secret is kept that need not be: a password only as its argon2 hash, a token only as its SHA-256, a registry's own
 //! passwords not at all (they are derived). The one real secret is the signing key, which all nodes must share.
 
-use plimsoll_types::access::{AccessScope, Assignment, PrincipalKind};
-use plimsoll_types::{Guid, Timestamp};
+use plimsoll_types::access::{Assignment, PrincipalKind};
+use plimsoll_types::{Guid, ResourceId, Timestamp};
 
 use crate::database::{Arg, Row, Tx, args};
 use crate::{Error, Result, Store};
@@ -346,15 +346,15 @@ impl Store {
         tx.commit().await
     }
 
-    /// The number that a registry's own password of this name is derived from. `registry` is the key of its scope.
-    pub async fn registry_password_version(&self, registry: &AccessScope, name: &str) -> Result<u64> {
+    /// The number that a registry's own password of this name is derived from. `registry` is its resource id.
+    pub async fn registry_password_version(&self, registry: &ResourceId, name: &str) -> Result<u64> {
         let sql = "select version from registry_passwords where registry = $1 and name = $2";
         let row = self.db.one("look up a registry's password", sql, &args![registry.key(), name]).await?;
         row.map_or(Ok(0), |row| row.count(0))
     }
 
     /// Makes a registry's own password of this name another one.
-    pub async fn renew_registry_password(&self, registry: &AccessScope, name: &str) -> Result<u64> {
+    pub async fn renew_registry_password(&self, registry: &ResourceId, name: &str) -> Result<u64> {
         let mut tx = self.db.begin("renew a registry's password").await?;
         let sql = "insert into registry_passwords (registry, name, version) values ($1, $2, 1) \
             on conflict (registry, name) do update set version = registry_passwords.version + 1 \

@@ -15,6 +15,8 @@ mod fsck;
 mod jobs;
 mod manifests;
 mod migrations;
+mod registries;
+mod resources;
 mod scans;
 mod verdicts;
 
@@ -24,6 +26,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
+pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
+pub use resources::{Operation, OperationState, Resource};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
 
@@ -40,6 +44,8 @@ pub struct Store {
     blobs: Arc<BlobStore>,
     wake_up: Arc<WakeUp>,
     node: Arc<str>,
+    /// The registry that methods speak of where they name a repository.
+    registry: RegistryId,
 }
 
 /// What a store is opened with.
@@ -74,7 +80,8 @@ impl Store {
         let db = Database::open(&settings.database).await?;
         let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
         let wake_up = Arc::new(WakeUp::listen(&db));
-        let store = Self { db, blobs, wake_up, node: settings.node.as_str().into() };
+        let store =
+            Self { db, blobs, wake_up, node: settings.node.as_str().into(), registry: RegistryId::FIRST };
         store.remove_stray_uploads().await?;
         Ok(store)
     }

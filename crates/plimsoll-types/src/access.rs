@@ -1,7 +1,7 @@
 //! Who may do what: Azure's role-based access control as plain functions over plain values.
 //!
-//! A [`Role`] lists actions by pattern; an assignment gives a role to a principal at a scope and everything below it
-//! ([`AccessScope`]); what a principal's assignments come to are its [`Grants`]. Rights only add up: there is no assignment
+//! A [`Role`] lists actions by pattern; an [`Assignment`] gives a role to a principal at a scope and everything below it
+//! ([`holds`]); what a principal's assignments come to are its [`Grants`]. Rights only add up: there is no assignment
 //! that takes away, and a role's `notActions` take away from that role alone. Actions of the data plane (`dataActions`) are
 //! apart: not even Owner's `*` covers them.
 //!
@@ -14,12 +14,12 @@ mod verb;
 
 pub use grants::{Decision, Grant, Grants};
 pub use role::Role;
-pub use scope::AccessScope;
+pub use scope::{assignable, holds, repository};
 pub use verb::Verb;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Guid, ParseError, Timestamp};
+use crate::{Guid, ParseError, ResourceId, Timestamp};
 
 /// What a principal is, in Azure's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub struct Assignment {
     /// Its own name.
     pub id: Guid,
     /// Where it counts, with everything below.
-    pub scope: AccessScope,
+    pub scope: ResourceId,
     /// The role's id. One that this version does not know gives nothing.
     pub role: Guid,
     /// Who has the role.

@@ -30,7 +30,7 @@ pub use manifest::{Descriptor, Manifest, ManifestKind, Platform};
 pub use package::{Package, PackageType};
 pub use purl::Purl;
 pub use reference::{ImageReference, Reference, RepositoryName, Tag};
-pub use resource::Scope;
+pub use resource::{ResourceId, Scope};
 pub use time::Timestamp;
 
 /// A text that is not what it should be: what was expected, and what was found instead.

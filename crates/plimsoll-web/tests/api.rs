@@ -377,7 +377,12 @@ impl Api {
             registry: "Quay".into(),
             registry_host: "quay.example:5000".into(),
         };
-        let router = plimsoll_web::router(Web { store, scope, connection: Connection::default() });
+        let router = plimsoll_web::router(Web {
+            store,
+            clock: std::sync::Arc::new(|| Timestamp(1_790_000_000_000)),
+            scope,
+            connection: Connection::default(),
+        });
         Self { router, application, _folder: folder }
     }
 

@@ -43,6 +43,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         scope.registry_host = address.to_string();
     }
     let clock = plimsoll_scan::system_clock();
+    store.ensure_registry(&scope, &json!({}), clock()).await?;
     let stop = CancellationToken::new();
     let worker = Worker::new(
         store.clone(),
@@ -71,9 +72,13 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         }),
         tokio::spawn(schedule),
     ];
-    let registry = Registry { store: store.clone(), clock, settings: plimsoll_registry::Settings::default() };
+    let registry = Registry {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        settings: plimsoll_registry::Settings::default(),
+    };
     let connection = Connection { tls: false, trust_forwarded: settings.trust_forwarded_headers };
-    let web = Web { store: store.clone(), scope: scope.clone(), connection };
+    let web = Web { store: store.clone(), clock, scope: scope.clone(), connection };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state((store.clone(), advisories.clone())))

@@ -8,6 +8,7 @@ mod killed;
 mod manifests;
 mod place;
 mod scans;
+mod scopes;
 mod verdicts;
 
 /// Runs each test in both places.
@@ -86,6 +87,11 @@ exam! {
         images_that_wait_for_advisories_are_woken
         text_that_a_database_cannot_hold_is_replaced
         scans_of_the_same_packages_at_once;
+    scopes:
+        registries_keep_their_repositories_apart
+        names_and_hosts_of_registries_belong_to_one
+        settings_are_found_by_type_and_scope
+        an_operation_ends_once;
     verdicts:
         findings_are_the_join_of_packages_and_matches
         an_image_without_findings_has_one_row

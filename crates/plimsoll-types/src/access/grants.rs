@@ -1,6 +1,7 @@
 //! Grants: what a principal's assignments come to.
 
-use super::{AccessScope, Assignment, Role};
+use super::{Assignment, Role, holds};
+use crate::ResourceId;
 
 /// A role at a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +9,7 @@ pub struct Grant {
     /// The role.
     pub role: &'static Role,
     /// Where it counts, with everything below.
-    pub scope: AccessScope,
+    pub scope: ResourceId,
 }
 
 /// Everything that one principal was given, itself and as a member of its groups.
@@ -46,25 +47,25 @@ impl Grants {
     }
 
     /// Whether `action` is granted on the thing at `scope`.
-    pub fn decide(&self, action: &str, scope: &AccessScope) -> Decision<'_> {
-        let grant = self.0.iter().find(|grant| grant.scope.contains(scope) && grant.role.allows(action));
+    pub fn decide(&self, action: &str, scope: &ResourceId) -> Decision<'_> {
+        let grant = self.0.iter().find(|grant| holds(&grant.scope, scope) && grant.role.allows(action));
         grant.map_or(Decision::Denied, Decision::Allowed)
     }
 
     /// The scopes in and below which `action` is granted: what a list is filtered by.
-    pub fn scopes_of<'a>(&'a self, action: &'a str) -> impl Iterator<Item = &'a AccessScope> {
+    pub fn scopes_of<'a>(&'a self, action: &'a str) -> impl Iterator<Item = &'a ResourceId> {
         self.0.iter().filter(move |grant| grant.role.allows(action)).map(|grant| &grant.scope)
     }
 
     /// The roles that count at `scope`.
-    pub fn roles_at<'a>(&'a self, scope: &'a AccessScope) -> impl Iterator<Item = &'static Role> + 'a {
-        self.0.iter().filter(|grant| grant.scope.contains(scope)).map(|grant| grant.role)
+    pub fn roles_at<'a>(&'a self, scope: &'a ResourceId) -> impl Iterator<Item = &'static Role> + 'a {
+        self.0.iter().filter(|grant| holds(&grant.scope, scope)).map(|grant| grant.role)
     }
 
     /// Whether anything is granted at, above or below `scope`: who has a role on a registry may know the names of the
     /// group and the subscription that it lies in.
-    pub fn reach(&self, scope: &AccessScope) -> bool {
-        self.0.iter().any(|grant| grant.scope.contains(scope) || scope.contains(&grant.scope))
+    pub fn reach(&self, scope: &ResourceId) -> bool {
+        self.0.iter().any(|grant| holds(&grant.scope, scope) || scope.contains(&grant.scope))
     }
 }
 
@@ -77,7 +78,7 @@ mod tests {
     const FINDINGS: &str = "Microsoft.Security/assessments/subAssessments/read";
     const PULL: &str = "Microsoft.ContainerRegistry/registries/pull/read";
 
-    fn scope(text: &str) -> AccessScope {
+    fn scope(text: &str) -> ResourceId {
         text.parse().unwrap()
     }
 
@@ -105,7 +106,7 @@ mod tests {
     fn a_role_counts_where_it_was_given_and_below() {
         let reader = grants(&[("Reader", SUBSCRIPTION)]);
         assert!(!reader.decide(FINDINGS, &scope("/subscriptions/t")).is_allowed());
-        assert!(!reader.decide(FINDINGS, &AccessScope::root()).is_allowed());
+        assert!(!reader.decide(FINDINGS, &ResourceId::root()).is_allowed());
         assert!(reader.reach(&scope(REGISTRY)) && !reader.reach(&scope("/subscriptions/t")));
         assert!(grants(&[("AcrPull", REGISTRY)]).reach(&scope(SUBSCRIPTION)));
     }

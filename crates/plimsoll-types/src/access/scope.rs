@@ -1,150 +1,53 @@
-//! Scopes: where an assignment counts.
+//! Scopes: where an assignment counts. They are resource ids, down to a registry's repositories:
+//! `…/registries/NAME/repositories/REPOSITORY`.
+//!
+//! A repository is not a folder: `repositories/team` is that one repository and not `team/app`. All whose names begin with
+//! `team/` are written `repositories/team/*`.
 
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::str::FromStr;
+use crate::{ParseError, RepositoryName, ResourceId};
 
-use serde::{Deserialize, Serialize};
+const REPOSITORY: &str = "microsoft.containerregistry/registries/repositories";
 
-use crate::{ParseError, RepositoryName};
-
-/// The longest scope that is read.
-const MAX_BYTES: usize = 1024;
-
-/// A place in the hierarchy: `/`, a management group, a subscription, a resource group, a resource, and below a registry
-/// `…/registries/NAME/repositories/REPOSITORY`. Compares without case.
-///
-/// A repository is not a folder: `repositories/team` is that one repository and not `team/app`. All that begin with
-/// `team/` are written `repositories/team/*`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct AccessScope {
-    text: String,
-    /// In lower case, without a slash at the end: the root is the empty text.
-    key: String,
+/// The scope of a repository in the registry of this id. `None` where registry and name are too long for an id, and then
+/// nobody has a right there.
+pub fn repository(registry: &ResourceId, name: &RepositoryName) -> Option<ResourceId> {
+    registry.child("repositories", name.as_str()).ok()
 }
 
-impl AccessScope {
-    /// Everything.
-    pub fn root() -> Self {
-        Self { text: "/".to_owned(), key: String::new() }
+/// Whether what is given at `scope` counts for `other`: it is the same, or lies below.
+pub fn holds(scope: &ResourceId, other: &ResourceId) -> bool {
+    if !is_repository(scope) {
+        return scope.contains(other);
     }
-
-    /// A repository of the registry that this scope is.
-    pub fn repository(&self, name: &RepositoryName) -> Self {
-        let text = format!("{}/repositories/{name}", self.text);
-        Self { key: text.to_ascii_lowercase(), text }
-    }
-
-    /// The text as it was first written, with one slash where there were several.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The same in lower case, `/` for the root: what databases compare.
-    pub fn key(&self) -> &str {
-        if self.key.is_empty() { "/" } else { &self.key }
-    }
-
-    /// Whether this is `other`, or `other` lies below.
-    pub fn contains(&self, other: &Self) -> bool {
-        if self.key.is_empty() || self.key == other.key {
-            return true;
-        }
-        if self.is_management_group() {
-            // There is one hierarchy: whatever a group is called, all subscriptions are in it.
-            return other.key.starts_with("/subscriptions/");
-        }
-        if let Some(repository) = repository_in(&self.key) {
-            let Some(prefix) = repository.strip_suffix('*') else { return false };
-            let front = &self.key[..self.key.len() - repository.len()];
-            return other.key.strip_prefix(front).is_some_and(|name| name.starts_with(prefix));
-        }
-        other.key.strip_prefix(&self.key).is_some_and(|rest| rest.starts_with('/'))
-    }
-
-    fn is_management_group(&self) -> bool {
-        self.key.starts_with("/providers/microsoft.management/managementgroups/")
+    match scope.key().strip_suffix('*') {
+        Some(front) => is_repository(other) && other.key().starts_with(front),
+        None => scope == other,
     }
 }
 
-/// What stands behind `…/registries/NAME/repositories/`. Groups and registries may be called `repositories` themselves.
-fn repository_in(key: &str) -> Option<&str> {
-    let (_, rest) = key.split_once("/providers/microsoft.containerregistry/registries/")?;
-    let (_, rest) = rest.split_once('/')?;
-    rest.strip_prefix("repositories/")
+/// Reads a scope that a role can be given at. The slash that it begins with may be missing.
+pub fn assignable(text: &str) -> Result<ResourceId, ParseError> {
+    let wrong = || {
+        let expected = "a scope: /, /subscriptions/… or /providers/Microsoft.Management/managementGroups/NAME";
+        ParseError::new(expected, text)
+    };
+    if text.is_empty() {
+        return Err(wrong());
+    }
+    let rooted = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
+    let scope: ResourceId = rooted.parse().map_err(|_| wrong())?;
+    if is_repository(&scope) {
+        let name = scope.name();
+        name.strip_suffix("/*").unwrap_or(name).parse::<RepositoryName>()?;
+    } else if scope.key().contains('*') {
+        // It means something behind a repository, and must not look as if it did elsewhere.
+        return Err(wrong());
+    }
+    Ok(scope)
 }
 
-impl FromStr for AccessScope {
-    type Err = ParseError;
-
-    /// Reads a scope. It begins with a slash, which may be missing; doubled slashes and one at the end do not count.
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let wrong = || {
-            ParseError::new("a scope: /, /subscriptions/… or /providers/Microsoft.Management/managementGroups/NAME", text)
-        };
-        let printable = |b: u8| b.is_ascii_graphic() || b == b' ' || b >= 0x80;
-        if text.is_empty() || text.len() > MAX_BYTES || !text.bytes().all(printable) {
-            return Err(wrong());
-        }
-        let mut clean = String::with_capacity(text.len() + 1);
-        for segment in text.split('/').filter(|segment| !segment.is_empty()) {
-            if matches!(segment, "." | "..") {
-                return Err(wrong());
-            }
-            clean.push('/');
-            clean.push_str(segment);
-        }
-        let key = clean.to_ascii_lowercase();
-        if key.is_empty() {
-            return Ok(Self::root());
-        }
-        let repository = repository_in(&key);
-        if let Some(repository) = repository {
-            let name = repository.strip_suffix("/*").unwrap_or(repository);
-            name.parse::<RepositoryName>()?;
-        }
-        // A star means something behind a repository, and nowhere else: it must not look as if it did.
-        let is_place = key.starts_with("/subscriptions/") || key.starts_with("/providers/");
-        if !is_place || (key.contains('*') && repository.is_none()) {
-            return Err(wrong());
-        }
-        Ok(Self { text: clean, key })
-    }
-}
-
-impl PartialEq for AccessScope {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for AccessScope {}
-
-impl Hash for AccessScope {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key.hash(state);
-    }
-}
-
-impl fmt::Display for AccessScope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl TryFrom<String> for AccessScope {
-    type Error = ParseError;
-
-    fn try_from(text: String) -> Result<Self, ParseError> {
-        text.parse()
-    }
-}
-
-impl From<AccessScope> for String {
-    fn from(scope: AccessScope) -> Self {
-        scope.text
-    }
+fn is_repository(scope: &ResourceId) -> bool {
+    scope.key().contains("/repositories/") && scope.kind() == REPOSITORY
 }
 
 #[cfg(test)]
@@ -153,8 +56,8 @@ mod tests {
 
     const REGISTRY: &str = "/subscriptions/S/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r";
 
-    fn scope(text: &str) -> AccessScope {
-        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    fn scope(text: &str) -> ResourceId {
+        assignable(text).unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     #[test]
@@ -169,7 +72,7 @@ mod tests {
             &format!("{REGISTRY}/repositories/team/app"),
             &format!("{REGISTRY}/repositories/team/*"),
         ] {
-            assert!(scope(holder).contains(&app), "{holder}");
+            assert!(holds(&scope(holder), &app), "{holder}");
         }
         for other in [
             "/subscriptions/s2",
@@ -180,10 +83,10 @@ mod tests {
             &format!("{REGISTRY}/repositories/team/app2"),
             &format!("{REGISTRY}/repositories/team/app/*"),
         ] {
-            assert!(!scope(other).contains(&app), "{other}");
+            assert!(!holds(&scope(other), &app), "{other}");
         }
-        assert!(!scope("/subscriptions/s").contains(&AccessScope::root()));
-        assert!(!scope("/providers/Microsoft.Management/managementGroups/any").contains(&AccessScope::root()));
+        assert!(!holds(&scope("/subscriptions/s"), &ResourceId::root()));
+        assert!(!holds(&scope("/providers/Microsoft.Management/managementGroups/any"), &ResourceId::root()));
     }
 
     #[test]
@@ -191,21 +94,13 @@ mod tests {
         let group = scope("/subscriptions/s/resourceGroups/repositories");
         let inside = "/providers/Microsoft.ContainerRegistry/registries/repositories";
         let registry = scope(&format!("{group}{inside}"));
-        assert!(group.contains(&registry));
-        assert!(registry.contains(&registry.repository(&"team/app".parse().unwrap())));
-    }
-
-    #[test]
-    fn a_scope_is_compared_without_case_and_shown_as_it_was_written() {
-        let mine = scope("subscriptions//S/resourceGroups/G/");
-        assert_eq!(mine, scope("/SUBSCRIPTIONS/s/RESOURCEGROUPS/g"));
-        assert_eq!(mine.as_str(), "/subscriptions/S/resourceGroups/G");
-        assert_eq!((scope("//").as_str(), scope("/").key()), ("/", "/"));
+        assert!(holds(&group, &registry));
+        assert!(holds(&registry, &repository(&registry, &"team/app".parse().unwrap()).unwrap()));
     }
 
     #[test]
     fn what_is_no_scope_is_refused() {
-        let long = format!("/subscriptions/{}", "a".repeat(2000));
+        let long = format!("/subscriptions/{}", "a".repeat(3000));
         for text in [
             "",
             "everything",
@@ -216,7 +111,8 @@ mod tests {
             &format!("{REGISTRY}/repositories/Team"),
             &format!("{REGISTRY}/repositories/*/app"),
         ] {
-            assert!(text.parse::<AccessScope>().is_err(), "{text}");
+            assert!(assignable(text).is_err(), "{text}");
         }
+        assert_eq!(scope("subscriptions//S/").as_str(), "/subscriptions/S");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use super::{AccessScope, Grants};
-use crate::{ParseError, RepositoryName};
+use super::{Grants, holds, repository};
+use crate::{ParseError, RepositoryName, ResourceId};
 
 /// What a request to a registry wants to do. The words are those of token scopes: `repository:team/app:pull,push`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,19 +103,17 @@ impl FromStr for Verb {
 impl Grants {
     /// Whether a verb is granted in a repository of the registry at `registry`. Without a repository it is the registry as
     /// a whole; its catalog may be seen by whoever may see something in it.
-    pub fn decide_verb(&self, verb: Verb, registry: &AccessScope, repository: Option<&RepositoryName>) -> bool {
-        match (verb, repository) {
+    pub fn decide_verb(&self, verb: Verb, registry: &ResourceId, name: Option<&RepositoryName>) -> bool {
+        let allowed = |scope: &ResourceId| verb.actions().iter().any(|action| self.decide(action, scope).is_allowed());
+        match (verb, name) {
             (Verb::Look, _) => true,
             (Verb::Catalog, _) => verb
                 .actions()
                 .iter()
                 .flat_map(|action| self.scopes_of(action))
-                .any(|scope| scope.contains(registry) || registry.contains(scope)),
-            (_, None) => verb.actions().iter().any(|action| self.decide(action, registry).is_allowed()),
-            (_, Some(name)) => {
-                let scope = registry.repository(name);
-                verb.actions().iter().any(|action| self.decide(action, &scope).is_allowed())
-            }
+                .any(|scope| holds(scope, registry) || registry.contains(scope)),
+            (_, None) => allowed(registry),
+            (_, Some(name)) => repository(registry, name).is_some_and(|scope| allowed(&scope)),
         }
     }
 }
@@ -125,11 +123,11 @@ mod tests {
     use super::*;
     use crate::access::{Grant, Role};
 
-    fn registry() -> AccessScope {
+    fn registry() -> ResourceId {
         "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r".parse().unwrap()
     }
 
-    fn words(role: &str, at: AccessScope, repository: &str) -> Vec<&'static str> {
+    fn words(role: &str, at: ResourceId, repository: &str) -> Vec<&'static str> {
         let grants = Grants::new(vec![Grant { role: Role::named(role).unwrap(), scope: at }]);
         let name: RepositoryName = repository.parse().unwrap();
         let all = [Verb::Catalog, Verb::QuarantineRead, Verb::QuarantineWrite];
@@ -150,13 +148,13 @@ mod tests {
             assert_eq!(words(role, registry(), "team/app"), expected, "{role}");
         }
         let all = Verb::OF_REPOSITORY.map(Verb::as_str);
-        assert_eq!(words("Owner", AccessScope::root(), "a")[1..], all);
+        assert_eq!(words("Owner", ResourceId::root(), "a")[1..], all);
     }
 
     #[test]
     fn a_role_on_one_repository_opens_no_other() {
         let app: RepositoryName = "team/app".parse().unwrap();
-        let at = || registry().repository(&app);
+        let at = || repository(&registry(), &app).unwrap();
         assert_eq!(words("AcrPull", at(), "team/app"), ["*", "pull", "metadata_read"]);
         // The catalog is there, and holds what may be pulled.
         assert_eq!(words("AcrPull", at(), "team/other"), ["*"]);
