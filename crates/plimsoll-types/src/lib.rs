@@ -10,6 +10,7 @@ pub mod coverage;
 pub mod digest;
 pub mod ecosystem;
 pub mod finding;
+pub mod import;
 pub mod guid;
 pub mod inventory;
 pub mod manifest;
@@ -17,6 +18,7 @@ pub mod package;
 pub mod probe;
 pub mod purl;
 pub mod reference;
+pub mod registry;
 pub mod resource;
 pub mod time;
 
