@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod automation;
 pub mod coverage;
 pub mod digest;
 pub mod ecosystem;
