@@ -115,6 +115,9 @@ impl Error {
                 (Kind::RangeInvalid, "the upload does not stand at the start of this chunk")
             }
             ErrorKind::NotFound => (missing, "there is no such thing (any more)"),
+            ErrorKind::Conflict => {
+                (Kind::Internal, "the registry contradicts itself; its operator finds the cause in the log")
+            }
             ErrorKind::LimitExceeded => {
                 (Kind::TooManyRequests, "a limit of the registry is reached; try again")
             }

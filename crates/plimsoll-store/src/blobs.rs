@@ -98,8 +98,8 @@ impl Store {
     pub async fn blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<BlobInfo>> {
         let sql = "select b.size, b.location from repositories r \
             join repository_blobs l on l.repository = r.id join blobs b on b.digest = l.blob \
-            where r.name = $1 and l.blob = $2";
-        let row = self.db.one("look for a blob", sql, &args![repository, digest]).await?;
+            where r.key = $1 and l.blob = $2";
+        let row = self.db.one("look for a blob", sql, &args![&self.key(repository), digest]).await?;
         row.map(|row| BlobInfo::read(digest, &row)).transpose()
     }
 
@@ -150,7 +150,7 @@ impl Store {
                 sql,
                 &args![
                     &id.0,
-                    repository,
+                    &self.key(repository),
                     algorithm.as_str(),
                     progress.hasher.save(),
                     Vec::new(),
@@ -171,7 +171,7 @@ impl Store {
     /// The session of this repository, or none.
     pub async fn upload(&self, repository: &RepositoryName, id: &UploadId) -> Result<Option<Upload>> {
         let sql = "select received from uploads where id = $1 and repository = $2";
-        let row = self.db.one("look for an upload", sql, &args![&id.0, repository]).await?;
+        let row = self.db.one("look for an upload", sql, &args![&id.0, &self.key(repository)]).await?;
         row.map(|row| Ok(Upload { id: id.clone(), offset: row.count(0)? })).transpose()
     }
 
@@ -306,12 +306,12 @@ impl Store {
         let mut tx = self.db.begin("mount a blob").await?;
         let lock = tx.for_share();
         let sql = format!(
-            "select 1 from repository_blobs where blob = $2 and repository = (select id from repositories where name = $1){lock}"
+            "select 1 from repository_blobs where blob = $2 and repository = (select id from repositories where key = $1){lock}"
         );
-        if tx.one(sql, &args![from, digest]).await?.is_none() {
+        if tx.one(sql, &args![&self.key(from), digest]).await?.is_none() {
             return Ok(false);
         }
-        let repository = make_repository(&mut tx, to, now).await?;
+        let repository = make_repository(&mut tx, &self.key(to), now).await?;
         link_blob(&mut tx, repository, digest, now).await?;
         tx.commit().await?;
         Ok(true)
@@ -324,8 +324,9 @@ impl Store {
         digest: &Digest,
         now: Timestamp,
     ) -> Result<Deleted> {
+        let key = self.key(repository);
         let mut tx = self.db.begin("delete a blob").await?;
-        let Some(id) = find_repository(&mut tx, repository).await? else { return Ok(Deleted::Unknown) };
+        let Some(id) = find_repository(&mut tx, &key).await? else { return Ok(Deleted::Unknown) };
         // The lock waits for a manifest that is being stored and needs the blob; the next statement then sees it.
         let sql =
             format!("select 1 from repository_blobs where repository = $1 and blob = $2{}", tx.for_update());
@@ -339,7 +340,7 @@ impl Store {
         }
         let sql = "delete from repository_blobs where repository = $1 and blob = $2";
         tx.execute(sql, &args![id, digest]).await?;
-        record_event(&mut tx, "blob.deleted", repository, Some(digest), None, now, "{}").await?;
+        record_event(&mut tx, "blob.deleted", &key, Some(digest), None, now, "{}").await?;
         tx.commit().await?;
         Ok(Deleted::Yes)
     }
@@ -389,7 +390,7 @@ impl Store {
     ) -> Result<Progress> {
         let sql = "select algorithm, received, hash_state, head, location, multipart, parts, tail from uploads \
             where id = $1 and repository = $2";
-        let row = self.db.one("look for an upload", sql, &args![&id.0, repository]).await?;
+        let row = self.db.one("look for an upload", sql, &args![&id.0, &self.key(repository)]).await?;
         let progress = Progress::read(&row.ok_or_else(|| no_upload(repository, id))?)?;
         match at {
             Some(at) if at != progress.received => {
@@ -456,7 +457,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Finished> {
         let mut tx = self.db.begin("record a blob").await?;
-        let id = make_repository(&mut tx, repository, now).await?;
+        let id = make_repository(&mut tx, &self.key(repository), now).await?;
         let sql = "insert into blobs (digest, size, location, created_at) values ($1, $2, $3, $4) \
             on conflict (digest) do nothing";
         let values = args![digest, signed(progress.received)?, &location, now];
@@ -725,7 +726,7 @@ fn signed(size: u64) -> Result<i64> {
 }
 
 /// 32 hexadecimal digits that nobody can guess.
-fn random_name() -> Result<String> {
+pub(crate) fn random_name() -> Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|e| {
         Error::new(ErrorKind::Unavailable, "the system gave no random bytes").because(e.to_string())

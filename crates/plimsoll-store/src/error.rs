@@ -20,6 +20,8 @@ pub enum ErrorKind {
     WrongOffset,
     /// The named thing does not exist (any more).
     NotFound,
+    /// Another thing has the name or stands in the way.
+    Conflict,
     /// A limit was passed: too many open uploads, too large.
     LimitExceeded,
 }

@@ -24,13 +24,13 @@ pub struct FsckReport {
 const CONTRADICTIONS: [(&str, &str); 4] = [
     (
         "a blob that a manifest of the repository needs is not linked to it",
-        "select r.name, b.manifest, b.blob from repository_manifests l join repositories r on r.id = l.repository \
+        "select r.key, b.manifest, b.blob from repository_manifests l join repositories r on r.id = l.repository \
         join manifest_blobs b on b.manifest = l.digest where not exists \
         (select 1 from repository_blobs x where x.repository = l.repository and x.blob = b.blob)",
     ),
     (
         "a manifest that an index of the repository names is not in it",
-        "select r.name, c.parent, c.child from repository_manifests l join repositories r on r.id = l.repository \
+        "select r.key, c.parent, c.child from repository_manifests l join repositories r on r.id = l.repository \
         join manifest_children c on c.parent = l.digest where not exists \
         (select 1 from repository_manifests x where x.repository = l.repository and x.digest = c.child)",
     ),
@@ -41,7 +41,7 @@ const CONTRADICTIONS: [(&str, &str); 4] = [
     ),
     (
         "an image in a repository has no row of its own",
-        "select r.name, l.digest, '' from repository_manifests l join repositories r on r.id = l.repository \
+        "select r.key, l.digest, '' from repository_manifests l join repositories r on r.id = l.repository \
         join manifests m on m.digest = l.digest where m.kind = 'image' \
         and not exists (select 1 from images i where i.digest = l.digest)",
     ),

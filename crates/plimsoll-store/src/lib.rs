@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod access;
 mod blobs;
 mod database;
 mod error;
@@ -14,14 +15,21 @@ mod fsck;
 mod jobs;
 mod manifests;
 mod migrations;
+mod pulls;
+mod registries;
+mod resources;
 mod scans;
 mod verdicts;
 
+pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
+pub use pulls::{Pull, PulledImage};
+pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
+pub use resources::{Operation, OperationState, Resource};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
 
@@ -38,6 +46,8 @@ pub struct Store {
     blobs: Arc<BlobStore>,
     wake_up: Arc<WakeUp>,
     node: Arc<str>,
+    /// The registry that methods speak of where they name a repository.
+    registry: RegistryId,
 }
 
 /// What a store is opened with.
@@ -72,7 +82,8 @@ impl Store {
         let db = Database::open(&settings.database).await?;
         let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
         let wake_up = Arc::new(WakeUp::listen(&db));
-        let store = Self { db, blobs, wake_up, node: settings.node.as_str().into() };
+        let store =
+            Self { db, blobs, wake_up, node: settings.node.as_str().into(), registry: RegistryId::FIRST };
         store.remove_stray_uploads().await?;
         Ok(store)
     }

@@ -12,6 +12,7 @@ use plimsoll_types::{Digest, Manifest, ManifestKind, Reference, RepositoryName, 
 
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::enqueue_in;
+use crate::registries::RepositoryKey;
 use crate::{Error, ErrorKind, JobKind, Priority, Result, Store};
 
 /// Manifests that may name one subject in one repository.
@@ -104,7 +105,8 @@ impl Store {
 
     async fn try_put_manifest(&self, put: &ManifestPut<'_>) -> Result<Stored> {
         let mut tx = self.db.begin("store a manifest").await?;
-        let repository = make_repository(&mut tx, put.repository, put.now).await?;
+        let key = self.key(put.repository);
+        let repository = make_repository(&mut tx, &key, put.now).await?;
         let needs = Needs::of(put.manifest);
         let links = match needs.check(&mut tx, repository).await? {
             Ok(links) => links,
@@ -124,15 +126,15 @@ impl Store {
         }
         store_content(&mut tx, put, &links, &needs.children).await?;
         let subject = put.manifest.subject.as_ref().map(|subject| subject.digest.as_str());
-        let sql = "insert into repository_manifests (repository, digest, media_type, subject, pushed_at) \
-            values ($1, $2, $3, $4, $5) on conflict (repository, digest) do update set \
-            media_type = excluded.media_type, pushed_at = excluded.pushed_at";
+        let sql = "insert into repository_manifests \
+            (repository, digest, media_type, subject, pushed_at, first_pushed_at, changed_at) \
+            values ($1, $2, $3, $4, $5, $5, $5) on conflict (repository, digest) do update set \
+            media_type = excluded.media_type, pushed_at = excluded.pushed_at, changed_at = excluded.changed_at";
         let media_type = put.manifest.media_type.as_str();
         tx.execute(sql, &args![repository, put.digest, media_type, subject, put.now]).await?;
         let detail = serde_json::json!({ "mediaType": media_type, "size": put.body.len() }).to_string();
-        let name = put.repository;
-        record_event(&mut tx, "image.pushed", name, Some(put.digest), None, put.now, &detail).await?;
-        move_tags(&mut tx, repository, put).await?;
+        record_event(&mut tx, "image.pushed", &key, Some(put.digest), None, put.now, &detail).await?;
+        move_tags(&mut tx, repository, &key, put).await?;
         let queued = put.manifest.kind == ManifestKind::Image && queue_scan(&mut tx, put).await?;
         tx.commit().await?;
         if queued {
@@ -152,15 +154,18 @@ impl Store {
                 "select m.digest, l.media_type, m.body from repositories r \
                 join tags t on t.repository = r.id \
                 join repository_manifests l on l.repository = r.id and l.digest = t.digest \
-                join manifests m on m.digest = l.digest where r.name = $1 and t.name = $2"
+                join manifests m on m.digest = l.digest where r.key = $1 and t.name = $2"
             }
             Reference::Digest(_) => {
                 "select m.digest, l.media_type, m.body from repositories r \
                 join repository_manifests l on l.repository = r.id \
-                join manifests m on m.digest = l.digest where r.name = $1 and l.digest = $2"
+                join manifests m on m.digest = l.digest where r.key = $1 and l.digest = $2"
             }
         };
-        let row = self.db.one("look for a manifest", sql, &reference_args(repository, reference)).await?;
+        let row = self
+            .db
+            .one("look for a manifest", sql, &reference_args(&self.key(repository), reference))
+            .await?;
         let read = |row: Row| {
             let body = Bytes::from(row.get::<Vec<u8>>(2)?);
             Ok(StoredManifest { digest: row.parse(0)?, media_type: row.get(1)?, body })
@@ -179,15 +184,18 @@ impl Store {
                 "select m.digest, l.media_type, m.size from repositories r \
                 join tags t on t.repository = r.id \
                 join repository_manifests l on l.repository = r.id and l.digest = t.digest \
-                join manifests m on m.digest = l.digest where r.name = $1 and t.name = $2"
+                join manifests m on m.digest = l.digest where r.key = $1 and t.name = $2"
             }
             Reference::Digest(_) => {
                 "select m.digest, l.media_type, m.size from repositories r \
                 join repository_manifests l on l.repository = r.id \
-                join manifests m on m.digest = l.digest where r.name = $1 and l.digest = $2"
+                join manifests m on m.digest = l.digest where r.key = $1 and l.digest = $2"
             }
         };
-        let row = self.db.one("look for a manifest", sql, &reference_args(repository, reference)).await?;
+        let row = self
+            .db
+            .one("look for a manifest", sql, &reference_args(&self.key(repository), reference))
+            .await?;
         row.map(|row| Ok((row.parse(0)?, row.get(1)?, row.count(2)?))).transpose()
     }
 
@@ -198,8 +206,9 @@ impl Store {
         digest: &Digest,
         now: Timestamp,
     ) -> Result<Deleted> {
+        let key = self.key(repository);
         let mut tx = self.db.begin("delete a manifest").await?;
-        let Some(id) = find_repository(&mut tx, repository).await? else { return Ok(Deleted::Unknown) };
+        let Some(id) = find_repository(&mut tx, &key).await? else { return Ok(Deleted::Unknown) };
         // The lock waits for an index or a tag that is being stored and needs the manifest; what follows then sees it.
         let sql = format!(
             "select 1 from repository_manifests where repository = $1 and digest = $2{}",
@@ -218,11 +227,14 @@ impl Store {
         let mut tags = tags.iter_mut().map(|row| row.parse(0)).collect::<Result<Vec<Tag>>>()?;
         tags.sort();
         for tag in &tags {
-            record_event(&mut tx, "image.untagged", repository, Some(digest), Some(tag), now, "{}").await?;
+            record_event(&mut tx, "image.untagged", &key, Some(digest), Some(tag), now, "{}").await?;
         }
+        let sql = "delete from pulls where image = \
+            (select id from repository_manifests where repository = $1 and digest = $2)";
+        tx.execute(sql, &args![id, digest]).await?;
         let sql = "delete from repository_manifests where repository = $1 and digest = $2";
         tx.execute(sql, &args![id, digest]).await?;
-        record_event(&mut tx, "image.deleted", repository, Some(digest), None, now, "{}").await?;
+        record_event(&mut tx, "image.deleted", &key, Some(digest), None, now, "{}").await?;
         tx.commit().await?;
         Ok(Deleted::Yes)
     }
@@ -234,12 +246,13 @@ impl Store {
         tag: &Tag,
         now: Timestamp,
     ) -> Result<Deleted> {
+        let key = self.key(repository);
         let mut tx = self.db.begin("delete a tag").await?;
-        let Some(id) = find_repository(&mut tx, repository).await? else { return Ok(Deleted::Unknown) };
+        let Some(id) = find_repository(&mut tx, &key).await? else { return Ok(Deleted::Unknown) };
         let sql = "delete from tags where repository = $1 and name = $2 returning digest";
         let Some(row) = tx.one(sql, &args![id, tag]).await? else { return Ok(Deleted::Unknown) };
         let digest: Digest = row.parse(0)?;
-        record_event(&mut tx, "image.untagged", repository, Some(&digest), Some(tag), now, "{}").await?;
+        record_event(&mut tx, "image.untagged", &key, Some(&digest), Some(tag), now, "{}").await?;
         tx.commit().await?;
         Ok(Deleted::Yes)
     }
@@ -252,9 +265,10 @@ impl Store {
         n: u32,
     ) -> Result<Option<Vec<Tag>>> {
         let sql = "select t.name from repositories r join tags t on t.repository = r.id \
-            where r.name = $1 and t.name > $2 order by t.name limit $3";
+            where r.key = $1 and t.name > $2 order by t.name limit $3";
         let limit = i64::from(n.min(MAX_PAGE));
-        let rows = self.db.all("list tags", sql, &args![repository, last.unwrap_or(""), limit]).await?;
+        let rows =
+            self.db.all("list tags", sql, &args![&self.key(repository), last.unwrap_or(""), limit]).await?;
         if rows.is_empty() && !self.repository_exists(repository).await? {
             return Ok(None);
         }
@@ -263,15 +277,15 @@ impl Store {
 
     /// Up to `n` repositories behind `last`, in ASCII order.
     pub async fn repositories(&self, last: Option<&str>, n: u32) -> Result<Vec<RepositoryName>> {
-        let sql = "select name from repositories where name > $1 order by name limit $2";
-        let values = args![last.unwrap_or(""), i64::from(n.min(MAX_PAGE))];
+        let sql = "select name from repositories where registry = $3 and name > $1 order by name limit $2";
+        let values = args![last.unwrap_or(""), i64::from(n.min(MAX_PAGE)), self.registry.0];
         self.db.all("list repositories", sql, &values).await?.iter().map(|row| row.parse(0)).collect()
     }
 
     /// Whether the repository exists: something was pushed to it.
     pub async fn repository_exists(&self, repository: &RepositoryName) -> Result<bool> {
-        let sql = "select 1 from repositories where name = $1";
-        Ok(self.db.one("look for a repository", sql, &args![repository]).await?.is_some())
+        let sql = "select 1 from repositories where key = $1";
+        Ok(self.db.one("look for a repository", sql, &args![&self.key(repository)]).await?.is_some())
     }
 
     /// Up to `n` manifests whose subject is `subject`, behind the digest `last`, in the order of their digests.
@@ -285,10 +299,10 @@ impl Store {
     ) -> Result<Vec<Referrer>> {
         let sql = "select m.digest, l.media_type, m.size, m.artifact_type, m.annotations from repositories r \
             join repository_manifests l on l.repository = r.id join manifests m on m.digest = l.digest \
-            where r.name = $1 and l.subject = $2 and l.digest > $4 and ($3 is null or m.artifact_type = $3) \
+            where r.key = $1 and l.subject = $2 and l.digest > $4 and ($3 is null or m.artifact_type = $3) \
             order by l.digest limit $5";
         let last = last.map_or("", Digest::as_str);
-        let values = args![repository, subject, artifact_type, last, i64::from(n.min(MAX_PAGE))];
+        let values = args![&self.key(repository), subject, artifact_type, last, i64::from(n.min(MAX_PAGE))];
         let read = |row: &Row| {
             Ok(Referrer {
                 digest: row.parse(0)?,
@@ -421,7 +435,7 @@ async fn store_content(
 }
 
 /// Sets the tags, and records those that are new or point elsewhere now.
-async fn move_tags(tx: &mut Tx, repository: i64, put: &ManifestPut<'_>) -> Result<()> {
+async fn move_tags(tx: &mut Tx, repository: i64, key: &RepositoryKey, put: &ManifestPut<'_>) -> Result<()> {
     let tags: BTreeSet<&Tag> = put.tags.iter().collect();
     for tag in tags {
         let sql = format!("select digest from tags where repository = $1 and name = $2{}", tx.for_change());
@@ -430,12 +444,12 @@ async fn move_tags(tx: &mut Tx, repository: i64, put: &ManifestPut<'_>) -> Resul
         if before.as_deref() == Some(put.digest.as_str()) {
             continue;
         }
-        let sql = "insert into tags (repository, name, digest, moved_at) values ($1, $2, $3, $4) \
-            on conflict (repository, name) do update set digest = excluded.digest, moved_at = excluded.moved_at";
+        let sql = "insert into tags (repository, name, digest, moved_at, created_at, changed_at) \
+            values ($1, $2, $3, $4, $4, $4) on conflict (repository, name) do update set \
+            digest = excluded.digest, moved_at = excluded.moved_at, changed_at = excluded.changed_at";
         tx.execute(sql, &args![repository, tag, put.digest, put.now]).await?;
         let detail = serde_json::json!({ "previous": before }).to_string();
-        let name = put.repository;
-        record_event(tx, "image.tagged", name, Some(put.digest), Some(tag), put.now, &detail).await?;
+        record_event(tx, "image.tagged", key, Some(put.digest), Some(tag), put.now, &detail).await?;
     }
     Ok(())
 }
@@ -457,42 +471,42 @@ async fn queue_scan(tx: &mut Tx, put: &ManifestPut<'_>) -> Result<bool> {
     Ok(true)
 }
 
-fn reference_args<'a>(repository: &'a RepositoryName, reference: &'a Reference) -> [Arg<'a>; 2] {
+fn reference_args<'a>(repository: &RepositoryKey, reference: &'a Reference) -> [Arg<'a>; 2] {
     match reference {
         Reference::Tag(tag) => args![repository, tag],
         Reference::Digest(digest) => args![repository, digest],
     }
 }
 
-pub(crate) async fn find_repository(tx: &mut Tx, name: &RepositoryName) -> Result<Option<i64>> {
-    let row = tx.one("select id from repositories where name = $1", &args![name]).await?;
+pub(crate) async fn find_repository(tx: &mut Tx, key: &RepositoryKey) -> Result<Option<i64>> {
+    let row = tx.one("select id from repositories where key = $1", &args![key]).await?;
     row.map(|row| row.get(0)).transpose()
 }
 
 /// The repository's row, made now if there is none.
-pub(crate) async fn make_repository(tx: &mut Tx, name: &RepositoryName, now: Timestamp) -> Result<i64> {
-    if let Some(id) = find_repository(tx, name).await? {
+pub(crate) async fn make_repository(tx: &mut Tx, key: &RepositoryKey, now: Timestamp) -> Result<i64> {
+    if let Some(id) = find_repository(tx, key).await? {
         return Ok(id);
     }
-    let sql = "insert into repositories (name, created_at) values ($1, $2) on conflict (name) do nothing";
-    tx.execute(sql, &args![name, now]).await?;
-    let id = find_repository(tx, name).await?;
-    id.ok_or_else(|| Error::corrupt(format!("the repository {name} was not kept")))
+    let sql = "insert into repositories (key, registry, name, created_at) values ($1, $2, $3, $4) \
+        on conflict (key) do nothing";
+    tx.execute(sql, &args![key, key.registry.0, &key.name, now]).await?;
+    let id = find_repository(tx, key).await?;
+    id.ok_or_else(|| Error::corrupt(format!("the repository {key} was not kept")))
 }
 
 /// Writes down what happens in this transaction.
 pub(crate) async fn record_event(
     tx: &mut Tx,
     kind: &'static str,
-    repository: &RepositoryName,
+    repository: &RepositoryKey,
     digest: Option<&Digest>,
     tag: Option<&Tag>,
     now: Timestamp,
     detail: &str,
 ) -> Result<()> {
-    let sql =
-        "insert into events (kind, repository, digest, tag, at, detail) values ($1, $2, $3, $4, $5, $6)";
+    let sql = "insert into events (kind, repository, digest, tag, at, detail, registry) values ($1, $2, $3, $4, $5, $6, $7)";
     let (digest, tag) = (digest.map(Digest::as_str), tag.map(Tag::as_str));
-    tx.execute(sql, &args![kind, repository, digest, tag, now, detail]).await?;
+    tx.execute(sql, &args![kind, &repository.name, digest, tag, now, detail, repository.registry.0]).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use plimsoll_types::{
 
 use crate::database::{Arg, Row, args};
 use crate::scans::{PACKAGE_COLUMNS, package_at};
-use crate::{ImageState, Result, Store};
+use crate::{ImageState, RegistryId, Result, Store};
 
 /// The longest list that is given at once.
 const MAX_PAGE: u32 = 10_000;
@@ -34,7 +34,9 @@ pub struct FindingId {
 /// Which findings are asked for. Empty means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindingFilter {
-    /// Only this repository.
+    /// Only this registry.
+    pub registry: Option<RegistryId>,
+    /// Only this repository, of whatever registry.
     pub repository: Option<RepositoryName>,
     /// Only this image.
     pub image: Option<Digest>,
@@ -59,6 +61,8 @@ pub struct FindingRow {
 /// An image in its repository.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageSummary {
+    /// The registry of its repository.
+    pub registry: RegistryId,
     /// The repository.
     pub repository: RepositoryName,
     /// Digest of the manifest.
@@ -241,7 +245,7 @@ impl Store {
         })
     }
 
-    /// Images of all repositories or of one, newest push first, with how far their scans are.
+    /// Images of all repositories of all registries, or of one repository of this registry, newest push first, with how far their scans are.
     pub async fn images(&self, repository: Option<&RepositoryName>, n: u32) -> Result<Vec<ImageSummary>> {
         let mut sql = format!(
             "select {IMAGE_COLUMNS}, i.state, i.reason from repository_manifests l \
@@ -249,14 +253,14 @@ impl Store {
         );
         let mut values = args![i64::from(n.min(MAX_PAGE))].to_vec();
         if let Some(repository) = repository {
-            sql.push_str(" where r.name = $2");
-            values.push(repository.into());
+            sql.push_str(" where r.key = $2");
+            values.push((&self.key(repository)).into());
         }
         sql.push_str(" order by l.pushed_at desc, l.id desc limit $1");
         let rows = self.db.all("list images", sql, &values).await?;
         let ids = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
         let tags = self.tags_of(&ids).await?;
-        let read = |row: &Row| read_summary(row, &tags, ImageState::read(row.get(11)?, row.get(12)?)?);
+        let read = |row: &Row| read_summary(row, &tags, ImageState::read(row.get(12)?, row.get(13)?)?);
         rows.iter().map(read).collect()
     }
 
@@ -264,6 +268,10 @@ impl Store {
     async fn judged_images(&self, filter: &FindingFilter, first: i64, n: usize) -> Result<Vec<JudgedImage>> {
         let mut sql = format!("{} where i.verdict is not null and l.id >= $1", judged_images_sql());
         let mut values = args![first, n as i64].to_vec();
+        if let Some(registry) = filter.registry {
+            values.push(registry.0.into());
+            sql.push_str(&format!(" and r.registry = ${}", values.len()));
+        }
         for (column, wanted) in [
             ("r.name", filter.repository.as_ref().map(RepositoryName::as_str)),
             ("l.digest", filter.image.as_ref().map(Digest::as_str)),
@@ -320,7 +328,7 @@ const FINDINGS_OF_IMAGE: &str = "cast(coalesce((select 1 from image_packages ip 
 
 /// The columns that [`read_summary`] reads.
 const IMAGE_COLUMNS: &str = "l.id, i.id, r.name, l.digest, l.media_type, l.pushed_at, i.platform, i.distro, \
-    i.coverage, i.assessed_at, i.layers";
+    i.coverage, i.assessed_at, i.layers, r.registry";
 
 fn judged_images_sql() -> String {
     format!(
@@ -346,9 +354,9 @@ impl JudgedImage {
         Ok(Self {
             id: row.get(0)?,
             row: row.get(1)?,
-            summary: read_summary(row, tags, ImageState::read(row.get(11)?, row.get(12)?)?)?,
+            summary: read_summary(row, tags, ImageState::read(row.get(12)?, row.get(13)?)?)?,
             layers: row.json(10)?.unwrap_or_default(),
-            has_findings: row.get::<i64>(13)? != 0,
+            has_findings: row.get::<i64>(14)? != 0,
         })
     }
 
@@ -379,6 +387,7 @@ impl JudgedImage {
 
 fn read_summary(row: &Row, tags: &HashMap<i64, Vec<String>>, state: ImageState) -> Result<ImageSummary> {
     Ok(ImageSummary {
+        registry: RegistryId(row.get(11)?),
         repository: row.parse(2)?,
         digest: row.parse(3)?,
         media_type: row.get(4)?,

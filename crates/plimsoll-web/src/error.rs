@@ -14,8 +14,14 @@ use serde::Serialize;
 pub(crate) enum Error {
     #[error("this path is not one that the server knows")]
     UnknownRoute,
-    #[error("only GET is allowed here")]
-    MethodNotAllowed,
+    /// With the methods that there are.
+    #[error("this method is not possible here; there are {0}")]
+    MethodNotAllowed(&'static str),
+    #[error("the body of the request is longer than {} bytes, or broke off", crate::call::MAX_BODY)]
+    BodyTooLarge,
+    /// What a room refuses in its own words: status, code, message.
+    #[error("{message}")]
+    Refused { status: StatusCode, code: &'static str, message: String },
     #[error("the api-version query parameter is missing, a date such as 2019-01-01-preview")]
     MissingApiVersion,
     #[error("the api-version {0:?} is not a date such as 2021-06-01 or 2019-01-01-preview")]
@@ -33,6 +39,27 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// 400: what was sent is not as it should be.
+    pub(crate) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Refused { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+    }
+
+    /// 404: the thing is not there.
+    pub(crate) fn not_found(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Refused { status: StatusCode::NOT_FOUND, code, message: message.into() }
+    }
+
+    /// 409: something else stands in the way.
+    pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Refused { status: StatusCode::CONFLICT, code, message: message.into() }
+    }
+
+    /// 403: the caller has no role that allows `action` at `scope`.
+    pub(crate) fn forbidden(action: &str, scope: &plimsoll_types::ResourceId) -> Self {
+        let message = format!("the caller has no role that allows {action} at {scope}");
+        Self::Refused { status: StatusCode::FORBIDDEN, code: "AuthorizationFailed", message }
+    }
+
     /// A `$skipToken` that no `nextLink` of the list ever had.
     pub(crate) fn of_skip_token(token: &str) -> Self {
         let expected = "a token from a nextLink of this list";
@@ -52,16 +79,19 @@ impl Error {
                 }
             }
             // What a stranger typed may be long.
-            mine => mine.to_string().chars().take(500).collect(),
+            mine => mine.to_string().chars().take(1000).collect(),
         };
         let (status, code) = self.status_and_code();
-        Told { status, body: Envelope { error: Inner { code, message } } }
+        let allow = if let Self::MethodNotAllowed(methods) = self { Some(*methods) } else { None };
+        Told { status, allow, body: Envelope { error: Inner { code, message } } }
     }
 
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::UnknownRoute => (StatusCode::NOT_FOUND, "NotFound"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestContentTooLarge"),
+            Self::Refused { status, code, .. } => (*status, code),
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Self::MissingApiVersion => (StatusCode::BAD_REQUEST, "MissingApiVersionParameter"),
             Self::InvalidApiVersion(_) => (StatusCode::BAD_REQUEST, "InvalidApiVersionParameter"),
             Self::InvalidParameter { .. } => (StatusCode::BAD_REQUEST, "InvalidQueryParameterValue"),
@@ -91,6 +121,7 @@ fn full(error: &dyn std::error::Error) -> String {
 #[derive(Debug)]
 pub(crate) struct Told {
     status: StatusCode,
+    allow: Option<&'static str>,
     body: Envelope,
 }
 
@@ -108,14 +139,11 @@ struct Inner {
 impl IntoResponse for Told {
     fn into_response(self) -> Response {
         let mut headers = HeaderMap::new();
-        match self.status {
-            StatusCode::METHOD_NOT_ALLOWED => {
-                headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            _ => {}
+        if let Some(methods) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         (self.status, headers, Json(self.body)).into_response()
     }

@@ -1,20 +1,25 @@
-//! Verdicts as Azure's clients read them: Resource Manager's resources of `Microsoft.Security`, over HTTP.
+//! Verdicts as Azure's clients read them: Resource Manager's resources, over HTTP.
 //!
-//! A request is read in four steps, each a module: its path says what is asked for ([`route`]), its query how
-//! ([`parameters`]), a handler asks the store ([`handlers`]), and a shape puts the answer into the wire's words
-//! ([`shapes`]). Only [`error`] knows status codes. Nothing here decides what is vulnerable; it presents what is stored.
+//! A request is read once, into a [`call::Call`]: where its path points, its query, its body, who sends it. Then it goes to
+//! the [`rooms`], one after the other, until one knows its path. A room asks the store, and a shape puts the answer into
+//! the wire's words ([`shapes`]). Only [`error`] knows status codes. Nothing here decides what is vulnerable; it presents
+//! what is stored.
 //!
 //! Every finding is told twice, once in each generation of the contract ([`generation`]).
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod call;
 mod error;
 mod generation;
 mod handlers;
 mod links;
+mod openapi;
+pub mod operations;
 mod page;
 mod parameters;
 mod request_id;
+mod rooms;
 mod route;
 mod shapes;
 
@@ -23,24 +28,29 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Method, Uri};
 use plimsoll_store::Store;
-use plimsoll_types::Scope;
+use plimsoll_types::{Scope, Timestamp};
 
 pub use links::Connection;
+pub use openapi::document as openapi_document;
 
+use call::{Call, MAX_BODY, Path};
 use error::Error;
 use links::Base;
 use parameters::Parameters;
 use request_id::RequestIds;
-use route::Route;
+
+/// Tells the instant; handed in, so that a test can turn it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What the API is served from.
 #[derive(Clone)]
 pub struct Web {
     /// Where the verdicts are.
     pub store: Store,
-    /// Subscription, resource group and registry that they are told under.
+    /// The clock that changes are dated by.
+    pub clock: Clock,
+    /// Subscription, resource group and registry that the process was set up with.
     pub scope: Scope,
     /// How clients reach the listener.
     pub connection: Connection,
@@ -60,35 +70,37 @@ struct Front {
 
 async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
     let id = front.ids.next();
-    // The body stays behind: no operation here has one, and it could not be shared between threads.
-    let (parts, _) = request.into_parts();
-    let mut response = dispatch(&front.web, &parts.method, &parts.uri, &parts.headers)
-        .await
-        .unwrap_or_else(|error| error.tell(&id).into_response());
-    request_id::mark(response.headers_mut(), &id, &parts.headers);
+    let correlation = request.headers().clone();
+    let answer = dispatch(&front.web, request).await;
+    let mut response = answer.unwrap_or_else(|error| error.tell(&id).into_response());
+    request_id::mark(response.headers_mut(), &id, &correlation);
     response
 }
 
-async fn dispatch(web: &Web, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Response, Error> {
-    let route = Route::parse(uri.path()).ok_or(Error::UnknownRoute)?;
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        return Err(Error::MethodNotAllowed);
-    }
-    let parameters = Parameters::parse(uri)?;
-    let base = Base::of(&web.connection, uri, headers, &web.scope);
-    match &route {
-        Route::Subscriptions => handlers::list_subscriptions(web),
-        Route::Subscription(id) => handlers::get_subscription(web, id),
-        Route::SubAssessments(place) => {
-            handlers::list_sub_assessments(web, place, None, uri.path(), &parameters, &base).await
-        }
-        Route::SubAssessmentsOf(place, key) => {
-            handlers::list_sub_assessments(web, place, Some(key), uri.path(), &parameters, &base).await
-        }
-        Route::SubAssessment(place, key, name) => handlers::get_sub_assessment(web, place, key, name).await,
-        Route::Assessments(place) => handlers::list_assessments(web, place, &parameters, &base).await,
-        Route::Assessment(place, key) => handlers::get_assessment(web, place, key, &parameters, &base).await,
-        Route::AllMetadata(place) => handlers::list_metadata(web, place.as_ref()),
-        Route::Metadata(place, key) => handlers::get_metadata(web, place.as_ref(), key),
-    }
+async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| Error::BodyTooLarge)?;
+    let path = Path::parse(parts.uri.path()).ok_or(Error::UnknownRoute)?;
+    let first = path.segments.first().map_or("", String::as_str);
+    let is_managed = ["subscriptions", "providers", "tenants"].iter().any(|word| call::is(first, word));
+    let call = Call {
+        web,
+        method: &parts.method,
+        uri: &parts.uri,
+        headers: &parts.headers,
+        path,
+        parameters: Parameters::parse(&parts.uri, is_managed)?,
+        base: Base::of(&web.connection, &parts.uri, &parts.headers, &web.scope),
+        body,
+        now: (web.clock)(),
+    };
+    let answer = if let Some(answer) = rooms::clients::answer(&call)? {
+        answer
+    } else if let Some(answer) = rooms::security::answer(&call).await? {
+        answer
+    } else {
+        return Err(Error::UnknownRoute);
+    };
+    operations::check(call.method, call.uri.path());
+    Ok(answer)
 }

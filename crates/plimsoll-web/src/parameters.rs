@@ -7,7 +7,6 @@ use axum::extract::Query;
 use http::Uri;
 
 use crate::error::Error;
-use crate::page::Cursor;
 
 /// The most rows that a page has, and how many it has where nobody asks for fewer.
 pub(crate) const LARGEST_PAGE: usize = 1000;
@@ -19,22 +18,25 @@ pub(crate) struct Parameters {
     pub(crate) api_version: String,
     /// `$top`, where it was given: rows on a page.
     pub(crate) top: Option<usize>,
-    /// `$skiptoken`: where the page begins.
-    pub(crate) after: Option<Cursor>,
+    /// `$skiptoken`: where the page begins. Each list reads its own.
+    pub(crate) skip_token: Option<String>,
     /// Whether `$expand` names `metadata`. It may name `links` too, which are always there.
     pub(crate) expand_metadata: bool,
+    /// All of it, in order, decoded.
+    pairs: Vec<(String, String)>,
 }
 
 impl Parameters {
-    /// Reads the query of a request. The names of parameters have no case.
-    pub(crate) fn parse(uri: &Uri) -> Result<Self, Error> {
+    /// Reads the query of a request. The names of parameters have no case. Resource Manager's own paths need a version.
+    pub(crate) fn parse(uri: &Uri, needs_version: bool) -> Result<Self, Error> {
         let pairs =
             Query::<Vec<(String, String)>>::try_from_uri(uri).map(|query| query.0).unwrap_or_default();
         let get = |wanted: &str| {
             pairs.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
         };
         let api_version = match get("api-version") {
-            None | Some("") => return Err(Error::MissingApiVersion),
+            None | Some("") if needs_version => return Err(Error::MissingApiVersion),
+            None | Some("") => String::new(),
             Some(version) if looks_like_a_version(version) => version.to_owned(),
             Some(other) => return Err(Error::InvalidApiVersion(other.to_owned())),
         };
@@ -46,20 +48,21 @@ impl Parameters {
             Some((_, Ok(top))) if (1..=LARGEST_PAGE).contains(&top) => Some(top),
             Some((text, _)) => return invalid("$top", "a whole number from 1 to 1000", text),
         };
-        let after = match get("$skiptoken").map(|text| (text, Cursor::from_token(text))) {
-            None => None,
-            Some((_, Some(cursor))) => Some(cursor),
-            Some((text, None)) => return Err(Error::of_skip_token(text)),
-        };
+        let skip_token = get("$skiptoken").map(str::to_owned);
         let mut expand_metadata = false;
         for word in get("$expand").unwrap_or_default().split(',').map(str::trim) {
             match word.to_ascii_lowercase().as_str() {
                 "metadata" => expand_metadata = true,
-                "links" | "" => {}
-                _ => return invalid("$expand", "links or metadata", word),
+                "links" | "definition" | "" => {}
+                _ => return invalid("$expand", "links, metadata or definition", word),
             }
         }
-        Ok(Self { api_version, top, after, expand_metadata })
+        Ok(Self { api_version, top, skip_token, expand_metadata, pairs })
+    }
+
+    /// The first value of any other parameter, whatever the case of its name.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
@@ -85,7 +88,7 @@ mod tests {
     use super::*;
 
     fn parse(query: &str) -> Result<Parameters, Error> {
-        Parameters::parse(&format!("/x?{query}").parse().unwrap())
+        Parameters::parse(&format!("/x?{query}").parse().unwrap(), true)
     }
 
     #[test]

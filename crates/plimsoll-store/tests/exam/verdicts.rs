@@ -166,7 +166,8 @@ pub(crate) async fn findings_are_filtered_by_repository_and_image(place: Place) 
         place.judge(image, &[(package("curl", "1"), vec![affected("CVE-1", Severity::Low)])]).await;
     }
     let find = async |repository: Option<&str>, image: Option<&Digest>| {
-        let filter = FindingFilter { repository: repository.map(name), image: image.cloned() };
+        let filter =
+            FindingFilter { registry: None, repository: repository.map(name), image: image.cloned() };
         told(&store.findings(&filter, None, 10).await.unwrap())
     };
     assert_eq!(find(Some("b"), None).await, ["b:v1 curl CVE-1", "b:v2 curl CVE-1"]);

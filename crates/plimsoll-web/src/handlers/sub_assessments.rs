@@ -28,20 +28,23 @@ pub(crate) async fn list_sub_assessments(
         Some(key) => vec![known(key)?],
         None => Generation::ALL.to_vec(),
     };
-    if let Some(cursor) = parameters.after.filter(|cursor| !generations.contains(&cursor.generation)) {
-        return Err(Error::of_skip_token(&cursor.to_token()));
-    }
+    let after = match parameters.skip_token.as_deref() {
+        None => None,
+        Some(token) => {
+            let cursor = Cursor::from_token(token).filter(|cursor| generations.contains(&cursor.generation));
+            Some(cursor.ok_or_else(|| Error::of_skip_token(token))?)
+        }
+    };
     let wanted = parameters.top.unwrap_or(LARGEST_PAGE);
     let mut rows = Vec::new();
-    let begin = parameters.after.map_or(Generation::First, |cursor| cursor.generation);
+    let begin = after.map_or(Generation::First, |cursor| cursor.generation);
     for generation in generations.into_iter().filter(|generation| *generation >= begin) {
         // One row more than wanted tells whether there is another page.
         let missing = wanted + 1 - rows.len();
         if missing == 0 {
             break;
         }
-        let after =
-            parameters.after.filter(|cursor| cursor.generation == generation).map(|cursor| cursor.row);
+        let after = after.filter(|cursor| cursor.generation == generation).map(|cursor| cursor.row);
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
         let found = web.store.findings(&FindingFilter::default(), after, missing).await?;
         rows.extend(found.into_iter().map(|row| (generation, row)));

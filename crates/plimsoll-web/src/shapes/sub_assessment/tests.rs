@@ -22,6 +22,7 @@ fn shown(generation: Generation, row: &FindingRow) -> Value {
 
 fn image() -> ImageSummary {
     ImageSummary {
+        registry: plimsoll_store::RegistryId::FIRST,
         repository: "team/app".parse().unwrap(),
         digest: Digest::sha256(b"manifest"),
         media_type: media::OCI_MANIFEST.into(),

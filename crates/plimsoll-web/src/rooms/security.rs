@@ -1,0 +1,34 @@
+//! `Microsoft.Security`: assessments, sub-assessments and their metadata.
+
+use axum::response::Response;
+use http::Method;
+
+use crate::call::Call;
+use crate::error::Error;
+use crate::handlers;
+use crate::route::Route;
+
+/// Answers what this room knows.
+pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
+    let Some(route) = Route::parse(call.uri.path()) else { return Ok(None) };
+    if !matches!(*call.method, Method::GET | Method::HEAD) {
+        return Err(Error::MethodNotAllowed("GET, HEAD"));
+    }
+    let (web, parameters, base) = (call.web, &call.parameters, &call.base);
+    let response = match &route {
+        Route::Subscriptions => handlers::list_subscriptions(web),
+        Route::Subscription(id) => handlers::get_subscription(web, id),
+        Route::SubAssessments(place) => {
+            handlers::list_sub_assessments(web, place, None, call.uri.path(), parameters, base).await
+        }
+        Route::SubAssessmentsOf(place, key) => {
+            handlers::list_sub_assessments(web, place, Some(key), call.uri.path(), parameters, base).await
+        }
+        Route::SubAssessment(place, key, name) => handlers::get_sub_assessment(web, place, key, name).await,
+        Route::Assessments(place) => handlers::list_assessments(web, place, parameters, base).await,
+        Route::Assessment(place, key) => handlers::get_assessment(web, place, key, parameters, base).await,
+        Route::AllMetadata(place) => handlers::list_metadata(web, place.as_ref()),
+        Route::Metadata(place, key) => handlers::get_metadata(web, place.as_ref(), key),
+    };
+    response.map(Some)
+}
