@@ -14,6 +14,7 @@ mod fsck;
 mod jobs;
 mod manifests;
 mod migrations;
+mod notify;
 mod registries;
 mod resources;
 mod scans;
@@ -24,6 +25,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
+pub use notify::{
+    Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
+    Position, Replay, Target, Telling, Tellings,
+};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use resources::{Operation, OperationState, Resource};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
@@ -44,6 +49,8 @@ pub struct Store {
     node: Arc<str>,
     /// The registry that methods speak of where they name a repository.
     registry: RegistryId,
+    /// Who asks for what is changed through this handle.
+    origin: Option<Arc<Origin>>,
 }
 
 /// What a store is opened with.
@@ -78,8 +85,8 @@ impl Store {
         let db = Database::open(&settings.database).await?;
         let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
         let wake_up = Arc::new(WakeUp::listen(&db));
-        let store =
-            Self { db, blobs, wake_up, node: settings.node.as_str().into(), registry: RegistryId::FIRST };
+        let (node, registry) = (settings.node.as_str().into(), RegistryId::FIRST);
+        let store = Self { db, blobs, wake_up, node, registry, origin: None };
         store.remove_stray_uploads().await?;
         Ok(store)
     }
