@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod access;
 mod blobs;
 mod database;
 mod error;
@@ -15,11 +16,13 @@ mod jobs;
 mod manifests;
 mod migrations;
 mod notify;
+mod pulls;
 mod registries;
 mod resources;
 mod scans;
 mod verdicts;
 
+pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
@@ -29,6 +32,7 @@ pub use notify::{
     Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
     Position, Replay, Target, Telling, Tellings,
 };
+pub use pulls::{Pull, PulledImage};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use resources::{Operation, OperationState, Resource};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
