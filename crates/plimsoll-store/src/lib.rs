@@ -17,6 +17,7 @@ mod migrations;
 mod registries;
 mod resources;
 mod scans;
+mod scopes;
 mod verdicts;
 
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
@@ -27,6 +28,7 @@ pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use resources::{Operation, OperationState, Resource};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
+pub use scopes::RegistryUsage;
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
 
 use std::sync::Arc;
