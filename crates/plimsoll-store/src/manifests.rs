@@ -13,7 +13,7 @@ use plimsoll_types::{Digest, Manifest, ManifestKind, Reference, RepositoryName, 
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::enqueue_in;
 use crate::notify::changes::record_arrival;
-use crate::registries::RepositoryKey;
+use crate::registries::{RegistryId, RepositoryKey};
 use crate::{Error, ErrorKind, JobKind, Priority, Result, Store};
 
 /// Manifests that may name one subject in one repository.
@@ -500,6 +500,13 @@ pub(crate) async fn find_repository(tx: &mut Tx, key: &RepositoryKey) -> Result<
 pub(crate) async fn make_repository(tx: &mut Tx, key: &RepositoryKey, now: Timestamp) -> Result<i64> {
     if let Some(id) = find_repository(tx, key).await? {
         return Ok(id);
+    }
+    if key.registry != RegistryId::FIRST {
+        // The lock waits for a registry that is being deleted.
+        let sql = format!("select 1 from registries where id = $1{}", tx.for_share());
+        if tx.one(sql, &args![key.registry.0]).await?.is_none() {
+            return Err(Error::new(ErrorKind::NotFound, format!("the registry of {key} is gone")));
+        }
     }
     let sql = "insert into repositories (key, registry, name, created_at) values ($1, $2, $3, $4) \
         on conflict (key) do nothing";

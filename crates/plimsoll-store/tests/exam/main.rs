@@ -122,7 +122,10 @@ exam! {
         registries_keep_their_repositories_apart
         names_and_hosts_of_registries_belong_to_one
         settings_are_found_by_type_and_scope
-        an_operation_ends_once;
+        an_operation_ends_once
+        a_group_with_a_registry_is_not_deleted
+        a_deleted_registry_leaves_nothing_but_content
+        what_a_registry_holds_is_counted_once;
     verdicts:
         findings_are_the_join_of_packages_and_matches
         an_image_without_findings_has_one_row
