@@ -6,7 +6,7 @@ import unittest
 from azure.mgmt.security import SecurityCenter
 from azure.mgmt.security.v2019_01_01_preview.models import ContainerRegistryVulnerabilityProperties
 
-from support import ELSEWHERE, FIRST, SECOND, SERVER, Case, Token, eventually, main, push_images
+from support import ELSEWHERE, FIRST, SECOND, SERVER, Case, Token, eventually, main, push_images, switch_plan_on
 
 GROUP_SCOPE = f"{SERVER.scope}/resourceGroups/{SERVER.group}"
 CLIENT = None
@@ -16,7 +16,7 @@ DIGESTS = {}
 def setUpModule():
     global CLIENT
     CLIENT = SecurityCenter(Token(), SERVER.subscription, base_url=SERVER.endpoint)
-    CLIENT.pricings.update(SERVER.scope, "Containers", {"pricing_tier": "Standard"})
+    switch_plan_on(CLIENT)
     DIGESTS.update(push_images())
     eventually("verdicts of all images", lambda: all(rows_of(digest) for digest in DIGESTS.values()))
 
