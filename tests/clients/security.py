@@ -144,7 +144,7 @@ class Assessments(Case):
         ):
             with self.assertRaises(Exception) as caught:
                 call()
-            self.assertGreaterEqual(caught.exception.status_code, 400)
+            self.assertIn(caught.exception.status_code, (400, 403, 405, 409))
             self.assertTrue(caught.exception.error.code)
 
 
@@ -200,7 +200,7 @@ class Pricings(Case):
     def test_a_plan_of_a_subscription_cannot_be_deleted(self):
         with self.assertRaises(Exception) as caught:
             CLIENT.pricings.delete(SERVER.scope, "Containers")
-        self.assertIn(caught.exception.status_code, range(400, 500))
+        self.assertIn(caught.exception.status_code, (400, 405, 409))
 
     def test_a_plan_that_does_not_exist_and_a_tier_that_does_not_are_refused(self):
         for call in (
@@ -210,6 +210,7 @@ class Pricings(Case):
             with self.assertRaises(Exception) as caught:
                 call()
             self.assertIn(caught.exception.status_code, (400, 404))
+            self.assertNotEqual(caught.exception.error.code, "NotFound")
             self.assertTrue(caught.exception.error.message)
 
 
@@ -425,7 +426,8 @@ def walk(case, model):
     for field, declared in model._attribute_map.items():
         value = getattr(model, field)
         if value is None:
-            required = model._validation.get(field, {}).get("required")
+            # The base of several classes has no value for what tells them apart.
+            required = model._validation.get(field, {}).get("required") and not getattr(model, "_subtype_map", None)
             case.assertFalse(required, f"{type(model).__name__}.{field} is required and missing")
             continue
         wanted = SIMPLE.get(declared["type"])

@@ -407,7 +407,7 @@ impl Api {
         let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap())
+        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap_or_default())
     }
 }
 

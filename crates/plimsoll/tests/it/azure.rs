@@ -81,7 +81,8 @@ fn check(program: &str) {
     let file = folder.path().join("server.json");
     std::fs::write(&file, facts.to_string()).expect("a file");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(program);
-    let output = Command::new(python).arg(script).env("PLIMSOLL_SERVER", &file).output().expect("python runs");
+    let output =
+        Command::new(python).arg(script).env("PLIMSOLL_SERVER", &file).output().expect("python runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\nthe server's log:\n{}", server.log());
     println!("{said}");
