@@ -7,6 +7,7 @@ mod jobs;
 mod killed;
 mod manifests;
 mod place;
+mod pulls;
 mod scans;
 mod scopes;
 mod verdicts;
@@ -75,6 +76,9 @@ exam! {
         a_failed_job_waits_for_its_time_or_for_people
         a_restart_frees_the_jobs_of_the_node
         a_new_job_wakes_a_worker;
+    pulls:
+        the_newest_pull_of_an_image_counts
+        an_image_that_is_gone_was_never_pulled;
     scans:
         layer_inventories_are_shared_by_diff_id
         a_layer_that_was_cut_short_says_nothing_of_others
