@@ -96,18 +96,18 @@ impl Store {
         tx.commit().await
     }
 
-    /// The targets of an import whose tags are there already, where it must not move them.
-    pub async fn taken_targets(&self, request: &ImportRequest) -> Result<Vec<String>> {
+    /// The targets of an import whose tags are there already, where it must not move them, with what they point at.
+    pub async fn taken_targets(&self, request: &ImportRequest) -> Result<Vec<(String, Digest)>> {
         let mut taken = Vec::new();
         if request.mode == Mode::Force {
             return Ok(taken);
         }
         for target in &request.targets {
-            let sql = "select 1 from tags t join repositories r on r.id = t.repository \
+            let sql = "select t.digest from tags t join repositories r on r.id = t.repository \
                 where r.key = $1 and t.name = $2";
             let values = args![&self.key(&target.repository), &target.tag];
-            if self.db.one("look for a tag", sql, &values).await?.is_some() {
-                taken.push(format!("{}:{}", target.repository, target.tag));
+            if let Some(row) = self.db.one("look for a tag", sql, &values).await? {
+                taken.push((format!("{}:{}", target.repository, target.tag), row.parse(0)?));
             }
         }
         Ok(taken)
