@@ -91,6 +91,12 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         body,
         now: (web.clock)(),
     };
+    if let Some(answer) = rooms::pricings::answer(&call).await? {
+        return Ok(answer);
+    }
+    if let Some(answer) = rooms::scanning::answer(&call).await? {
+        return Ok(answer);
+    }
     if let Some(answer) = rooms::security::answer(&call).await? {
         return Ok(answer);
     }

@@ -1,3 +1,5 @@
 //! The areas of the API, a module each. A request goes to each in turn, until one knows its path.
 
+pub(crate) mod pricings;
+pub(crate) mod scanning;
 pub(crate) mod security;
