@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod access;
 mod blobs;
 mod charges;
 mod database;
@@ -25,6 +26,7 @@ mod scans;
 mod triggers;
 mod verdicts;
 
+pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use charges::{Charge, MeterRow};
 pub use error::{Error, ErrorKind, Result};

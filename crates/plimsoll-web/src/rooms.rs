@@ -2,4 +2,5 @@
 
 pub(crate) mod pricings;
 pub(crate) mod scanning;
+pub(crate) mod clients;
 pub(crate) mod security;
