@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(action.rest(), ["registries", "r", "importImage"]);
         assert_eq!(action.resource(2).unwrap().name(), "r");
         assert_eq!(action.nearest().unwrap(), action.resource(2).unwrap());
-                let list = Path::parse("/subscriptions/s/providers/Microsoft.Security/assessments").unwrap();
+        let list = Path::parse("/subscriptions/s/providers/Microsoft.Security/assessments").unwrap();
         assert_eq!(list.nearest().unwrap().as_str(), "/subscriptions/s");
     }
 
