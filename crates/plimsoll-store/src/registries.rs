@@ -91,9 +91,9 @@ impl Store {
     pub async fn ensure_registry(&self, scope: &Scope, body: &Value, now: Timestamp) -> Result<RegistryId> {
         let mut tx = self.db.begin("set up the registry").await?;
         let key = scope.subscription.to_ascii_lowercase();
-        let sql = "insert into subscriptions (id, display_name, created_at) values ($1, $2, $3) \
+        let sql = "insert into subscriptions (id, display_name, created_at) values ($1, 'Plimsoll', $2) \
             on conflict (id) do nothing";
-        tx.execute(sql, &args![&key, &scope.subscription, now]).await?;
+        tx.execute(sql, &args![&key, now]).await?;
         let sql = "insert into resource_groups (id, subscription, name, location, tags, created_at) \
             values ($1, $2, $3, 'local', '{}', $4) on conflict (id) do nothing";
         let group = group_key(&scope.subscription, &scope.resource_group);

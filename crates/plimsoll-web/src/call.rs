@@ -32,16 +32,8 @@ impl Call<'_> {
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let body = if self.body.is_empty() { b"null" } else { &*self.body };
         let mut reader = serde_json::Deserializer::from_slice(body);
-        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            let message = match path.as_str() {
-                "." => format!("the body of the request is not as it should be: {}", error.inner()),
-                path => {
-                    format!("{path} in the body of the request is not as it should be: {}", error.inner())
-                }
-            };
-            Error::bad_request("InvalidRequestContent", message)
-        })?;
+        let value = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| malformed(&error.path().to_string(), error.inner()))?;
         reader.end().map_err(|error| {
             Error::bad_request(
                 "InvalidRequestContent",
@@ -60,6 +52,15 @@ impl Call<'_> {
     pub(crate) fn may(&self, _action: &str, _scope: &ResourceId) -> bool {
         true
     }
+}
+
+/// The error that names the field of a body that is not as it should be.
+pub(crate) fn malformed(path: &str, problem: &dyn std::fmt::Display) -> Error {
+    let message = match path {
+        "." => format!("the body of the request is not as it should be: {problem}"),
+        path => format!("{path} in the body of the request is not as it should be: {problem}"),
+    };
+    Error::bad_request("InvalidRequestContent", message)
 }
 
 /// A path: a scope, a provider, and what of the provider is asked for. Case does not count in keywords and names, and

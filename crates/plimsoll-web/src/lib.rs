@@ -10,10 +10,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod call;
+mod document;
 mod error;
 mod generation;
 mod handlers;
 mod links;
+mod listing;
 mod page;
 mod parameters;
 mod request_id;

@@ -5,6 +5,7 @@
 mod assessment;
 mod first;
 mod metadata;
+mod registry;
 mod second;
 mod sub_assessment;
 mod subscription;
@@ -12,8 +13,9 @@ mod wording;
 
 pub(crate) use assessment::Assessment;
 pub(crate) use metadata::Metadata;
+pub(crate) use registry::{child, registry};
 pub(crate) use sub_assessment::SubAssessment;
-pub(crate) use subscription::Subscription;
+pub(crate) use subscription::{TENANT, group_id, resource_group, subscription};
 
 use serde::Serialize;
 
