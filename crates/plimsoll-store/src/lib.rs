@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod access;
 mod blobs;
 mod database;
 mod error;
@@ -14,17 +15,20 @@ mod fsck;
 mod jobs;
 mod manifests;
 mod migrations;
+mod pulls;
 mod registries;
 mod resources;
 mod scans;
 mod scopes;
 mod verdicts;
 
+pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
+pub use pulls::{Pull, PulledImage};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use resources::{Operation, OperationState, Resource};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};

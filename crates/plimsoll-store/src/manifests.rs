@@ -126,9 +126,10 @@ impl Store {
         }
         store_content(&mut tx, put, &links, &needs.children).await?;
         let subject = put.manifest.subject.as_ref().map(|subject| subject.digest.as_str());
-        let sql = "insert into repository_manifests (repository, digest, media_type, subject, pushed_at) \
-            values ($1, $2, $3, $4, $5) on conflict (repository, digest) do update set \
-            media_type = excluded.media_type, pushed_at = excluded.pushed_at";
+        let sql = "insert into repository_manifests \
+            (repository, digest, media_type, subject, pushed_at, first_pushed_at, changed_at) \
+            values ($1, $2, $3, $4, $5, $5, $5) on conflict (repository, digest) do update set \
+            media_type = excluded.media_type, pushed_at = excluded.pushed_at, changed_at = excluded.changed_at";
         let media_type = put.manifest.media_type.as_str();
         tx.execute(sql, &args![repository, put.digest, media_type, subject, put.now]).await?;
         let detail = serde_json::json!({ "mediaType": media_type, "size": put.body.len() }).to_string();
@@ -228,6 +229,9 @@ impl Store {
         for tag in &tags {
             record_event(&mut tx, "image.untagged", &key, Some(digest), Some(tag), now, "{}").await?;
         }
+        let sql = "delete from pulls where image = \
+            (select id from repository_manifests where repository = $1 and digest = $2)";
+        tx.execute(sql, &args![id, digest]).await?;
         let sql = "delete from repository_manifests where repository = $1 and digest = $2";
         tx.execute(sql, &args![id, digest]).await?;
         record_event(&mut tx, "image.deleted", &key, Some(digest), None, now, "{}").await?;
@@ -440,8 +444,9 @@ async fn move_tags(tx: &mut Tx, repository: i64, key: &RepositoryKey, put: &Mani
         if before.as_deref() == Some(put.digest.as_str()) {
             continue;
         }
-        let sql = "insert into tags (repository, name, digest, moved_at) values ($1, $2, $3, $4) \
-            on conflict (repository, name) do update set digest = excluded.digest, moved_at = excluded.moved_at";
+        let sql = "insert into tags (repository, name, digest, moved_at, created_at, changed_at) \
+            values ($1, $2, $3, $4, $4, $4) on conflict (repository, name) do update set \
+            digest = excluded.digest, moved_at = excluded.moved_at, changed_at = excluded.changed_at";
         tx.execute(sql, &args![repository, tag, put.digest, put.now]).await?;
         let detail = serde_json::json!({ "previous": before }).to_string();
         record_event(tx, "image.tagged", key, Some(put.digest), Some(tag), put.now, &detail).await?;

@@ -63,6 +63,12 @@ pub(crate) struct RepositoryKey {
     text: String,
 }
 
+impl RepositoryKey {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
 impl std::fmt::Display for RepositoryKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.name.fmt(f)

@@ -44,6 +44,16 @@ impl Base {
     pub(crate) fn link(&self, path_and_query: &str) -> String {
         format!("{}{path_and_query}", self.0)
     }
+
+    /// The host alone, as the client named it.
+    pub(crate) fn host_without_port(&self) -> &str {
+        let authority = self.0.split_once("://").map_or(self.0.as_str(), |(_, authority)| authority);
+        match authority.rsplit_once(':') {
+            // An IPv6 address has colons of its own, in brackets.
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            _ => authority,
+        }
+    }
 }
 
 fn host(text: &str) -> Option<&str> {

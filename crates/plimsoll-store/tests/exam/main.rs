@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod blobs;
 mod jobs;
 mod killed;
 mod manifests;
 mod place;
+mod pulls;
 mod scans;
 mod scopes;
 mod verdicts;
@@ -37,6 +39,15 @@ macro_rules! exam {
 }
 
 exam! {
+    access:
+        a_principal_has_one_name_whatever_its_case
+        a_password_is_set_and_changed
+        a_token_is_found_by_its_hash_and_ends_with_its_program
+        the_first_token_is_made_by_one_node_only
+        a_role_is_assigned_once
+        all_nodes_have_one_signing_key
+        failed_logins_are_counted_and_forgotten
+        a_registrys_password_is_renewed_alone;
     blobs:
         an_upload_grows_by_appends_and_becomes_a_blob
         an_upload_goes_on_after_a_restart
@@ -75,6 +86,9 @@ exam! {
         a_failed_job_waits_for_its_time_or_for_people
         a_restart_frees_the_jobs_of_the_node
         a_new_job_wakes_a_worker;
+    pulls:
+        the_newest_pull_of_an_image_counts
+        an_image_that_is_gone_was_never_pulled;
     scans:
         layer_inventories_are_shared_by_diff_id
         a_layer_that_was_cut_short_says_nothing_of_others
