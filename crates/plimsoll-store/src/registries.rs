@@ -185,6 +185,22 @@ impl Store {
         Ok((id, is_new))
     }
 
+    /// Replaces the body of a registry, unless it is no longer what the caller has seen. Gives whether it is done.
+    pub async fn change_registry(
+        &self,
+        id: RegistryId,
+        seen: &Value,
+        body: &Value,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut tx = self.db.begin("change a registry").await?;
+        let sql = "update registries set body = $3, changed_at = $4 where id = $1 and body = $2";
+        let values = args![id.0, seen.to_string(), body.to_string(), now];
+        let changed = tx.execute(sql, &values).await?;
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
     /// One registry.
     pub async fn registry(&self, id: RegistryId) -> Result<Option<Registry>> {
         let sql = format!("{REGISTRIES} where id = $1");

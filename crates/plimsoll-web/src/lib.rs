@@ -33,7 +33,7 @@ use axum::response::{IntoResponse, Response};
 use plimsoll_store::Store;
 use plimsoll_types::{Scope, Timestamp};
 
-pub use links::Connection;
+pub use links::{Connection, login_server_suffix};
 pub use openapi::document as openapi_document;
 
 use call::{Call, MAX_BODY, Path};
@@ -56,6 +56,9 @@ pub struct Web {
     pub scope: Scope,
     /// How clients reach the listener.
     pub connection: Connection,
+    /// What the host names of new registries end with: `localhost:5000`, so that one is `quay.localhost:5000`. See
+    /// [`login_server_suffix`].
+    pub login_server_suffix: String,
 }
 
 /// The API as a router that answers every path, since case does not count in most of its segments; what it does not know
@@ -97,6 +100,12 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         now: (web.clock)(),
     };
     let answer = if let Some(answer) = rooms::clients::answer(&call)? {
+        answer
+    } else if let Some(answer) = rooms::resources::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::long_running::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::container_registry::answer(&call).await? {
         answer
     } else if let Some(answer) = rooms::security::answer(&call).await? {
         answer

@@ -1,4 +1,7 @@
 //! The areas of the API, a module each. A request goes to each in turn, until one knows its path.
 
 pub(crate) mod clients;
+pub(crate) mod container_registry;
+pub(crate) mod long_running;
+pub(crate) mod resources;
 pub(crate) mod security;

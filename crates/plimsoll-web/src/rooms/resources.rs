@@ -7,6 +7,8 @@ mod inventory;
 mod providers;
 mod subscriptions;
 
+pub(crate) use groups::must_stay;
+
 use axum::response::Response;
 use plimsoll_store::{ResourceGroup, Subscription};
 use plimsoll_types::ResourceId;
