@@ -118,6 +118,8 @@ mod tests {
             require_text(document.as_object().unwrap(), &["sku", "name"], "Missing").is_ok()
         };
         assert!(required(json!({"sku": {"name": "Basic"}})));
-        assert!(!required(json!({"sku": {}})) && !required(json!({})) && !required(json!({"sku": {"name": " "}})));
+        assert!(
+            !required(json!({"sku": {}})) && !required(json!({})) && !required(json!({"sku": {"name": " "}}))
+        );
     }
 }

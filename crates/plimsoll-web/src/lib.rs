@@ -99,6 +99,12 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         body,
         now: (web.clock)(),
     };
+    if let Some(answer) = rooms::pricings::answer(&call).await? {
+        return Ok(answer);
+    }
+    if let Some(answer) = rooms::scanning::answer(&call).await? {
+        return Ok(answer);
+    }
     let answer = if let Some(answer) = rooms::clients::answer(&call)? {
         answer
     } else if let Some(answer) = rooms::resources::answer(&call).await? {

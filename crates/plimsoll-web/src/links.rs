@@ -18,7 +18,9 @@ pub struct Connection {
 /// the machine itself (RFC 6761, 6.3), and below an address there are no names at all.
 pub fn login_server_suffix(host: &str) -> String {
     let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => (name, Some(port)),
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
+            (name, Some(port))
+        }
         _ => (host, None),
     };
     let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();

@@ -3,5 +3,7 @@
 pub(crate) mod clients;
 pub(crate) mod container_registry;
 pub(crate) mod long_running;
+pub(crate) mod pricings;
 pub(crate) mod resources;
+pub(crate) mod scanning;
 pub(crate) mod security;

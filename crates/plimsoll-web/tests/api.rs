@@ -378,11 +378,13 @@ impl Api {
             registry: "Quay".into(),
             registry_host: "quay.example:5000".into(),
         };
+        store.ensure_registry(&scope, &json!({}), Timestamp(1_790_000_000_000)).await.unwrap();
         let router = plimsoll_web::router(Web {
             store,
             clock: std::sync::Arc::new(|| Timestamp(1_790_000_000_000)),
             scope,
             connection: Connection::default(),
+            login_server_suffix: "quay.example:5000".into(),
         });
         Self { router, application, _folder: folder }
     }

@@ -28,19 +28,21 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
     }
     let operation = find(call, name).await?;
     Ok(Some(if wants_status {
-        (running_headers(call, &operation, "operationStatuses")?, Json(shape(call, &operation))).into_response()
+        (running_headers(call, &operation, "operationStatuses")?, Json(shape(call, &operation)))
+            .into_response()
     } else {
         result(call, &operation)?
     }))
 }
 
 /// The answer to a request whose work goes on: 202, with where to ask and after how many seconds.
-pub(crate) fn accepted(call: &Call<'_>, operation: &Operation) -> Result<(StatusCode, HeaderMap), Error> {
-    Ok((StatusCode::ACCEPTED, running_headers(call, operation, "operationResults")?))
+pub(crate) fn accepted(call: &Call<'_>, operation: &Operation) -> Result<Response, Error> {
+    let headers = running_headers(call, operation, "operationResults")?;
+    Ok((StatusCode::ACCEPTED, headers, Json(shape(call, operation))).into_response())
 }
 
 /// How far an operation is, as `Azure-AsyncOperation` has it.
-pub(crate) fn shape(call: &Call<'_>, operation: &Operation) -> Value {
+fn shape(call: &Call<'_>, operation: &Operation) -> Value {
     let status = match operation.state {
         OperationState::InProgress => "InProgress",
         OperationState::Succeeded => "Succeeded",
@@ -82,14 +84,14 @@ async fn find(call: &Call<'_>, name: &str) -> Result<Operation, Error> {
 
 fn result(call: &Call<'_>, operation: &Operation) -> Result<Response, Error> {
     Ok(match (&operation.state, &operation.error) {
-        (OperationState::InProgress, _) => {
-            (accepted(call, operation)?, Json(shape(call, operation))).into_response()
-        }
+        (OperationState::InProgress, _) => accepted(call, operation)?,
         (OperationState::Succeeded, _) => Json(shape(call, operation)).into_response(),
         (OperationState::Failed, error) => {
-            let error = error.clone().unwrap_or_else(|| json!({"code": "OperationFailed", "message": "it failed"}));
+            let error =
+                error.clone().unwrap_or_else(|| json!({"code": "OperationFailed", "message": "it failed"}));
             let status = status_of(&error);
-            (status, Json(json!({"error": {"code": error["code"], "message": error["message"]}}))).into_response()
+            (status, Json(json!({"error": {"code": error["code"], "message": error["message"]}})))
+                .into_response()
         }
     })
 }

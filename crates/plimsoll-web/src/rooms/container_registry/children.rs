@@ -261,7 +261,10 @@ impl Check for CacheRule {
         }
         let target = self.target_repository.trim_end_matches("/*");
         if target != "*" && target.parse::<plimsoll_types::RepositoryName>().is_err() {
-            return Err(malformed("properties.targetRepository", &"it must be a repository such as team/app"));
+            return Err(malformed(
+                "properties.targetRepository",
+                &"it must be a repository such as team/app",
+            ));
         }
         match &self.credential_set_resource_id {
             Some(id) => must_be_of(id, Kind::CredentialSets, "properties.credentialSetResourceId"),
@@ -290,7 +293,11 @@ impl Check for ConnectedRegistry {
         if !MODES.iter().any(|mode| is(&self.mode, mode)) {
             return Err(malformed("properties.mode", &format!("it must be one of {}", MODES.join(", "))));
         }
-        must_be_of(&self.parent.sync_properties.token_id, Kind::Tokens, "properties.parent.syncProperties.tokenId")
+        must_be_of(
+            &self.parent.sync_properties.token_id,
+            Kind::Tokens,
+            "properties.parent.syncProperties.tokenId",
+        )
     }
 }
 
@@ -320,9 +327,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Error> {
 pub(super) async fn one(call: &Call<'_>) -> Result<Response, Error> {
     let kind = kind(call)?;
     match *call.method {
-        Method::GET | Method::HEAD => {
-            Ok(Json(shape(kind, &find(call, kind, "read").await?)).into_response())
-        }
+        Method::GET | Method::HEAD => Ok(Json(shape(kind, &find(call, kind, "read").await?)).into_response()),
         Method::PUT => put(call, kind).await,
         Method::PATCH => patch(call, kind).await,
         Method::DELETE => {

@@ -1,7 +1,6 @@
 //! `importImage`: reads what is asked for, precisely, and queues it. The copying is the conveyor's.
 
-use axum::Json;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::Method;
 use plimsoll_store::{ErrorKind, Registry};
 use plimsoll_types::import::{Credentials, ImportRequest, Mode, Place, Source, Target};
@@ -72,14 +71,11 @@ pub(super) async fn begin(call: &Call<'_>) -> Result<Response, Error> {
     })?;
     let kept = call.web.store.operation(&operation).await?;
     let kept = kept.ok_or_else(|| Error::UnknownResource(format!("operationResults/{operation}")))?;
-    Ok((long_running::accepted(call, &kept)?, Json(long_running::shape(call, &kept))).into_response())
+    long_running::accepted(call, &kept)
 }
 
 /// What the body means, with every name checked.
-async fn understand(
-    call: &Call<'_>,
-    body: Body,
-) -> Result<(ImportRequest, Option<Credentials>), Error> {
+async fn understand(call: &Call<'_>, body: Body) -> Result<(ImportRequest, Option<Credentials>), Error> {
     let (repository, reference) = image(&body.source.source_image)?;
     let credentials = body.source.credentials.map(|given| Credentials {
         username: given.username.filter(|name| !name.is_empty()),
@@ -88,7 +84,8 @@ async fn understand(
     let (place, repository) = match (&body.source.resource_id, &body.source.registry_uri) {
         (Some(id), None) => {
             if credentials.is_some() {
-                let problem = "they go with registryUri; a registry of our own is opened by the caller's roles";
+                let problem =
+                    "they go with registryUri; a registry of our own is opened by the caller's roles";
                 return Err(malformed("source.credentials", &problem));
             }
             (own(id)?, repository)
@@ -117,7 +114,8 @@ async fn understand(
     };
     let mut targets = BTreeSet::new();
     for (at, text) in body.target_tags.iter().enumerate() {
-        targets.insert(target(text, tag).map_err(|problem| malformed(&format!("targetTags[{at}]"), &problem))?);
+        targets
+            .insert(target(text, tag).map_err(|problem| malformed(&format!("targetTags[{at}]"), &problem))?);
     }
     let mut untagged = BTreeSet::new();
     for (at, text) in body.untagged_target_repositories.iter().enumerate() {
@@ -145,8 +143,7 @@ async fn understand(
 async fn check_source(call: &Call<'_>, source: &Source) -> Result<(), Error> {
     let Place::Registry(registry) = &source.place else { return Ok(()) };
     let repository = registry.child("repositories", source.repository.as_str());
-    let repository =
-        repository.map_err(|problem| malformed("source.sourceImage", &problem))?;
+    let repository = repository.map_err(|problem| malformed("source.sourceImage", &problem))?;
     call.authorize(PULL, &repository)?;
     let registry: Registry = super::find(call, registry).await?;
     let there = call.web.store.in_registry(registry.id);
@@ -186,8 +183,7 @@ fn target(text: &str, tag: Option<&Tag>) -> Result<Target, plimsoll_types::Parse
 }
 
 fn own(text: &str) -> Result<Place, Error> {
-    let registry: ResourceId =
-        text.parse().map_err(|problem| malformed("source.resourceId", &problem))?;
+    let registry: ResourceId = text.parse().map_err(|problem| malformed("source.resourceId", &problem))?;
     if registry.kind() != "microsoft.containerregistry/registries" {
         let problem = format!("it must be the id of a registry, found one of {:?}", registry.kind());
         return Err(malformed("source.resourceId", &problem));
@@ -210,7 +206,8 @@ fn host(uri: &str) -> Result<String, Error> {
 
 /// Docker Hub keeps its own images under `library/`, and users leave that out.
 fn as_known_there(host: &str, repository: RepositoryName) -> Result<RepositoryName, Error> {
-    let is_hub = matches!(host, "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com");
+    let is_hub =
+        matches!(host, "docker.io" | "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com");
     if is_hub && !repository.as_str().contains('/') {
         let name = format!("library/{repository}").parse();
         return name.map_err(|problem: plimsoll_types::ParseError| malformed("source.sourceImage", &problem));

@@ -44,9 +44,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Error> {
     };
     let held = call.web.store.registry_usage(registry.id).await?;
     let id = id(&registry.scope.registry_id())?;
-    let usage = |name: &str, limit: usize, current: usize, unit: &str| {
-        json!({"name": name, "limit": limit, "currentValue": current, "unit": unit})
-    };
+    let usage = |name: &str, limit: usize, current: usize, unit: &str| json!({"name": name, "limit": limit, "currentValue": current, "unit": unit});
     let rules = description.properties.network_rule_set.ip_rules.len();
     let usages = vec![
         json!({"name": "Size", "limit": gibibytes << 30, "currentValue": held.bytes, "unit": "Bytes"}),

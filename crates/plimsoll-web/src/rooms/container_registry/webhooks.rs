@@ -55,7 +55,9 @@ async fn put(call: &Call<'_>) -> Result<Response, Error> {
     let hook: Webhook = document::read(Value::Object(body))?;
     check(&hook)?;
     match call.web.store.resource(&id).await? {
-        Some(known) => must_stay(known.body["location"].as_str().unwrap_or_default(), &hook.location, id.name())?,
+        Some(known) => {
+            must_stay(known.body["location"].as_str().unwrap_or_default(), &hook.location, id.name())?
+        }
         None => {
             check_name(id.name())?;
             let sku = Description::of_body(&registry.body).sku.name;
@@ -81,9 +83,9 @@ async fn patch(call: &Call<'_>) -> Result<Response, Error> {
         body["tags"] = tags;
     }
     // The headers that are named replace those that were there.
-    if let Some(headers) = patch.get_mut("properties").and_then(|properties| {
-        properties.as_object_mut()?.remove("customHeaders")
-    }) {
+    if let Some(headers) =
+        patch.get_mut("properties").and_then(|properties| properties.as_object_mut()?.remove("customHeaders"))
+    {
         body["properties"]["customHeaders"] = headers;
     }
     document::merge(&mut body, Value::Object(patch));

@@ -74,12 +74,7 @@ fn tags<'de, D: serde::Deserializer<'de>>(
     plimsoll_types::registry::tags(deserializer).map(Some)
 }
 
-async fn put(
-    call: &Call<'_>,
-    id: &ResourceId,
-    subscription: &str,
-    name: &str,
-) -> Result<Response, Error> {
+async fn put(call: &Call<'_>, id: &ResourceId, subscription: &str, name: &str) -> Result<Response, Error> {
     call.authorize(WRITE, id)?;
     let body = document::of_call(call)?;
     document::require_text(&body, &["location"], "LocationRequired")?;
@@ -109,12 +104,7 @@ async fn put(
     Ok((status, Json(shapes::resource_group(&group))).into_response())
 }
 
-async fn patch(
-    call: &Call<'_>,
-    id: &ResourceId,
-    subscription: &str,
-    name: &str,
-) -> Result<Response, Error> {
+async fn patch(call: &Call<'_>, id: &ResourceId, subscription: &str, name: &str) -> Result<Response, Error> {
     call.authorize(WRITE, id)?;
     let body: Body = document::read(Value::Object(document::of_call(call)?))?;
     let mut group = super::resource_group(call, subscription, name).await?;
@@ -128,18 +118,14 @@ async fn patch(
     Ok(Json(shapes::resource_group(&group)).into_response())
 }
 
-async fn delete(
-    call: &Call<'_>,
-    id: &ResourceId,
-    subscription: &str,
-    name: &str,
-) -> Result<Response, Error> {
+async fn delete(call: &Call<'_>, id: &ResourceId, subscription: &str, name: &str) -> Result<Response, Error> {
     call.authorize(DELETE, id)?;
     super::resource_group(call, subscription, name).await?;
     match call.web.store.delete_resource_group(subscription, name).await? {
         Deleted::InUse => {
-            let message =
-                format!("the resource group {name} has registries; delete these first, since their images go with them");
+            let message = format!(
+                "the resource group {name} has registries; delete these first, since their images go with them"
+            );
             Err(Error::conflict("ResourceGroupNotEmpty", message))
         }
         Deleted::Yes | Deleted::Unknown => Ok(StatusCode::OK.into_response()),

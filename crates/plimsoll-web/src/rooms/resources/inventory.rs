@@ -12,8 +12,10 @@ use crate::error::Error;
 use crate::{listing, shapes};
 
 /// The types of documents that are resources of their own, with a location and tags, as Azure writes them.
-const TRACKED: [&str; 2] =
-    ["Microsoft.ContainerRegistry/registries/webhooks", "Microsoft.ContainerRegistry/registries/replications"];
+const TRACKED: [&str; 2] = [
+    "Microsoft.ContainerRegistry/registries/webhooks",
+    "Microsoft.ContainerRegistry/registries/replications",
+];
 
 /// What a list of resources tells of each.
 const TOLD: [&str; 8] = ["id", "name", "type", "location", "tags", "sku", "identity", "systemData"];

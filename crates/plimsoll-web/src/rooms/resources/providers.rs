@@ -43,7 +43,10 @@ const PROVIDERS: &[Provider] = &[
             ("operations", REGISTRY_VERSIONS),
         ],
     },
-    Provider { namespace: "Microsoft.ResourceGraph", types: &[("resources", &["2021-03-01"]), ("queries", &["2024-04-01"])] },
+    Provider {
+        namespace: "Microsoft.ResourceGraph",
+        types: &[("resources", &["2021-03-01"]), ("queries", &["2024-04-01"])],
+    },
     Provider {
         namespace: "Microsoft.Resources",
         types: &[
@@ -134,15 +137,27 @@ pub(super) fn list_operations(call: &Call<'_>, namespace: &str) -> Result<Respon
 
 /// Action, resource, and what it does to it.
 const OPERATIONS: &[(&str, &str, &str)] = &[
-    ("Microsoft.ContainerRegistry/checkNameAvailability/read", "Name", "Check whether a registry's name is free"),
+    (
+        "Microsoft.ContainerRegistry/checkNameAvailability/read",
+        "Name",
+        "Check whether a registry's name is free",
+    ),
     ("Microsoft.ContainerRegistry/operations/read", "Operations", "List the operations"),
     ("Microsoft.ContainerRegistry/register/action", "Provider", "Register the provider"),
     ("Microsoft.ContainerRegistry/registries/read", "Registry", "Get or list"),
     ("Microsoft.ContainerRegistry/registries/write", "Registry", "Create or update"),
     ("Microsoft.ContainerRegistry/registries/delete", "Registry", "Delete"),
     ("Microsoft.ContainerRegistry/registries/importImage/action", "Registry", "Import an image"),
-    ("Microsoft.ContainerRegistry/registries/listCredentials/action", "Registry", "List the passwords of its own user"),
-    ("Microsoft.ContainerRegistry/registries/regenerateCredential/action", "Registry", "Renew a password of its own user"),
+    (
+        "Microsoft.ContainerRegistry/registries/listCredentials/action",
+        "Registry",
+        "List the passwords of its own user",
+    ),
+    (
+        "Microsoft.ContainerRegistry/registries/regenerateCredential/action",
+        "Registry",
+        "Renew a password of its own user",
+    ),
     ("Microsoft.ContainerRegistry/registries/listUsages/read", "Registry", "List what it holds"),
     ("Microsoft.ContainerRegistry/registries/operationStatuses/read", "Operation", "Get how far it is"),
     ("Microsoft.ContainerRegistry/registries/pull/read", "Image", "Pull"),
@@ -156,8 +171,16 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
     ("Microsoft.ContainerRegistry/registries/webhooks/write", "Webhook", "Create or update"),
     ("Microsoft.ContainerRegistry/registries/webhooks/delete", "Webhook", "Delete"),
     ("Microsoft.ContainerRegistry/registries/webhooks/ping/action", "Webhook", "Send a test"),
-    ("Microsoft.ContainerRegistry/registries/webhooks/getCallbackConfig/action", "Webhook", "Get address and headers"),
-    ("Microsoft.ContainerRegistry/registries/webhooks/listEvents/action", "Webhook", "List what was delivered"),
+    (
+        "Microsoft.ContainerRegistry/registries/webhooks/getCallbackConfig/action",
+        "Webhook",
+        "Get address and headers",
+    ),
+    (
+        "Microsoft.ContainerRegistry/registries/webhooks/listEvents/action",
+        "Webhook",
+        "List what was delivered",
+    ),
     ("Microsoft.ContainerRegistry/registries/scopeMaps/read", "Scope map", "Get or list"),
     ("Microsoft.ContainerRegistry/registries/scopeMaps/write", "Scope map", "Create or update"),
     ("Microsoft.ContainerRegistry/registries/scopeMaps/delete", "Scope map", "Delete"),
@@ -174,10 +197,22 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
     ("Microsoft.ContainerRegistry/registries/replications/write", "Replication", "Create or update"),
     ("Microsoft.ContainerRegistry/registries/replications/delete", "Replication", "Delete"),
     ("Microsoft.ContainerRegistry/registries/connectedRegistries/read", "Connected registry", "Get or list"),
-    ("Microsoft.ContainerRegistry/registries/connectedRegistries/write", "Connected registry", "Create or update"),
+    (
+        "Microsoft.ContainerRegistry/registries/connectedRegistries/write",
+        "Connected registry",
+        "Create or update",
+    ),
     ("Microsoft.ContainerRegistry/registries/connectedRegistries/delete", "Connected registry", "Delete"),
-    ("Microsoft.ContainerRegistry/registries/connectedRegistries/deactivate/action", "Connected registry", "Deactivate"),
-    ("Microsoft.ContainerRegistry/registries/privateEndpointConnections/read", "Private endpoint connection", "Get or list"),
+    (
+        "Microsoft.ContainerRegistry/registries/connectedRegistries/deactivate/action",
+        "Connected registry",
+        "Deactivate",
+    ),
+    (
+        "Microsoft.ContainerRegistry/registries/privateEndpointConnections/read",
+        "Private endpoint connection",
+        "Get or list",
+    ),
     ("Microsoft.ContainerRegistry/registries/privateLinkResources/read", "Private link", "Get or list"),
     ("Microsoft.Resources/subscriptions/read", "Subscription", "Get or list"),
     ("Microsoft.Resources/subscriptions/write", "Subscription", "Create or rename"),

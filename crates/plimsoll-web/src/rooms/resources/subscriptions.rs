@@ -70,7 +70,8 @@ async fn put(call: &Call<'_>, id: &ResourceId, name: &str) -> Result<Response, E
     }
     let length = body.display_name.chars().count();
     if !(1..=64).contains(&length) || body.display_name.chars().any(char::is_control) {
-        let message = format!("displayName has 1 to 64 characters, none of them for control; it has {length}");
+        let message =
+            format!("displayName has 1 to 64 characters, none of them for control; it has {length}");
         return Err(Error::bad_request("InvalidSubscriptionName", message));
     }
     if known.is_none() && store.subscriptions().await?.len() >= MAX_SUBSCRIPTIONS {
