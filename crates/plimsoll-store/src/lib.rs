@@ -18,6 +18,7 @@ mod imports;
 mod jobs;
 mod manifests;
 mod migrations;
+mod notify;
 mod plans;
 mod pulls;
 mod registries;
@@ -35,6 +36,10 @@ pub use fsck::FsckReport;
 pub use imports::StoredImport;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
+pub use notify::{
+    Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
+    Position, Replay, Target, Telling, Tellings,
+};
 pub use plans::PlanStored;
 pub use pulls::{Pull, PulledImage};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
@@ -60,6 +65,8 @@ pub struct Store {
     node: Arc<str>,
     /// The registry that methods speak of where they name a repository.
     registry: RegistryId,
+    /// Who asks for what is changed through this handle.
+    origin: Option<Arc<Origin>>,
     /// Why what is stored through this handle is scanned.
     trigger: Trigger,
 }
@@ -104,6 +111,8 @@ impl Store {
             registry: RegistryId::FIRST,
             trigger: Trigger::Push,
         };
+        let (node, registry) = (settings.node.as_str().into(), RegistryId::FIRST);
+        let store = Self { db, blobs, wake_up, node, registry, origin: None, trigger: Trigger::Push };
         store.remove_stray_uploads().await?;
         Ok(store)
     }

@@ -60,6 +60,8 @@ pub struct ResourceGroup {
 pub(crate) struct RepositoryKey {
     pub(crate) registry: RegistryId,
     pub(crate) name: RepositoryName,
+    /// Who asks for what is done to it.
+    pub(crate) origin: Option<std::sync::Arc<crate::Origin>>,
     text: String,
 }
 
@@ -260,7 +262,7 @@ impl Store {
 
     pub(crate) fn key(&self, repository: &RepositoryName) -> RepositoryKey {
         let text = format!("{}/{repository}", self.registry.0);
-        RepositoryKey { registry: self.registry, name: repository.clone(), text }
+        RepositoryKey { registry: self.registry, name: repository.clone(), origin: self.origin.clone(), text }
     }
 }
 

@@ -99,21 +99,23 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         body,
         now: (web.clock)(),
     };
-    if let Some(answer) = rooms::pricings::answer(&call).await? {
-        return Ok(answer);
-    }
-    if let Some(answer) = rooms::scanning::answer(&call).await? {
-        return Ok(answer);
-    }
     let answer = if let Some(answer) = rooms::clients::answer(&call)? {
         answer
     } else if let Some(answer) = rooms::resources::answer(&call).await? {
         answer
-    } else if let Some(answer) = rooms::long_running::answer(&call).await? {
-        answer
     } else if let Some(answer) = rooms::container_registry::answer(&call).await? {
         answer
+    } else if let Some(answer) = rooms::pricings::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::scanning::answer(&call).await? {
+        answer
     } else if let Some(answer) = rooms::security::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::alerts::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::governance::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::long_running::answer(&call).await? {
         answer
     } else {
         return Err(Error::UnknownRoute);
