@@ -223,7 +223,16 @@ impl Store {
 async fn delete_settings(tx: &mut Tx, place: &ResourceId) -> Result<()> {
     // All that begins with the place and a slash: the byte behind the slash is 0.
     let (from, to) = (format!("{}/", place.key()), format!("{}0", place.key()));
-    tx.execute("delete from resources where id >= $1 and id < $2", &args![&from, &to]).await?;
+    for sql in [
+        "delete from resources where id >= $1 and id < $2",
+        "delete from resource_secrets where resource >= $1 and resource < $2",
+        "delete from deliveries where resource >= $1 and resource < $2",
+        "delete from delivery_targets where target >= $1 and target < $2",
+        "delete from delivery_told where target >= $1 and target < $2",
+        "delete from webhook_events where webhook >= $1 and webhook < $2",
+    ] {
+        tx.execute(sql, &args![&from, &to]).await?;
+    }
     let sql = "delete from role_assignments where scope_key = $1 or (scope_key >= $2 and scope_key < $3)";
     tx.execute(sql, &args![place.key(), &from, &to]).await?;
     Ok(())

@@ -6,9 +6,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use plimsoll_store::{ManifestPut, RegistryId, Settings, Store, Stored};
+use plimsoll_access::{Access, Minted, Mode};
+use plimsoll_store::{ManifestPut, NewToken, Principal, RegistryId, Settings, Store, Stored};
+use plimsoll_types::access::{Assignment, PrincipalKind, Role};
 use plimsoll_types::manifest::media;
-use plimsoll_types::{Digest, Manifest, Scope, Timestamp};
+use plimsoll_types::{Digest, Guid, Manifest, Scope, Timestamp};
 use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -361,6 +363,108 @@ async fn webhooks_keep_their_secrets() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_pinged_and_tells_what_was_sent() {
+    let api = Api::new().await;
+    let id = format!("{GROUP}/{REGISTRIES}/quay1/webhooks/hook01");
+    api.ask("PUT", &id, webhook()).await.is(StatusCode::CREATED);
+    let ping = api.ask("POST", &format!("{id}/ping"), json!(null)).await.is(StatusCode::OK);
+    assert_eq!(ping["id"].as_str().unwrap().len(), 36);
+    let events = async || {
+        let told = api.ask("POST", &format!("{id}/listEvents"), json!(null)).await.is(StatusCode::OK);
+        told["value"].as_array().unwrap().clone()
+    };
+    assert_eq!(events().await, Vec::<Value>::new(), "nothing was sent yet");
+    let request = json!({"content": {"action": "ping"}, "method": "POST"});
+    api.store.record_webhook_event(&id.parse().unwrap(), "e1", &request, None, NOW).await.unwrap();
+    assert_eq!(events().await[0]["eventRequestMessage"], request);
+    api.ask("DELETE", &id, json!(null)).await.is(StatusCode::OK);
+    api.ask("POST", &format!("{id}/ping"), json!(null)).await.fails(404, "ResourceNotFound");
+    api.ask("PUT", &id, webhook()).await.is(StatusCode::CREATED);
+    assert_eq!(events().await, Vec::<Value>::new(), "another hook of the same name has a life of its own");
+}
+
+#[tokio::test]
+async fn a_registrys_own_user_has_two_passwords() {
+    let api = Api::new().await;
+    let id = format!("{GROUP}/{REGISTRIES}/pier01");
+    api.ask("PUT", &id, registry()).await.is(StatusCode::CREATED);
+    let list = format!("{id}/listCredentials");
+    api.ask("POST", &list, json!(null)).await.fails(400, "UnAuthorizedForCredentialOperations");
+    let on = json!({"properties": {"adminUserEnabled": true}});
+    api.ask("PATCH", &id, on.clone()).await.is(StatusCode::OK);
+    let first = api.ask("POST", &list, json!(null)).await.is(StatusCode::OK);
+    assert_eq!(first["username"], "pier01");
+    assert_eq!(api.ask("POST", &list, json!(null)).await.is(StatusCode::OK), first);
+    let password = |told: &Value, at: usize| told["passwords"][at]["value"].as_str().unwrap().to_owned();
+    assert_ne!(password(&first, 0), password(&first, 1));
+    let renew = format!("{id}/regenerateCredential");
+    let second = api.ask("POST", &renew, json!({"name": "password2"})).await.is(StatusCode::OK);
+    assert_eq!(password(&second, 0), password(&first, 0));
+    assert_ne!(password(&second, 1), password(&first, 1));
+    api.ask("POST", &renew, json!({"name": "password3"})).await.says(400, &["name", "password, password2"]);
+    api.ask("POST", &renew, json!({"name": 1})).await.says(400, &["name", "a string"]);
+    // Another registry of the same name has others.
+    api.ask("DELETE", &id, json!(null)).await.is(StatusCode::OK);
+    api.ask("PUT", &id, registry()).await.is(StatusCode::CREATED);
+    api.ask("PATCH", &id, on).await.is(StatusCode::OK);
+    let third = api.ask("POST", &list, json!(null)).await.is(StatusCode::OK);
+    for at in [0, 1] {
+        assert_ne!(password(&third, at), password(&second, at));
+    }
+}
+
+#[tokio::test]
+async fn everybody_sees_and_does_what_his_roles_allow() {
+    let mut api = Api::asking(Mode::Required).await;
+    api.be("owner", &[("Owner", "/")]).await;
+    let mine = format!("{GROUP}/{REGISTRIES}/pier01");
+    let other = format!("{GROUP}/{REGISTRIES}/quay1");
+    api.ask("PUT", &mine, registry()).await.is(StatusCode::CREATED);
+    api.ask("PUT", OTHER, json!({"displayName": "Second"})).await.is(StatusCode::CREATED);
+    api.push(RegistryId::FIRST, "team/app", "v1").await;
+
+    api.be("reader", &[("Reader", &mine)]).await;
+    api.get(&mine).await;
+    api.ask("GET", &other, json!(null)).await.fails(403, "AuthorizationFailed");
+    for (method, path) in [
+        ("PATCH", mine.clone()),
+        ("DELETE", mine.clone()),
+        ("POST", format!("{mine}/listCredentials")),
+        ("POST", format!("{mine}/importImage")),
+        ("PUT", format!("{mine}/webhooks/hook01")),
+        ("PUT", format!("{GROUP}/{REGISTRIES}/third1")),
+        ("PUT", format!("{SUBSCRIPTION}/resourceGroups/b")),
+        ("PUT", OTHER.to_owned()),
+        ("GET", OTHER.to_owned()),
+    ] {
+        api.ask(method, &path, json!({})).await.fails(403, "AuthorizationFailed");
+    }
+    let names = async |path: &str, name: &str| {
+        api.list(path).await.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&format!("{SUBSCRIPTION}/{REGISTRIES}"), "name").await, ["pier01"]);
+    assert_eq!(names(&format!("{SUBSCRIPTION}/resources"), "name").await, ["pier01"]);
+    assert_eq!(names("/subscriptions", "displayName").await, ["Plimsoll"], "the way to what is theirs");
+    assert_eq!(names(&format!("{SUBSCRIPTION}/resourceGroups"), "name").await, Vec::<String>::new());
+
+    // Who may import may not for that pull what is closed to him.
+    api.be("importer", &[("Contributor", &mine)]).await;
+    let body = json!({"source": {"resourceId": other, "sourceImage": "team/app:v1"}});
+    let import = format!("{mine}/importImage");
+    api.ask("POST", &import, body.clone()).await.says(403, &["registries/pull/read", "team/app"]);
+    let by_host = json!({"source": {"registryUri": "quay.example:5000", "sourceImage": "team/app:v1"}});
+    api.ask("POST", &import, by_host).await.says(403, &["registries/pull/read", "team/app"]);
+    api.be("importer of both", &[("Contributor", &mine), ("AcrPull", &other)]).await;
+    let taken = api.ask("POST", &import, body).await;
+    let location = taken.header("location").strip_prefix("http://quay.example:5000").unwrap().to_owned();
+    assert_eq!(api.ask("GET", &location, json!(null)).await.status, 202, "a role on the registry is enough");
+    api.be("stranger", &[("Owner", &other)]).await;
+    api.ask("GET", &location, json!(null)).await.fails(404, "ResourceNotFound");
+    api.token = None;
+    assert_eq!(api.ask("GET", &location, json!(null)).await.status, 401);
+}
+
+#[tokio::test]
 async fn what_hangs_below_a_registry_is_kept() {
     let api = Api::new().await;
     let registry = format!("{GROUP}/{REGISTRIES}/quay1");
@@ -449,7 +553,7 @@ async fn an_import_is_taken_on_and_its_operation_told() {
         "mode": "Force",
     });
     let answer = api.ask("POST", &import, body).await;
-    assert_eq!((answer.status, answer.header("retry-after")), (202, "1"));
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (202, "1"));
     let location = answer.header("location").strip_prefix("http://quay.example:5000").unwrap().to_owned();
     let id = location.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
     let queued = api.store.import(&id).await.unwrap().unwrap();
@@ -461,7 +565,7 @@ async fn an_import_is_taken_on_and_its_operation_told() {
     assert!(!operation.request.to_string().contains("secret"));
 
     let running = api.ask("GET", &location, json!(null)).await;
-    assert_eq!((running.status, running.header("retry-after")), (202, "1"));
+    assert_eq!((running.status.as_u16(), running.header("retry-after")), (202, "1"));
     assert!(running.header("location").ends_with(&location));
     let statuses = location.replace("operationResults", "operationStatuses");
     let state = api.get(&statuses).await;
@@ -574,6 +678,7 @@ fn webhook() -> Value {
 struct Api {
     router: axum::Router,
     store: Store,
+    token: Option<String>,
     _folder: tempfile::TempDir,
 }
 
@@ -585,6 +690,10 @@ struct Answer {
 
 impl Api {
     async fn new() -> Self {
+        Self::asking(Mode::Off).await
+    }
+
+    async fn asking(mode: Mode) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().display();
         let settings = Settings {
@@ -601,14 +710,18 @@ impl Api {
             registry_host: "quay.example:5000".into(),
         };
         store.ensure_registry(&scope, &json!({}), NOW).await.unwrap();
+        let clock: plimsoll_access::Clock = std::sync::Arc::new(|| NOW);
+        let settings = plimsoll_access::Settings { mode, tenant: Guid::nil(), oidc: None };
+        let access = Access::open(store.clone(), clock, settings).await.unwrap();
         let router = plimsoll_web::router(Web {
+            access,
             store: store.clone(),
             clock: std::sync::Arc::new(|| NOW),
             scope,
             connection: Connection::default(),
             login_server_suffix: "localhost:5000".into(),
         });
-        Self { router, store, _folder: folder }
+        Self { router, store, token: None, _folder: folder }
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -628,17 +741,43 @@ impl Api {
         let version = if path.contains('?') { "&" } else { "?" };
         let version = if path.contains("api-version") { "" } else { version };
         let version = if version.is_empty() { String::new() } else { format!("{version}api-version=2025-11-01") };
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{path}{version}"))
-            .header("host", "quay.example:5000")
-            .body(Body::from(body.to_vec()))
-            .unwrap();
+            .header("host", "quay.example:5000");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Body::from(body.to_vec())).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Speaks as somebody with these roles from now on.
+    async fn be(&mut self, name: &str, roles: &[(&str, &str)]) {
+        let id = Guid::derived(&[name]);
+        let kind = PrincipalKind::ServicePrincipal;
+        let principal = Principal { id: id.clone(), kind, name: name.to_owned(), created_at: NOW };
+        assert!(self.store.create_principal(&principal).await.unwrap());
+        let minted = Minted::new().unwrap();
+        let token = NewToken { id: &minted.id, name, principal: &id, hash: &minted.hash, expires_at: None };
+        self.store.create_token(token, NOW).await.unwrap();
+        for (role, at) in roles {
+            let assignment = Assignment {
+                id: Guid::derived(&[name, role, at]),
+                scope: at.parse().unwrap(),
+                role: Role::named(role).unwrap().guid(),
+                principal: id.clone(),
+                principal_kind: kind,
+                created_by: "test".to_owned(),
+                created_at: NOW,
+            };
+            self.store.assign_role(&assignment).await.unwrap();
+        }
+        self.token = Some(minted.text.reveal().to_owned());
     }
 
     /// Pushes a small image.

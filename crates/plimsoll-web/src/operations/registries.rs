@@ -199,10 +199,22 @@ pub(super) const ALL: &[Operation] = &[
     post("/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerRegistry/registries/{registryName}/connectedRegistries/{name}/deactivate", "ConnectedRegistries_Deactivate", "Deactivate a connected registry, which it is already")
         .needs("Microsoft.ContainerRegistry/registries/connectedRegistries/deactivate/action"),
     get("/{scope}/providers/{namespace}/locations/{location}/operationResults/{operationId}", "OperationResults_Get", "The result of an operation, or 202 while it runs")
-        .needs("Microsoft.ContainerRegistry/registries/operationStatuses/read")
-        .gives("OperationStatus")
+            .gives("OperationStatus")
         .answers(&[200, 202]),
     get("/{scope}/providers/{namespace}/locations/{location}/operationStatuses/{operationId}", "OperationStatuses_Get", "How far an operation is")
-        .needs("Microsoft.ContainerRegistry/registries/operationStatuses/read")
-        .gives("OperationStatus"),
+            .gives("OperationStatus"),
+    post("/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerRegistry/registries/{registryName}/listCredentials", "Registries_ListCredentials", "The passwords of a registry's own user")
+        .needs("Microsoft.ContainerRegistry/registries/listCredentials/action")
+        .gives("RegistryCredentials"),
+    post("/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerRegistry/registries/{registryName}/regenerateCredential", "Registries_RegenerateCredential", "Renew a password of a registry's own user")
+        .needs("Microsoft.ContainerRegistry/registries/regenerateCredential/action")
+        .takes("PasswordName")
+        .gives("RegistryCredentials"),
+    post("/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerRegistry/registries/{registryName}/webhooks/{name}/ping", "Webhooks_Ping", "Send a test to a webhook")
+        .needs("Microsoft.ContainerRegistry/registries/webhooks/ping/action")
+        .gives("EventInfo"),
+    post("/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerRegistry/registries/{registryName}/webhooks/{name}/listEvents", "Webhooks_ListEvents", "What was sent to a webhook last, and what it answered")
+        .needs("Microsoft.ContainerRegistry/registries/webhooks/listEvents/action")
+        .gives("WebhookEventList")
+        .asks(&["$top"]),
 ];

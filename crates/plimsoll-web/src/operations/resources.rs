@@ -94,7 +94,6 @@ pub(super) const ALL: &[Operation] = &[
         "Providers_Register",
         "Register a provider, which it is already",
     )
-    .needs("Microsoft.ContainerRegistry/register/action")
     .gives("Provider"),
     get("/providers", "Providers_ListAtTenant", "The resource providers").gives("ProviderList"),
     get("/providers/{namespace}", "Providers_GetAtTenant", "One resource provider").gives("Provider"),

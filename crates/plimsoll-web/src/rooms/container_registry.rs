@@ -1,6 +1,7 @@
 //! `Microsoft.ContainerRegistry`: registries as resources, with what hangs below them and what is done with them.
 
 mod children;
+mod credentials;
 mod import;
 mod names;
 mod registries;
@@ -31,7 +32,9 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         ["registries", _] => registries::one(call).await,
         ["registries", _, "importimage"] => import::begin(call).await,
         ["registries", _, "listusages"] => usages::list(call).await,
-        ["registries", _, "generatecredentials"] => registries::generate_credentials(call).await,
+        ["registries", _, "listcredentials"] => credentials::list(call).await,
+        ["registries", _, "regeneratecredential"] => credentials::renew(call).await,
+        ["registries", _, "generatecredentials"] => credentials::generate(call).await,
         ["registries", _, "privatelinkresources"] => list_nothing(call, "privateLinkResources").await,
         ["registries", _, "privateendpointconnections"] => {
             list_nothing(call, "privateEndpointConnections").await
@@ -43,6 +46,8 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         ["registries", _, "webhooks"] => webhooks::list(call).await,
         ["registries", _, "webhooks", _] => webhooks::one(call).await,
         ["registries", _, "webhooks", _, "getcallbackconfig"] => webhooks::get_callback_config(call).await,
+        ["registries", _, "webhooks", _, "ping"] => webhooks::ping(call).await,
+        ["registries", _, "webhooks", _, "listevents"] => webhooks::list_events(call).await,
         ["registries", _, "connectedregistries", _, "deactivate"] => children::deactivate(call).await,
         ["registries", _, kind] if children::Kind::of(kind).is_some() => children::list(call).await,
         ["registries", _, kind, _] if children::Kind::of(kind).is_some() => children::one(call).await,

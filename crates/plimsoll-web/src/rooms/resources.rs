@@ -33,7 +33,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         }
         ["subscriptions", _, "providers"] => providers::list(call, Some(named(1))).await,
         ["subscriptions", _, "providers", _] => providers::get(call, Some(named(1)), named(3)).await,
-        ["subscriptions", _, "providers", _, "register" | "unregister"] => {
+        ["subscriptions", _, "providers", _, "register"] => {
             providers::register(call, named(1), named(3)).await
         }
         ["providers"] => providers::list(call, None).await,

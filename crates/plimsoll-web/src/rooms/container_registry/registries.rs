@@ -150,15 +150,6 @@ async fn delete(call: &Call<'_>) -> Result<Response, Error> {
     }
 }
 
-/// Passwords of a registry's tokens are not made here: our own tokens do what they would.
-pub(super) async fn generate_credentials(call: &Call<'_>) -> Result<Response, Error> {
-    super::must_be(call, &[Method::POST], "POST")?;
-    registry(call, "generateCredentials/action").await?;
-    let message = "passwords of a registry's tokens are not supported; make a token with `plimsoll token create` and \
-        assign it a role on the repositories that it is for";
-    Err(Error::bad_request("NotSupported", message))
-}
-
 fn gone(id: &ResourceId) -> Error {
     Error::UnknownResource(format!("Microsoft.ContainerRegistry/registries/{}", id.name()))
 }

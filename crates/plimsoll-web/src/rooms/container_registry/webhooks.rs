@@ -14,12 +14,15 @@ use super::registry;
 use super::usages::{count, max_webhooks};
 use crate::call::{Call, malformed};
 use crate::error::Error;
+use crate::page::Page;
 use crate::rooms::resources::must_stay;
 use crate::{document, listing, shapes};
 
-pub(super) const TYPE: &str = "Microsoft.ContainerRegistry/registries/webhooks";
+const TYPE: &str = "Microsoft.ContainerRegistry/registries/webhooks";
 const HIDDEN: [&str; 2] = ["serviceUri", "customHeaders"];
 
+/// The most events that are told.
+const MAX_EVENTS: u32 = 100;
 /// The most headers that go with a delivery, and the longest address and header, in bytes.
 const MAX_HEADERS: usize = 32;
 const MAX_LENGTH: usize = 2048;
@@ -40,7 +43,9 @@ pub(super) async fn one(call: &Call<'_>) -> Result<Response, Error> {
         Method::PATCH => patch(call).await,
         Method::DELETE => {
             registry(call, "webhooks/delete").await?;
-            let deleted = call.web.store.delete_resource(&call.path.resource(4)?).await?;
+            let id = call.path.resource(4)?;
+            let deleted = call.web.store.delete_resource(&id).await?;
+            call.web.store.forget_target(&id).await?;
             Ok(if deleted { StatusCode::OK } else { StatusCode::NO_CONTENT }.into_response())
         }
         _ => Err(Error::MethodNotAllowed("GET, HEAD, PUT, PATCH, DELETE")),
@@ -111,8 +116,25 @@ pub(super) async fn get_callback_config(call: &Call<'_>) -> Result<Response, Err
     Ok(Json(config).into_response())
 }
 
+/// Sends a test, as the delivery of an event goes.
+pub(super) async fn ping(call: &Call<'_>) -> Result<Response, Error> {
+    super::must_be(call, &[Method::POST], "POST")?;
+    let hook = find(call, "ping/action").await?;
+    let event = call.web.store.ping_webhook(&hook.id, call.now).await?;
+    Ok(Json(json!({ "id": event })).into_response())
+}
+
+/// What was sent last, newest first, and what was answered.
+pub(super) async fn list_events(call: &Call<'_>) -> Result<Response, Error> {
+    super::must_be(call, &[Method::POST], "POST")?;
+    let hook = find(call, "listEvents/action").await?;
+    let n = call.parameters.top.and_then(|top| u32::try_from(top).ok()).unwrap_or(MAX_EVENTS);
+    let events = call.web.store.webhook_events(&hook.id, n.min(MAX_EVENTS)).await?;
+    Ok(Json(Page::whole(events)).into_response())
+}
+
 /// The webhook that the path names, once the caller may do `action` with it.
-pub(super) async fn find(call: &Call<'_>, action: &str) -> Result<Resource, Error> {
+async fn find(call: &Call<'_>, action: &str) -> Result<Resource, Error> {
     registry(call, &format!("webhooks/{action}")).await?;
     let id = call.path.resource(4)?;
     call.web.store.resource(&id).await?.ok_or_else(|| unknown(id.name()))

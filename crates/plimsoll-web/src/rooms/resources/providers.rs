@@ -91,7 +91,7 @@ pub(super) async fn get(
     Ok(Json(shape(provider(namespace)?, &scope)).into_response())
 }
 
-/// Answers that it is registered: `az` asks before it makes the first registry of a subscription. `unregister` is refused.
+/// Answers that it is registered: `az` asks before it makes the first registry of a subscription.
 pub(super) async fn register(
     call: &Call<'_>,
     subscription: &str,
@@ -100,15 +100,10 @@ pub(super) async fn register(
     if *call.method != Method::POST {
         return Err(Error::MethodNotAllowed("POST"));
     }
-    let verb = call.path.segments.last().map(|verb| verb.to_ascii_lowercase()).unwrap_or_default();
     let provider = provider(namespace)?;
     let subscription = id(&format!("/subscriptions/{subscription}"))?;
-    call.authorize(&format!("{}/{verb}/action", provider.namespace), &subscription)?;
+    call.authorize(&format!("{}/register/action", provider.namespace), &subscription)?;
     super::subscription(call, subscription.name()).await?;
-    if verb == "unregister" {
-        let message = format!("{} is always registered", provider.namespace);
-        return Err(Error::conflict("CannotUnregister", message));
-    }
     Ok(Json(shape(provider, &subscription)).into_response())
 }
 
