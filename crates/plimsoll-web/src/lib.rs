@@ -10,10 +10,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod call;
+mod document;
 mod error;
 mod generation;
 mod handlers;
 mod links;
+mod listing;
 mod openapi;
 pub mod operations;
 mod page;
@@ -32,7 +34,7 @@ use plimsoll_access::{Access, Caller};
 use plimsoll_store::Store;
 use plimsoll_types::{Scope, Timestamp};
 
-pub use links::Connection;
+pub use links::{Connection, login_server_suffix};
 pub use openapi::document as openapi_document;
 
 use call::{Call, MAX_BODY, Path};
@@ -57,6 +59,9 @@ pub struct Web {
     pub scope: Scope,
     /// How clients reach the listener.
     pub connection: Connection,
+    /// What the host names of new registries end with: `localhost:5000`, so that one is `quay.localhost:5000`. See
+    /// [`login_server_suffix`].
+    pub login_server_suffix: String,
 }
 
 /// The API as a router that answers every path, since case does not count in most of its segments; what it does not know
@@ -106,6 +111,29 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         call.authorize(action, &call.path.nearest()?)?;
     }
     let answer = rooms::answer(&call).await?.ok_or(Error::UnknownRoute)?;
+    let answer = if let Some(answer) = rooms::clients::answer(&call)? {
+        answer
+    } else if let Some(answer) = rooms::resources::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::container_registry::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::pricings::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::scanning::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::access::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::security::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::alerts::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::governance::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::long_running::answer(&call).await? {
+        answer
+    } else {
+        return Err(Error::UnknownRoute);
+    };
     operations::check(call.method, call.uri.path());
     Ok(answer)
 }

@@ -3,8 +3,11 @@
 pub(crate) mod access;
 pub(crate) mod alerts;
 pub(crate) mod clients;
+pub(crate) mod container_registry;
 pub(crate) mod governance;
+pub(crate) mod long_running;
 pub(crate) mod pricings;
+pub(crate) mod resources;
 pub(crate) mod scanning;
 pub(crate) mod security;
 

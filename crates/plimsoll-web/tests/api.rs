@@ -397,6 +397,7 @@ impl Api {
             registry: "Quay".into(),
             registry_host: "quay.example:5000".into(),
         };
+        store.ensure_registry(&scope, &json!({}), Timestamp(1_790_000_000_000)).await.unwrap();
         let clock: plimsoll_access::Clock = std::sync::Arc::new(instant);
         let settings = plimsoll_access::Settings { mode, tenant: Guid::nil(), oidc: None };
         let access = Access::open(store.clone(), clock, settings).await.unwrap();
@@ -406,6 +407,7 @@ impl Api {
             clock: std::sync::Arc::new(|| Timestamp(1_790_000_000_000)),
             scope,
             connection: Connection::default(),
+            login_server_suffix: "quay.example:5000".into(),
         });
         Self { router, store, application, _folder: folder }
     }
@@ -509,8 +511,7 @@ async fn every_body_of_a_wrong_type_is_refused() {
     }
 }
 
-/// The operations of the table that this router answers, each with a path that has known names in it. The registry and the
-/// binary answer the others.
+/// The operations of the table that this router answers, each with a path that has known names in it.
 fn ours() -> impl Iterator<Item = (&'static Operation, String)> {
     plimsoll_web::operations::all()
         .filter(|operation| is_ours(operation))

@@ -222,6 +222,9 @@ pub(crate) struct Serve {
     /// Name by which clients reach the registry, as findings show it [env: PLIMSOLL_REGISTRY_HOST] [default: the address of --listen]
     #[arg(long, value_name = "HOST")]
     registry_host: Option<String>,
+    /// What the host names of further registries end with [env: PLIMSOLL_LOGIN_SERVER_SUFFIX] [default: the registry host, or localhost where that is an address]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    login_server_suffix: Option<String>,
     /// PEM file with the certificate for TLS and those that lead to its authority; read again when it changes or on SIGHUP [env: PLIMSOLL_TLS_CERT]
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<String>,
@@ -551,6 +554,7 @@ impl Cli {
                 (key::RESOURCE_GROUP, serve.resource_group.clone()),
                 (key::REGISTRY, serve.registry.clone()),
                 (key::REGISTRY_HOST, serve.registry_host.clone()),
+                (key::LOGIN_SERVER_SUFFIX, serve.login_server_suffix.clone()),
                 (key::KEV_FEED, serve.kev_feed.clone()),
                 (key::EPSS_FEED, serve.epss_feed.clone()),
                 (key::PULL_WINDOW, serve.pull_window.clone()),

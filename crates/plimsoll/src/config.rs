@@ -28,6 +28,7 @@ pub(crate) mod key {
     pub(crate) const RESOURCE_GROUP: &str = "resource_group";
     pub(crate) const REGISTRY: &str = "registry";
     pub(crate) const REGISTRY_HOST: &str = "registry_host";
+    pub(crate) const LOGIN_SERVER_SUFFIX: &str = "login_server_suffix";
     pub(crate) const WORKERS: &str = "workers";
     pub(crate) const NODE: &str = "node";
     pub(crate) const LOG: &str = "log";
@@ -65,6 +66,7 @@ pub(crate) mod key {
         RESOURCE_GROUP,
         REGISTRY,
         REGISTRY_HOST,
+        LOGIN_SERVER_SUFFIX,
         WORKERS,
         NODE,
         LOG,
@@ -158,6 +160,8 @@ pub(crate) struct Settings {
     /// Empty means all that the feed has.
     pub(crate) ecosystems: Vec<String>,
     pub(crate) scope: Scope,
+    /// What the host names of new registries end with; without one, it follows from the first registry's.
+    pub(crate) login_server_suffix: Option<String>,
     pub(crate) workers: usize,
     pub(crate) node: String,
     pub(crate) log: String,
@@ -310,6 +314,7 @@ impl Typed {
                 registry: self.word(key::REGISTRY, "local")?,
                 registry_host,
             },
+            login_server_suffix: self.host(key::LOGIN_SERVER_SUFFIX)?,
             workers: usize::try_from(self.number(key::WORKERS, 1..=1024, cores())?)?,
             node: self.word(key::NODE, "plimsoll")?,
             log: self.text(key::LOG).map_or("info", |named| named.value).to_owned(),
@@ -387,6 +392,20 @@ impl Typed {
             bail!("{named} must be a GUID such as {default}, not {:?}", named.value);
         }
         Ok(named.value.to_ascii_lowercase())
+    }
+
+    fn host(&self, key: &'static str) -> Result<Option<String>> {
+        let Some(named) = self.text(key) else { return Ok(None) };
+        let fits = (1..=200).contains(&named.value.len())
+            && named.value.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b))
+            && named.value.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !fits {
+            bail!(
+                "{named} must be a host name with an optional port such as registries.example:5000, not {:?}",
+                named.value
+            );
+        }
+        Ok(Some(named.value.to_ascii_lowercase()))
     }
 
     fn word(&self, key: &'static str, default: &str) -> Result<String> {

@@ -98,7 +98,18 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         settings: plimsoll_registry::Settings { connection, ..plimsoll_registry::Settings::default() },
     };
     let asks = access.is_required().await?;
-    let web = Web { store: store.clone(), clock, access, scope: scope.clone(), connection };
+    let login_server_suffix = settings
+        .login_server_suffix
+        .clone()
+        .unwrap_or_else(|| plimsoll_web::login_server_suffix(&scope.registry_host));
+    let web = Web {
+        store: store.clone(),
+        clock,
+        access,
+        scope: scope.clone(),
+        connection,
+        login_server_suffix,
+    };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state((store.clone(), advisories.clone())))
