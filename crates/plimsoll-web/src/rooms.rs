@@ -30,12 +30,15 @@ macro_rules! ask {
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
     ask! {
         call,
-        access,
-        alerts,
         clients,
-        governance,
+        resources,
+        container_registry,
         pricings,
         scanning,
+        access,
         security,
+        alerts,
+        governance,
+        long_running,
     }
 }
