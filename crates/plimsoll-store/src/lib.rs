@@ -7,11 +7,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod attributes;
 mod blobs;
 mod database;
 mod error;
 mod fsck;
 mod jobs;
+mod logs;
 mod manifests;
 mod migrations;
 mod pulls;
@@ -20,11 +22,16 @@ mod resources;
 mod scans;
 mod verdicts;
 
+pub use attributes::{
+    AttributeChange, Attributes, DeletedRepository, ManifestChange, ManifestDetails, Order, QuarantineState,
+    RepositoryDetails, TagDetails,
+};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
 pub use jobs::{Job, JobKind, Priority};
-pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
+pub use logs::{ImagePlace, LogFilter, LoggedEvent};
+pub use manifests::{Deleted, ManifestHead, ManifestPut, Referrer, Stored, StoredManifest};
 pub use pulls::{Pull, PulledImage};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use resources::{Operation, OperationState, Resource};

@@ -11,6 +11,7 @@ pub mod ecosystem;
 pub mod finding;
 pub mod import;
 pub mod inventory;
+pub mod log;
 pub mod manifest;
 pub mod package;
 pub mod probe;
