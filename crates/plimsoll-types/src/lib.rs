@@ -5,11 +5,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod access;
 pub mod coverage;
 pub mod digest;
 pub mod ecosystem;
 pub mod finding;
 pub mod import;
+pub mod guid;
 pub mod inventory;
 pub mod log;
 pub mod manifest;
@@ -25,6 +27,7 @@ pub use coverage::{Coverage, Health};
 pub use digest::{Algorithm, Digest, Hasher};
 pub use ecosystem::Ecosystem;
 pub use finding::{Cvss, Match, Severity, Status};
+pub use guid::Guid;
 pub use inventory::{ImageInventory, InstalledPackage, LayerInventory, Problem, ProblemKind};
 pub use manifest::{Descriptor, Manifest, ManifestKind, Platform};
 pub use package::{Package, PackageType};
