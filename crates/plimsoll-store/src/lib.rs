@@ -41,6 +41,7 @@ pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use blobs::BlobStore;
 use database::Database;
@@ -55,6 +56,8 @@ pub struct Store {
     node: Arc<str>,
     /// The registry that methods speak of where they name a repository.
     registry: RegistryId,
+    /// Counts the changes to registries that this process made.
+    registries_changed: Arc<AtomicU64>,
 }
 
 /// What a store is opened with.
@@ -89,8 +92,14 @@ impl Store {
         let db = Database::open(&settings.database).await?;
         let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
         let wake_up = Arc::new(WakeUp::listen(&db));
-        let store =
-            Self { db, blobs, wake_up, node: settings.node.as_str().into(), registry: RegistryId::FIRST };
+        let store = Self {
+            db,
+            blobs,
+            wake_up,
+            node: settings.node.as_str().into(),
+            registry: RegistryId::FIRST,
+            registries_changed: Arc::default(),
+        };
         store.remove_stray_uploads().await?;
         Ok(store)
     }
