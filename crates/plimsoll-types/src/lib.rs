@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod access;
+pub mod automation;
 pub mod coverage;
 pub mod digest;
 pub mod ecosystem;

@@ -1,3 +1,4 @@
 //! The areas of the API, a module each. A request goes to each in turn, until one knows its path.
 
+pub(crate) mod clients;
 pub(crate) mod security;

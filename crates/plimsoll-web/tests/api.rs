@@ -13,6 +13,7 @@ use plimsoll_types::{
     Cvss, Ecosystem, ImageInventory, InstalledPackage, Manifest, Match, Package, PackageType, Platform,
     RepositoryName, Scope, Severity, Status, Tag, Timestamp,
 };
+use plimsoll_web::operations::Area;
 use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -407,6 +408,59 @@ impl Api {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_client_finds_the_cloud_before_it_has_a_token() {
+    let api = Api::empty().await;
+    for path in ["/metadata/endpoints?api-version=2022-09-01", "/metadata/endpoints", "//Metadata/Endpoints/"]
+    {
+        let (status, cloud) = api.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert_eq!(cloud["resourceManager"], "http://quay.example:5000");
+        assert_eq!(cloud["authentication"]["audiences"][0], "http://quay.example:5000");
+        assert_eq!(cloud["suffixes"]["acrLoginServer"], "quay.example");
+    }
+    let (_, clouds) = api.get("/metadata/endpoints?api-version=2019-05-01").await;
+    assert_eq!(clouds[0]["name"], "Plimsoll");
+    let (status, _) = api.get("/metadata/endpoints/other").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (_, tenants) = api.get("/tenants?api-version=2022-12-01").await;
+    let (_, subscriptions) = api.get("/subscriptions?api-version=2022-12-01").await;
+    assert_eq!(tenants["value"][0]["tenantId"], subscriptions["value"][0]["tenantId"]);
+}
+
+#[tokio::test]
+async fn every_operation_of_the_table_is_answered() {
+    let api = Api::with_images().await;
+    let (_, document) = api.get("/openapi.json").await;
+    assert_eq!(document["openapi"], "3.1.0");
+    for operation in plimsoll_web::operations::all() {
+        // The registry and the binary answer the others.
+        let is_ours = matches!(operation.area, Area::Manager) || operation.path.ends_with(".json");
+        if !is_ours {
+            continue;
+        }
+        let path = operation.names().fold(operation.path.to_owned(), |path, name| {
+            let value = match name {
+                "scope" => REGISTRY.trim_start_matches('/'),
+                "subscriptionId" => SUBSCRIPTION.rsplit('/').next().unwrap(),
+                "resourceGroupName" => "Harbour",
+                "registryName" => "Quay",
+                "assessmentName" => FIRST,
+                _ => "any",
+            };
+            path.replace(&format!("{{{name}}}"), value)
+        });
+        let method = operation.method.parse().unwrap();
+        let (status, _, answer) = api.send(method, &format!("{path}?api-version=2021-06-01")).await;
+        let code = &answer["error"]["code"];
+        assert!(
+            code != "NotFound" && code != "MethodNotAllowed",
+            "{} {path}: {status} {answer}",
+            operation.method
+        );
     }
 }
 

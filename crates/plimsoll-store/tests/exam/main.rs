@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod attributes;
+mod access;
 mod blobs;
 mod jobs;
 
@@ -55,6 +56,15 @@ exam! {
         events_are_kept_and_filtered
         old_events_go
         the_scanner_keeps_its_identity;
+    access:
+        a_principal_has_one_name_whatever_its_case
+        a_password_is_set_and_changed
+        a_token_is_found_by_its_hash_and_ends_with_its_program
+        the_first_token_is_made_by_one_node_only
+        a_role_is_assigned_once
+        all_nodes_have_one_signing_key
+        failed_logins_are_counted_and_forgotten
+        a_registrys_password_is_renewed_alone;
     blobs:
         an_upload_grows_by_appends_and_becomes_a_blob
         an_upload_goes_on_after_a_restart
