@@ -17,7 +17,7 @@ mod shapes;
 
 use axum::body::Body;
 use axum::response::Response;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use http::{Method, StatusCode, header};
 use plimsoll_store::{AttributeChange, Deleted, ManifestChange, ManifestDetails, Order, QuarantineState};
 use plimsoll_types::access::Verb;
@@ -226,8 +226,8 @@ async fn list_manifests(visit: &Visit, name: &RepositoryName, query: &Query) -> 
     let last = page.last().filter(|_| more);
     let next = last
         .map(|manifest| format!("/acr/v1/{name}/_manifests?last={}&n={n}&orderby={word}", manifest.digest));
-    let described = stream::iter(page.iter().map(|details| described(visit, details)));
-    let described: Vec<_> = described.buffered(CONFIGS_AT_ONCE).try_collect().await?;
+    let described: Vec<_> = page.iter().map(|details| described(visit, details).boxed()).collect();
+    let described: Vec<_> = stream::iter(described).buffered(CONFIGS_AT_ONCE).try_collect().await?;
     json(StatusCode::OK, next, &shapes::Manifests::of(&visit.here.scope, name, described))
 }
 
@@ -261,10 +261,7 @@ async fn delete_manifest(visit: &Visit, name: &RepositoryName, digest: &Digest) 
 }
 
 /// A manifest with what its bytes, and where no scan has read it yet its configuration, tell of it.
-async fn described<'a>(
-    visit: &Visit,
-    details: &'a ManifestDetails,
-) -> Result<shapes::Manifest<'a>, Error> {
+async fn described<'a>(visit: &Visit, details: &'a ManifestDetails) -> Result<shapes::Manifest<'a>, Error> {
     // It could be read when it was pushed.
     let manifest = Manifest::parse(&details.media_type, &details.body).ok();
     let mut platform = details.platform.clone();
@@ -303,7 +300,8 @@ impl Change {
     async fn read(body: Body) -> Result<Self, Error> {
         let bad = |message: String| Error::new(Kind::BodyInvalid, message);
         let body = axum::body::to_bytes(body, MAX_PATCH).await;
-        let body = body.map_err(|_| bad(format!("the body must come whole and in at most {MAX_PATCH} bytes")))?;
+        let body =
+            body.map_err(|_| bad(format!("the body must come whole and in at most {MAX_PATCH} bytes")))?;
         let fields: serde_json::Map<String, Value> = serde_json::from_slice(&body)
             .map_err(|error| bad(format!("the body is not an object of attributes: {error}")))?;
         let mut change = Self::default();

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use plimsoll_access::Gate;
+use plimsoll_access::{Connection, Gate};
 use plimsoll_store::RegistryId;
 use plimsoll_types::registry::{Description, PolicyStatus};
 use plimsoll_types::{Scope, Timestamp};
@@ -48,6 +48,10 @@ struct Table {
 impl Hosts {
     pub(crate) fn new(front: Registry) -> Self {
         Self { front, table: RwLock::default(), reading: tokio::sync::Mutex::default() }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.front.settings.connection
     }
 
     /// The registry that a client means by `host`.

@@ -5,14 +5,25 @@
 //! run full, the events that find no room are counted, and the count is told in the log.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use plimsoll_access::Caller;
 use plimsoll_store::{ErrorKind, Pull, RegistryId, Store};
-use plimsoll_types::log::Event;
-use plimsoll_types::{Digest, RepositoryName, Scope, Timestamp};
+use plimsoll_types::log::{Event, Operation, Repository, What};
+use plimsoll_types::{Digest, Reference, RepositoryName, Scope, Timestamp};
 
-use crate::Clock;
+use crate::access::Arrival;
+use crate::answers::CONTENT_DIGEST;
+use crate::errors::Error;
+use crate::{Clock, acr};
 
 /// Events that wait to be written.
 const MAX_EVENTS: usize = 65_536;
@@ -233,4 +244,158 @@ impl Journal {
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.inner.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a request does to a repository, as far as logs are concerned.
+pub(crate) struct Deed<'a> {
+    operation: Operation,
+    repository: &'a RepositoryName,
+    tag: Option<&'a str>,
+    digest: Option<&'a Digest>,
+}
+
+impl<'a> Deed<'a> {
+    /// A request about a manifest. A HEAD is none: it brings nothing to anybody.
+    pub(crate) fn of_manifest(
+        method: &Method,
+        repository: &'a RepositoryName,
+        reference: &'a Reference,
+    ) -> Option<Self> {
+        let (tag, digest) = match reference {
+            Reference::Tag(tag) => (Some(tag.as_str()), None),
+            Reference::Digest(digest) => (None, Some(digest)),
+        };
+        let operation = match *method {
+            Method::GET => Operation::Pull,
+            Method::PUT => Operation::Push,
+            Method::DELETE if tag.is_some() => Operation::Untag,
+            Method::DELETE => Operation::Delete,
+            _ => return None,
+        };
+        Some(Self { operation, repository, tag, digest })
+    }
+
+    /// A request of Azure's own API.
+    pub(crate) fn of_acr(endpoint: &'a acr::Endpoint, method: &Method) -> Option<Self> {
+        if *method != Method::DELETE {
+            return None;
+        }
+        let delete = Operation::Delete;
+        match endpoint {
+            acr::Endpoint::Repository(repository) => {
+                Some(Self { operation: delete, repository, tag: None, digest: None })
+            }
+            acr::Endpoint::Tag(repository, tag) => {
+                Some(Self { operation: Operation::Untag, repository, tag: Some(tag.as_str()), digest: None })
+            }
+            acr::Endpoint::Manifest(repository, digest) => {
+                Some(Self { operation: delete, repository, tag: None, digest: Some(digest) })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Arrival {
+    /// Notes what a request did to a repository, or tried to. One that only has to say first who sends it is not noted.
+    pub(crate) fn note(
+        &self,
+        head: &Parts,
+        caller: &Caller,
+        deed: Option<Deed<'_>>,
+        answered: &Result<Response, Error>,
+    ) {
+        let Some(deed) = deed else { return };
+        let journal = &self.here.registry.journal;
+        let (status, headers) = match answered {
+            Ok(response) => (response.status(), Some(response.headers())),
+            Err(error) => (error.status(), None),
+        };
+        let told = headers.and_then(|headers| text(headers, &CONTENT_DIGEST));
+        let is_pull = deed.operation == Operation::Pull && headers.is_some();
+        if is_pull && let Some(digest) = told.and_then(|digest| digest.parse().ok()) {
+            journal.pulled(self.here.id, deed.repository, &digest, self.began);
+        }
+        if !journal.is_listening() || status == StatusCode::UNAUTHORIZED {
+            return;
+        }
+        // A push says in its own headers what the answer to a pull says.
+        let described = match deed.operation {
+            Operation::Push => Some(&head.headers),
+            Operation::Pull => headers,
+            _ => None,
+        };
+        let described = |name| described.and_then(|headers| text(headers, &name)).map(str::to_owned);
+        let what = Repository {
+            operation: deed.operation,
+            repository: deed.repository.to_string(),
+            tag: deed.tag.map(str::to_owned),
+            digest: told.map(str::to_owned).or_else(|| deed.digest.map(Digest::to_string)),
+            media_type: described(header::CONTENT_TYPE),
+            artifact_type: None,
+            size: described(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        };
+        let identity = if caller.is_anonymous() { "" } else { caller.id().as_str() };
+        let event = self.event(head, identity, status, What::Repository(what));
+        journal.log(self.here.id, event);
+    }
+
+    /// Notes a login, with the caller and its token where it went well.
+    pub(crate) fn note_login(&self, head: &Parts, status: StatusCode, login: Option<(&Caller, &str)>) {
+        let journal = &self.here.registry.journal;
+        if !journal.is_listening() {
+            return;
+        }
+        let (identity, token) = match login {
+            Some((caller, token)) => (caller.id().as_str(), token_name(token)),
+            None => ("", String::new()),
+        };
+        journal.log(self.here.id, self.event(head, identity, status, What::Login { token }));
+    }
+
+    fn event(&self, head: &Parts, identity: &str, status: StatusCode, what: What) -> Event {
+        let at = self.here.registry.now();
+        let user_agent = text(&head.headers, &header::USER_AGENT).unwrap_or_default();
+        Event {
+            at,
+            correlation: correlation(&head.headers),
+            login_server: self.here.scope.registry_host.clone(),
+            identity: identity.to_owned(),
+            address: self.client.map(|client| client.to_string()).unwrap_or_default(),
+            user_agent: user_agent.chars().take(MAX_TEXT).collect(),
+            duration_ms: u64::try_from(at.0 - self.began.0).unwrap_or(0),
+            status: status.as_u16(),
+            what,
+        }
+    }
+}
+
+/// The longest text of a client's that is kept, in characters.
+const MAX_TEXT: usize = 256;
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The name that the client gave its request, or one that no other request of this process has.
+fn correlation(headers: &HeaderMap) -> String {
+    static SEED: LazyLock<(u64, AtomicU64)> = LazyLock::new(|| {
+        let random = || RandomState::new().build_hasher().finish();
+        (random(), AtomicU64::new(random()))
+    });
+    let is_name = |text: &&str| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    if let Some(name) = text(headers, &CLIENT_REQUEST_ID).filter(is_name) {
+        return name.to_owned();
+    }
+    let (process, next) = (SEED.0, SEED.1.fetch_add(1, Ordering::Relaxed));
+    let (a, b, c) = (process >> 32, (process >> 16) & 0xffff, process & 0xfff);
+    format!("{a:08x}-{b:04x}-4{c:03x}-a{:03x}-{:012x}", (next >> 48) & 0xfff, next & 0xffff_ffff_ffff)
+}
+
+/// The name of a token that was given out (`jti`), which is not the token; empty for one that tells nobody its name.
+fn token_name(token: &str) -> String {
+    let payload = token.split('.').nth(1).and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
+    let claims: Option<serde_json::Value> = payload.and_then(|json| serde_json::from_slice(&json).ok());
+    claims.as_ref().and_then(|claims| claims["jti"].as_str()).unwrap_or_default().to_owned()
 }

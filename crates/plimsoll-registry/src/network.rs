@@ -59,7 +59,8 @@ pub(crate) fn client(trust_forwarded: bool, peer: Option<SocketAddr>, headers: &
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let address = bare.parse::<IpAddr>().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|at| at.ip()))?;
+    let address =
+        bare.parse::<IpAddr>().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|at| at.ip()))?;
     Some(address.to_canonical())
 }
 
@@ -104,7 +105,8 @@ mod tests {
     #[test]
     fn a_client_cannot_write_its_own_address() {
         let headers = |values: &[&str]| {
-            let values = values.iter().map(|value| ("x-forwarded-for".parse().unwrap(), value.parse().unwrap()));
+            let values =
+                values.iter().map(|value| ("x-forwarded-for".parse().unwrap(), value.parse().unwrap()));
             values.collect::<HeaderMap>()
         };
         let peer = Some("[::ffff:192.0.2.1]:4711".parse().unwrap());

@@ -315,7 +315,8 @@ impl Store {
         let mut tx = self.db.begin("mount a blob").await?;
         let lock = tx.for_share();
         let sql = format!(
-            "select 1 from repository_blobs where blob = $2 and repository = (select id from repositories where key = $1){lock}"
+            "select 1 from repository_blobs where blob = $2 and repository = \
+            (select id from repositories where key = $1 and (attributes & 4) <> 0){lock}"
         );
         if tx.one(sql, &args![&self.key(from), digest]).await?.is_none() {
             return Ok(false);

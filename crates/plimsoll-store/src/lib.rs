@@ -7,8 +7,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod attributes;
 mod access;
+mod attributes;
 mod blobs;
 mod database;
 mod error;
@@ -23,11 +23,11 @@ mod resources;
 mod scans;
 mod verdicts;
 
+pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
 pub use attributes::{
     AttributeChange, Attributes, DeletedRepository, ManifestChange, ManifestDetails, Order, QuarantineState,
     RepositoryDetails, TagDetails,
 };
-pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;

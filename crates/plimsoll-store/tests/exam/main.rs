@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod attributes;
 mod access;
+mod attributes;
 mod blobs;
 mod jobs;
 
