@@ -258,8 +258,9 @@ impl Endpoint {
     }
 }
 
-/// The path with its percent signs resolved: Azure's clients write the slashes of a repository and the colon of a digest
-/// so. No segment that walks may come out of it; that could only be meant to be read differently by somebody before us.
+/// The path with its percent signs resolved: some clients write the colon of a digest so, and Azure's SDKs the slashes of
+/// a repository's name. A segment that walks must not come out of it: it could only be meant to be read differently by
+/// somebody behind or before us.
 fn decoded(path: &str) -> Result<Cow<'_, str>, Error> {
     let bad = || Error::new(Kind::NameInvalid, "the path contains a segment that cannot be part of a name");
     let mut decoded = Cow::Borrowed(path);
@@ -383,6 +384,7 @@ mod tests {
             ("/v2/team%2Fapp/tags/list".to_owned(), Endpoint::Tags(name("team/app"))),
             ("/v2/team%2fapp%2Ftags%2flist".to_owned(), Endpoint::Tags(name("team/app"))),
             ("/v2/tags/tags/list".to_owned(), Endpoint::Tags(name("tags"))),
+            ("/v2/a%2Fb%2fc/tags/list".to_owned(), Endpoint::Tags(name("a/b/c"))),
             ("/v2/a/manifests/list".to_owned(), Endpoint::Manifest(name("a"), "list".parse().unwrap())),
             (
                 "/v2/a/blobs/uploads/manifests/1".to_owned(),

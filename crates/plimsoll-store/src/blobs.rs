@@ -24,6 +24,7 @@ use crate::attributes::{self, Attributes};
 use crate::database::{Tx, args};
 use crate::jobs::enqueue_in;
 use crate::manifests::{find_repository, make_repository, record_event};
+use crate::plans::is_registry_covered;
 use crate::{Deleted, Error, ErrorKind, JobKind, Priority, Result, Store};
 use folder::Folder;
 use objects::Objects;
@@ -304,6 +305,20 @@ impl Store {
         Ok(ended)
     }
 
+    /// Ends the sessions of all repositories whose keys are in this range. One that a request is appending to right now
+    /// stays until it is too old.
+    pub(crate) async fn forget_uploads(&self, repositories: Range<String>) -> Result<()> {
+        let sql = "select id from uploads where repository >= $1 and repository < $2";
+        let values = args![repositories.start, repositories.end];
+        for row in self.db.all("look for the uploads of a registry", sql, &values).await? {
+            let id: UploadId = row.parse(0)?;
+            if let Some(_hold) = self.blobs.hold(&id) {
+                self.forget_session(&id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Links a blob that `from` holds to `to` as well. `false` where `from` does not hold it.
     pub async fn mount_blob(
         &self,
@@ -487,8 +502,11 @@ impl Store {
         let mut queued = false;
         if looks_like_a_layer(&progress.head) {
             let sql = "select 1 from layer_blobs where blob = $1 and probe_version = $2";
-            if tx.one(sql, &args![digest, PROBE_VERSION]).await?.is_none() {
-                enqueue_in(&mut tx, &JobKind::ReadLayer(digest.clone()), Priority::Push, now).await?;
+            if tx.one(sql, &args![digest, PROBE_VERSION]).await?.is_none()
+                && is_registry_covered(&mut tx, self.registry).await?
+            {
+                let job = JobKind::ReadLayer(digest.clone());
+                enqueue_in(&mut tx, &job, Priority::from(self.trigger), now).await?;
                 queued = true;
             }
         }
@@ -523,7 +541,7 @@ impl BlobInfo {
     }
 }
 
-async fn link_blob(tx: &mut Tx, repository: i64, digest: &Digest, now: Timestamp) -> Result<()> {
+pub(crate) async fn link_blob(tx: &mut Tx, repository: i64, digest: &Digest, now: Timestamp) -> Result<()> {
     let sql = "insert into repository_blobs (repository, blob, linked_at) values ($1, $2, $3) \
         on conflict (repository, blob) do nothing";
     tx.execute(sql, &args![repository, digest, now]).await?;

@@ -11,10 +11,13 @@ use plimsoll_types::manifest::media;
 use plimsoll_types::{Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag, Timestamp};
 
 use crate::attributes::{self, Attributes};
+use crate::charges::charge_image;
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
-use crate::jobs::enqueue_in;
-use crate::registries::RepositoryKey;
-use crate::{Error, ErrorKind, JobKind, Priority, QuarantineState, Result, Store};
+use crate::notify::changes::record_arrival;
+use crate::plans::is_registry_covered;
+use crate::registries::{RegistryId, RepositoryKey};
+use crate::triggers::queue_images;
+use crate::{Error, ErrorKind, QuarantineState, Result, Store};
 
 /// Manifests that may name one subject in one repository.
 const MAX_REFERRERS: u64 = 10_000;
@@ -144,15 +147,23 @@ impl Store {
         let subject = put.manifest.subject.as_ref().map(|subject| subject.digest.as_str());
         let sql = "insert into repository_manifests \
             (repository, digest, media_type, subject, pushed_at, first_pushed_at, changed_at) \
-            values ($1, $2, $3, $4, $5, $5, $5) on conflict (repository, digest) do update set \
-            media_type = excluded.media_type, pushed_at = excluded.pushed_at, changed_at = excluded.changed_at \
-            where (repository_manifests.attributes & 2) <> 0";
+            values ($1, $2, $3, $4, $5, $5, $5) on conflict (repository, digest) do nothing";
         let media_type = put.manifest.media_type.as_str();
-        tx.execute(sql, &args![repository, put.digest, media_type, subject, put.now]).await?;
-        let detail = serde_json::json!({ "mediaType": media_type, "size": put.body.len() }).to_string();
+        let values = args![repository, put.digest, media_type, subject, put.now];
+        let is_new = tx.execute(sql, &values).await? > 0;
+        if !is_new {
+            let sql = "update repository_manifests set media_type = $3, pushed_at = $4, changed_at = $4 \
+                where repository = $1 and digest = $2 and (attributes & 2) <> 0";
+            tx.execute(sql, &args![repository, put.digest, media_type, put.now]).await?;
+        }
+        let detail = serde_json::json!({ "mediaType": media_type, "size": put.body.len(), "tags": put.tags });
+        let detail = detail.to_string();
         record_event(&mut tx, "image.pushed", &key, Some(put.digest), None, put.now, &detail).await?;
         move_tags(&mut tx, repository, &key, put).await?;
-        let queued = put.manifest.kind == ManifestKind::Image && queue_scan(&mut tx, put).await?;
+        let queued = put.manifest.kind == ManifestKind::Image && self.queue_scan(&mut tx, put).await?;
+        if is_new && !queued && put.manifest.kind == ManifestKind::Image {
+            record_arrival(&mut tx, &key, put.digest, put.now).await?;
+        }
         tx.commit().await?;
         if queued {
             self.wake_up.one();
@@ -264,9 +275,12 @@ impl Store {
         let sql = "delete from pulls where image = \
             (select id from repository_manifests where repository = $1 and digest = $2)";
         tx.execute(sql, &args![id, digest]).await?;
-        let sql = "delete from repository_manifests where repository = $1 and digest = $2";
-        tx.execute(sql, &args![id, digest]).await?;
-        record_event(&mut tx, "image.deleted", &key, Some(digest), None, now, "{}").await?;
+        let sql =
+            "delete from repository_manifests where repository = $1 and digest = $2 returning media_type";
+        let row = tx.one(sql, &args![id, digest]).await?;
+        let media_type = row.map(|row| row.get::<String>(0)).transpose()?;
+        let detail = serde_json::json!({ "mediaType": media_type }).to_string();
+        record_event(&mut tx, "image.deleted", &key, Some(digest), None, now, &detail).await?;
         tx.commit().await?;
         Ok(Deleted::Yes)
     }
@@ -349,6 +363,26 @@ impl Store {
             })
         };
         self.db.all("list referrers", sql, &values).await?.iter().map(read).collect()
+    }
+
+    /// Queues the scan of an image that has no good verdict yet, where its registry is covered. One that was judged before
+    /// is charged to the subscription that it came to now, if it never was.
+    async fn queue_scan(&self, tx: &mut Tx, put: &ManifestPut<'_>) -> Result<bool> {
+        let sql = "insert into images (digest, state, layers, coverage) values ($1, 'uncovered', '[]', 'null') \
+            on conflict (digest) do nothing";
+        tx.execute(sql, &args![put.digest]).await?;
+        let sql = format!("select verdict from images where digest = $1{}", tx.for_change());
+        let verdict = tx.one(sql, &args![put.digest]).await?;
+        let verdict = verdict.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
+        if !is_registry_covered(tx, self.registry).await? {
+            return Ok(false);
+        }
+        if verdict.as_deref() == Some("done") {
+            charge_image(tx, put.digest, put.now).await?;
+            return Ok(false);
+        }
+        queue_images(tx, "digest = $1", &args![put.digest], self.trigger, put.now).await?;
+        Ok(true)
     }
 }
 
@@ -494,23 +528,6 @@ async fn move_tags(tx: &mut Tx, repository: i64, key: &RepositoryKey, put: &Mani
     Ok(())
 }
 
-/// Queues the scan of an image that has no good verdict yet.
-async fn queue_scan(tx: &mut Tx, put: &ManifestPut<'_>) -> Result<bool> {
-    let sql = "insert into images (digest, state, layers, coverage) values ($1, 'queued', '[]', 'null') \
-        on conflict (digest) do nothing";
-    tx.execute(sql, &args![put.digest]).await?;
-    let sql = format!("select verdict from images where digest = $1{}", tx.for_change());
-    let verdict = tx.one(sql, &args![put.digest]).await?;
-    let verdict = verdict.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
-    if verdict.as_deref() == Some("done") {
-        return Ok(false);
-    }
-    let sql = "update images set state = 'queued', reason = null where digest = $1 and state <> 'running'";
-    tx.execute(sql, &args![put.digest]).await?;
-    enqueue_in(tx, &JobKind::ScanImage(put.digest.clone()), Priority::Push, put.now).await?;
-    Ok(true)
-}
-
 fn quarantine(row: &Row) -> Result<Option<QuarantineState>> {
     row.get::<Option<&str>>(3)?.map(QuarantineState::read).transpose()
 }
@@ -532,6 +549,13 @@ pub(crate) async fn find_repository(tx: &mut Tx, key: &RepositoryKey) -> Result<
 pub(crate) async fn make_repository(tx: &mut Tx, key: &RepositoryKey, now: Timestamp) -> Result<i64> {
     if let Some(id) = hold_repository(tx, key).await? {
         return Ok(id);
+    }
+    if key.registry != RegistryId::FIRST {
+        // The lock waits for a registry that is being deleted.
+        let sql = format!("select 1 from registries where id = $1{}", tx.for_share());
+        if tx.one(sql, &args![key.registry.0]).await?.is_none() {
+            return Err(Error::new(ErrorKind::NotFound, format!("the registry of {key} is gone")));
+        }
     }
     let sql = "insert into repositories (key, registry, name, created_at, changed_at) \
         values ($1, $2, $3, $4, $4) on conflict (key) do nothing";
@@ -560,6 +584,14 @@ pub(crate) async fn record_event(
 ) -> Result<()> {
     let sql = "insert into events (kind, repository, digest, tag, at, detail, registry) values ($1, $2, $3, $4, $5, $6, $7)";
     let (digest, tag) = (digest.map(Digest::as_str), tag.map(Tag::as_str));
+    let mut detail = std::borrow::Cow::from(detail);
+    if let Some(origin) = &repository.origin
+        && let Ok(mut fields) = serde_json::from_str::<serde_json::Value>(&detail)
+        && fields.is_object()
+    {
+        fields["request"] = serde_json::json!(**origin);
+        detail = fields.to_string().into();
+    }
     tx.execute(sql, &args![kind, &repository.name, digest, tag, now, detail, repository.registry.0]).await?;
     Ok(())
 }

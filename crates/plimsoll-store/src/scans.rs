@@ -14,9 +14,11 @@ use plimsoll_types::{
 use plimsoll_version::Scheme;
 use sha2::Digest as _;
 
+use crate::charges::charge_image;
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
-use crate::jobs::{enqueue_in, notify_other_nodes};
-use crate::{Error, JobKind, Priority, Result, Store};
+use crate::jobs::enqueue_scans_in;
+use crate::notify::changes::{BEFORE_COLUMNS, Before, Standing, record_matches};
+use crate::{Error, Priority, Result, Store};
 
 /// The largest record of a layer that is unpacked. The probe's own limit is 64 MiB.
 const MAX_RECORD_BYTES: u64 = 256 << 20;
@@ -28,6 +30,8 @@ const MAX_PAGE: u32 = 10_000;
 /// How far the scan of an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageState {
+    /// It was never judged, and no plan covers the registries that it is in.
+    Uncovered,
     /// A job waits.
     Queued,
     /// A job runs.
@@ -162,7 +166,9 @@ impl Store {
             verdict_reason = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $3 else verdict_reason end, \
             assessed_at = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $5 else assessed_at end, \
             first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $5) else first_assessed_at end, \
-            verdict = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $2 else verdict end \
+            verdict = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $2 else verdict end, \
+            started_at = case when $2 = 'running' then $5 else started_at end, \
+            finished_at = case when $4 = 1 then $5 else finished_at end \
             where digest = $1";
         let is_verdict = i64::from(matches!(state, ImageState::Failed(_) | ImageState::Unsupported(_)));
         let mut tx = self.db.begin("set the state of an image").await?;
@@ -212,6 +218,7 @@ impl Store {
         let layers: BTreeSet<&Digest> =
             verdict.inventory.packages.iter().filter_map(|package| package.layer.as_ref()).collect();
         let layers: Vec<&Digest> = layers.into_iter().collect();
+        let standing = Standing::of(&mut tx, verdict.image).await?;
         let image = write_image(&mut tx, verdict, &layers).await?;
         let handed: Vec<_> = verdict.matches.iter().map(|(package, _)| package).collect();
         let ids =
@@ -224,6 +231,9 @@ impl Store {
             .filter_map(|(package, matches)| Some((id_of(package)?, matches.as_slice())))
             .collect();
         replace_matches(&mut tx, &matches, verdict.generation, verdict.now).await?;
+        let linked = verdict.inventory.packages.iter().filter_map(id_of).collect();
+        standing.record(&mut tx, verdict, linked).await?;
+        charge_image(&mut tx, verdict.image, verdict.now).await?;
         tx.commit().await
     }
 
@@ -300,16 +310,16 @@ impl Store {
             tx.for_change()
         );
         let rows = tx.all(sql, &[]).await?;
-        for row in &rows {
-            enqueue_in(&mut tx, &JobKind::ScanImage(row.parse(0)?), Priority::Manual, now).await?;
-        }
-        tx.execute("update images set state = 'queued' where state = 'awaiting-advisories'", &[]).await?;
-        notify_other_nodes(&mut tx).await?;
+        let images = rows.iter().map(|row| row.parse(0)).collect::<Result<Vec<Digest>>>()?;
+        // The reason for which they were queued stands: nobody has judged them yet.
+        let sql = "update images set state = 'queued', queued_at = $1 where state = 'awaiting-advisories'";
+        tx.execute(sql, &args![now]).await?;
+        enqueue_scans_in(&mut tx, &images, Priority::Manual, now).await?;
         tx.commit().await?;
-        if !rows.is_empty() {
+        if !images.is_empty() {
             self.wake_up.one();
         }
-        Ok(rows.len() as u64)
+        Ok(images.len() as u64)
     }
 
     /// The generation of the advisory database that all matches were last brought to; 0 for none.
@@ -331,6 +341,7 @@ impl ImageState {
     /// The word that the database has for it.
     pub(crate) fn word(&self) -> &'static str {
         match self {
+            Self::Uncovered => "uncovered",
             Self::Queued => "queued",
             Self::Running => "running",
             Self::AwaitingAdvisories => "awaiting-advisories",
@@ -350,6 +361,7 @@ impl ImageState {
     pub(crate) fn read(word: &str, reason: Option<String>) -> Result<Self> {
         let reason = reason.unwrap_or_default();
         Ok(match word {
+            "uncovered" => Self::Uncovered,
             "queued" => Self::Queued,
             "running" => Self::Running,
             "awaiting-advisories" => Self::AwaitingAdvisories,
@@ -391,8 +403,12 @@ async fn write_image(tx: &mut Tx, verdict: &Verdict<'_>, layers: &[&Digest]) -> 
         verdict_reason = case when $4 = 1 then $3 else verdict_reason end, \
         platform = $5, distro = $6, layers = $7, coverage = $8, complete = $10, \
         assessed_at = case when $4 = 1 then $9 else assessed_at end, \
-        first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $9) else first_assessed_at end \
-        where digest = $1 returning id";
+        first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $9) else first_assessed_at end, \
+        finished_at = $9, billable = $11 where digest = $1 returning id";
+    // An image with neither an operating system nor packages gives nothing to judge.
+    let inventory = verdict.inventory;
+    let billable =
+        verdict.state == ImageState::Done && (inventory.distro.is_some() || !inventory.packages.is_empty());
     let values = args![
         verdict.image,
         verdict.state.word(),
@@ -404,6 +420,7 @@ async fn write_image(tx: &mut Tx, verdict: &Verdict<'_>, layers: &[&Digest]) -> 
         verdict.coverage.to_string(),
         verdict.now,
         i64::from(verdict.coverage["conclusion"]["complete"] == true),
+        i64::from(billable),
     ];
     let row = tx.one(sql, &values).await?.ok_or_else(|| no_image(verdict.image))?;
     row.get(0)
@@ -519,11 +536,17 @@ async fn replace_matches(
     let generation = number(generation);
     let list: Vec<_> = matches.keys().map(|id| Arg::from(*id)).collect();
     let sql = format!(
-        "select id from packages where generation <= $1 and id in ({{list}}) order by id{}",
+        "select id, generation from packages where generation <= $1 and id in ({{list}}) order by id{}",
         tx.for_change()
     );
     let rows = tx.all_in(&sql, &args![generation], &list).await?;
-    let ours: BTreeSet<i64> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+    let (mut ours, mut matched) = (BTreeSet::new(), HashSet::new());
+    for row in &rows {
+        ours.insert(row.get::<i64>(0)?);
+        if row.count(1)? > 0 {
+            matched.insert(row.get::<i64>(0)?);
+        }
+    }
     let list: Vec<_> = ours.iter().map(|id| Arg::from(*id)).collect();
     let sql = "update packages set generation = $1 where id in ({list}) returning 1";
     tx.all_in(sql, &args![generation], &list).await?;
@@ -539,14 +562,11 @@ async fn replace_matches(
             }
         }
     }
-    let sql = "select package, vulnerability from matches where package in ({list})";
-    let mut gone = HashSet::new();
-    for row in tx.all_in(sql, &[], &list).await? {
-        let key: (i64, i64) = (row.get(0)?, row.get(1)?);
-        if !new.contains_key(&key) {
-            gone.insert(key);
-        }
-    }
+    let sql = format!("select {BEFORE_COLUMNS} from matches where package in ({{list}})");
+    let rows = tx.all_in(&sql, &[], &list).await?;
+    let before: BTreeMap<(i64, i64), Before> = rows.iter().map(Before::read).collect::<Result<_>>()?;
+    record_matches(tx, &before, &new, &matched, now).await?;
+    let gone: HashSet<_> = before.keys().filter(|key| !new.contains_key(*key)).copied().collect();
     let changed = !gone.is_empty() || !new.is_empty();
     remove_matches(tx, gone).await?;
     let rows: Vec<Arg<'_>> = new.iter().flat_map(|(key, found)| match_row(*key, found, now)).collect();
@@ -591,21 +611,25 @@ async fn remove_matches(tx: &mut Tx, gone: HashSet<(i64, i64)>) -> Result<()> {
     Ok(())
 }
 
+/// Whether a match of this status is a finding.
+pub(crate) fn is_listed(status: Status) -> bool {
+    matches!(status, Status::Affected | Status::WillNotFix | Status::UnderInvestigation)
+}
+
 fn match_row<'a>((package, vulnerability): (i64, i64), found: &'a Match, now: Timestamp) -> [Arg<'a>; 8] {
-    let listed = matches!(found.status, Status::Affected | Status::WillNotFix | Status::UnderInvestigation);
     args![
         package,
         vulnerability,
         found.status.as_str(),
         found.severity.rank(),
         found.fixed_version.as_deref(),
-        i64::from(listed),
+        i64::from(is_listed(found.status)),
         json(found),
         now,
     ]
 }
 
-async fn write_fact(tx: &mut Tx, name: &'static str, value: i64) -> Result<()> {
+pub(crate) async fn write_fact(tx: &mut Tx, name: &'static str, value: i64) -> Result<()> {
     let sql = "insert into facts (name, value) values ($1, $2) \
         on conflict (name) do update set value = excluded.value";
     tx.execute(sql, &args![name, value]).await?;
