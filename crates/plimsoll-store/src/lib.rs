@@ -43,7 +43,6 @@ pub use imports::StoredImport;
 pub use jobs::{Job, JobKind, Priority};
 pub use logs::{ImagePlace, LogFilter, LoggedEvent};
 pub use manifests::{Deleted, ManifestHead, ManifestPut, Referrer, Stored, StoredManifest};
-pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
 pub use notify::{
     Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
     Position, Replay, Target, Telling, Tellings,
@@ -121,9 +120,9 @@ impl Store {
             node: settings.node.as_str().into(),
             registry: RegistryId::FIRST,
             registries_changed: Arc::default(),
+            origin: None,
+            trigger: Trigger::Push,
         };
-        let (node, registry) = (settings.node.as_str().into(), RegistryId::FIRST);
-        let store = Self { db, blobs, wake_up, node, registry, origin: None, trigger: Trigger::Push };
         store.remove_stray_uploads().await?;
         Ok(store)
     }

@@ -221,6 +221,27 @@ impl Store {
         Ok(Some(ManifestHead { digest, media_type, size, quarantine }))
     }
 
+    /// The digest that a tag or digest names in this repository, whether or not it may be read.
+    pub(crate) async fn digest_of(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<Digest>> {
+        let sql = match reference {
+            Reference::Tag(_) => {
+                "select t.digest from repositories r join tags t on t.repository = r.id \
+                where r.key = $1 and t.name = $2"
+            }
+            Reference::Digest(_) => {
+                "select l.digest from repositories r join repository_manifests l on l.repository = r.id \
+                where r.key = $1 and l.digest = $2"
+            }
+        };
+        let values = reference_args(&self.key(repository), reference);
+        let row = self.db.one("look for a manifest", sql, &values).await?;
+        row.map(|row| row.parse(0)).transpose()
+    }
+
     /// The row of a manifest, whose fifth column holds what may be done with it.
     async fn readable(
         &self,

@@ -19,6 +19,8 @@ pub struct RegistryUsage {
 /// others may hold them; they are a collector's.
 const BELOW_A_REGISTRY: &[&str] = &[
     "delete from tags where repository in (select id from repositories where registry = $1)",
+    "delete from pulls where image in (select l.id from repository_manifests l \
+        join repositories r on r.id = l.repository where r.registry = $1)",
     "delete from repository_manifests where repository in (select id from repositories where registry = $1)",
     "delete from repository_blobs where repository in (select id from repositories where registry = $1)",
     "delete from repositories where registry = $1",
