@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
-use http::header;
 use http::request::Parts;
+use http::{Method, header};
 use plimsoll_access::{Caller, Origin, Refusal, Verdict};
 use plimsoll_types::access::Verb;
 use plimsoll_types::{RepositoryName, Timestamp};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::errors::{Error, Kind};
 use crate::hosts::{Here, Hosts};
-use crate::network;
+use crate::{Registry, logs, network};
 
 /// A request that has come to a registry: which one it is, by which name the client knows it, and where the client is.
 pub(crate) struct Arrival {
@@ -25,6 +25,8 @@ pub(crate) struct Arrival {
     pub(crate) origin: Origin,
     /// The client's address, where it is known.
     pub(crate) client: Option<IpAddr>,
+    /// The name that logs and events give to the request.
+    pub(crate) correlation: String,
     pub(crate) began: Timestamp,
 }
 
@@ -36,8 +38,23 @@ impl Arrival {
         let here = hosts.find(&origin.host).await?;
         let peer = head.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
         let client = network::client(connection.trust_forwarded, peer, &head.headers);
-        let began = here.registry.now();
-        Ok(Self { here, origin, client, began })
+        let (correlation, began) = (logs::correlation(&head.headers), here.registry.now());
+        Ok(Self { here, origin, client, correlation, began })
+    }
+
+    /// The registry as somebody sees it who is about to change something: events will tell who it was.
+    fn on_behalf_of(&self, head: &Parts, caller: &Caller) -> Registry {
+        let user_agent = logs::text(&head.headers, &header::USER_AGENT).unwrap_or_default();
+        let origin = plimsoll_store::Origin {
+            id: self.correlation.clone(),
+            host: self.origin.host.clone(),
+            method: head.method.to_string(),
+            useragent: user_agent.chars().take(logs::MAX_TEXT).collect(),
+            addr: self.client.map(|client| client.to_string()),
+            actor: (!caller.is_anonymous()).then(|| caller.name().to_owned()),
+        };
+        let registry = &self.here.registry;
+        Registry { store: registry.store.on_behalf_of(origin), ..registry.clone() }
     }
 }
 
@@ -46,6 +63,8 @@ pub(crate) struct Visit {
     pub(crate) here: Arc<Here>,
     pub(crate) origin: Origin,
     pub(crate) caller: Caller,
+    /// The registry as this caller changes it.
+    acting: Option<Registry>,
 }
 
 impl Visit {
@@ -64,7 +83,14 @@ impl Visit {
             }
             error => error.into(),
         })?;
-        Ok(Self { here: Arc::clone(here), origin: origin.clone(), caller })
+        let changes = !matches!(head.method, Method::GET | Method::HEAD);
+        let acting = changes.then(|| arrival.on_behalf_of(head, &caller));
+        Ok(Self { here: Arc::clone(here), origin: origin.clone(), caller, acting })
+    }
+
+    /// The registry, with its store speaking of it and no other.
+    pub(crate) fn registry(&self) -> &Registry {
+        self.acting.as_ref().unwrap_or(&self.here.registry)
     }
 
     /// Decides whether the caller may do this in a repository (none: the registry as a whole).

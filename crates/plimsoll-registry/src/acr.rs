@@ -157,14 +157,14 @@ async fn catalog(visit: &Visit, query: &Query) -> Result<Response, Error> {
 }
 
 async fn show_repository(visit: &Visit, name: &RepositoryName) -> Result<Response, Error> {
-    let details = visit.here.registry.store.repository_details(name).await?;
+    let details = visit.registry().store.repository_details(name).await?;
     let details = details.ok_or_else(|| unknown_repository(name))?;
     json(StatusCode::OK, None, &shapes::Repository::of(&visit.here.scope, name, &details))
 }
 
 async fn change_repository(visit: &Visit, name: &RepositoryName, body: Body) -> Result<Response, Error> {
     let change = Change::read(body).await?.without_quarantine()?;
-    let registry = &visit.here.registry;
+    let registry = visit.registry();
     if !registry.store.change_repository(name, &change, registry.now()).await? {
         return Err(unknown_repository(name));
     }
@@ -172,7 +172,7 @@ async fn change_repository(visit: &Visit, name: &RepositoryName, body: Body) -> 
 }
 
 async fn delete_repository(visit: &Visit, name: &RepositoryName) -> Result<Response, Error> {
-    let registry = &visit.here.registry;
+    let registry = visit.registry();
     let deleted = registry.store.delete_repository(name, registry.now()).await?;
     let deleted = deleted.ok_or_else(|| unknown_repository(name))?;
     let shape = shapes::Deleted { manifests_deleted: &deleted.manifests, tags_deleted: &deleted.tags };
@@ -185,7 +185,7 @@ async fn list_tags(visit: &Visit, name: &RepositoryName, query: &Query) -> Resul
         Some(text) => Some(routes::pushed_digest(text)?),
         None => None,
     };
-    let store = &visit.here.registry.store;
+    let store = visit.registry().store;
     let found = store.tag_list(name, digest.as_ref(), order, query.first("last"), n + 1).await?;
     let found = found.ok_or_else(|| unknown_repository(name))?;
     let (page, last) = lists::cut(&found, n);
@@ -197,14 +197,14 @@ async fn list_tags(visit: &Visit, name: &RepositoryName, query: &Query) -> Resul
 }
 
 async fn show_tag(visit: &Visit, name: &RepositoryName, tag: &Tag) -> Result<Response, Error> {
-    let details = visit.here.registry.store.tag_details(name, tag).await?;
+    let details = visit.registry().store.tag_details(name, tag).await?;
     let details = details.ok_or_else(|| unknown_tag(name, tag))?;
     json(StatusCode::OK, None, &shapes::OneTag::of(&visit.here.scope, name, &details))
 }
 
 async fn change_tag(visit: &Visit, name: &RepositoryName, tag: &Tag, body: Body) -> Result<Response, Error> {
     let change = Change::read(body).await?.without_quarantine()?;
-    let registry = &visit.here.registry;
+    let registry = visit.registry();
     if !registry.store.change_tag(name, tag, &change, registry.now()).await? {
         return Err(unknown_tag(name, tag));
     }
@@ -212,7 +212,7 @@ async fn change_tag(visit: &Visit, name: &RepositoryName, tag: &Tag, body: Body)
 }
 
 async fn delete_tag(visit: &Visit, name: &RepositoryName, tag: &Tag) -> Result<Response, Error> {
-    let registry = &visit.here.registry;
+    let registry = visit.registry();
     match registry.store.delete_tag(name, tag, registry.now()).await? {
         Deleted::Yes => Ok(empty(StatusCode::ACCEPTED).body(Body::empty())?),
         Deleted::Unknown | Deleted::InUse => Err(unknown_tag(name, tag)),
@@ -221,7 +221,7 @@ async fn delete_tag(visit: &Visit, name: &RepositoryName, tag: &Tag) -> Result<R
 
 async fn list_manifests(visit: &Visit, name: &RepositoryName, query: &Query) -> Result<Response, Error> {
     let (n, (order, word)) = (page_length(query)?, order(query)?);
-    let found = visit.here.registry.store.manifest_list(name, order, query.first("last"), n).await?;
+    let found = visit.registry().store.manifest_list(name, order, query.first("last"), n).await?;
     let (page, more) = found.ok_or_else(|| unknown_repository(name))?;
     let last = page.last().filter(|_| more);
     let next = last
@@ -232,7 +232,7 @@ async fn list_manifests(visit: &Visit, name: &RepositoryName, query: &Query) -> 
 }
 
 async fn show_manifest(visit: &Visit, name: &RepositoryName, digest: &Digest) -> Result<Response, Error> {
-    let details = visit.here.registry.store.manifest_details(name, digest).await?;
+    let details = visit.registry().store.manifest_details(name, digest).await?;
     let details = details.ok_or_else(|| unknown_manifest(name, digest))?;
     let described = described(visit, &details).await?;
     json(StatusCode::OK, None, &shapes::OneManifest::of(&visit.here.scope, name, described))
@@ -248,7 +248,7 @@ async fn change_manifest(
     if change.manifest.quarantine.is_some() || change.manifest.quarantine_details.is_some() {
         visit.decide(Verb::QuarantineWrite, Some(name))?;
     }
-    let registry = &visit.here.registry;
+    let registry = visit.registry();
     if !registry.store.change_manifest(name, digest, &change.manifest, registry.now()).await? {
         return Err(unknown_manifest(name, digest));
     }
@@ -257,7 +257,7 @@ async fn change_manifest(
 
 async fn delete_manifest(visit: &Visit, name: &RepositoryName, digest: &Digest) -> Result<Response, Error> {
     let reference = plimsoll_types::Reference::Digest(digest.clone());
-    crate::manifests::delete(&visit.here.registry, name, &reference).await
+    crate::manifests::delete(visit.registry(), name, &reference).await
 }
 
 /// A manifest with what its bytes, and where no scan has read it yet its configuration, tell of it.
@@ -274,7 +274,7 @@ async fn described<'a>(visit: &Visit, details: &'a ManifestDetails) -> Result<sh
 }
 
 async fn configured_platform(visit: &Visit, manifest: &Manifest) -> Result<Option<Platform>, Error> {
-    let store = &visit.here.registry.store;
+    let store = visit.registry().store;
     let Some(config) = &manifest.config else { return Ok(None) };
     let Some(blob) = store.blob_anywhere(&config.digest).await? else { return Ok(None) };
     if blob.size > MAX_CONFIG {

@@ -69,7 +69,7 @@ pub(crate) async fn seen_repositories(
     let mut seen = Vec::new();
     let mut last = last.map(str::to_owned);
     for _ in 0..MAX_LOOKS {
-        let found = visit.here.registry.store.repositories(last.as_deref(), at_once).await?;
+        let found = visit.registry().store.repositories(last.as_deref(), at_once).await?;
         let is_end = found.len() < at_once as usize;
         last = found.last().map(RepositoryName::to_string);
         let sees =

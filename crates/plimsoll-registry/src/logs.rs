@@ -358,7 +358,7 @@ impl Arrival {
         let user_agent = text(&head.headers, &header::USER_AGENT).unwrap_or_default();
         Event {
             at,
-            correlation: correlation(&head.headers),
+            correlation: self.correlation.clone(),
             login_server: self.here.scope.registry_host.clone(),
             identity: identity.to_owned(),
             address: self.client.map(|client| client.to_string()).unwrap_or_default(),
@@ -371,15 +371,15 @@ impl Arrival {
 }
 
 /// The longest text of a client's that is kept, in characters.
-const MAX_TEXT: usize = 256;
+pub(crate) const MAX_TEXT: usize = 256;
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// The name that the client gave its request, or one that no other request of this process has.
-fn correlation(headers: &HeaderMap) -> String {
+pub(crate) fn correlation(headers: &HeaderMap) -> String {
     static SEED: LazyLock<(u64, AtomicU64)> = LazyLock::new(|| {
         let random = || RandomState::new().build_hasher().finish();
         (random(), AtomicU64::new(random()))

@@ -30,7 +30,7 @@ pub(crate) async fn head(
     reference: &Reference,
     headers: &HeaderMap,
 ) -> Result<Response, Error> {
-    let found = visit.here.registry.store.manifest_head(repository, reference).await?;
+    let found = visit.registry().store.manifest_head(repository, reference).await?;
     let ManifestHead { digest, media_type, size, quarantine } =
         found.ok_or_else(|| unknown(repository, reference))?;
     hold_back(visit, repository, reference, quarantine)?;
@@ -50,7 +50,7 @@ pub(crate) async fn get(
     reference: &Reference,
     headers: &HeaderMap,
 ) -> Result<Response, Error> {
-    let found = visit.here.registry.store.manifest(repository, reference).await?;
+    let found = visit.registry().store.manifest(repository, reference).await?;
     let manifest = found.ok_or_else(|| unknown(repository, reference))?;
     hold_back(visit, repository, reference, manifest.quarantine)?;
     if client_has(headers, &manifest.digest) {

@@ -132,7 +132,7 @@ async fn dispatch(
     body: Body,
 ) -> Result<Response, Error> {
     let (method, headers) = (&head.method, &head.headers);
-    let registry = &visit.here.registry;
+    let registry = visit.registry();
     match (endpoint, method) {
         (Endpoint::Base, &Method::GET | &Method::HEAD) => {
             Ok((StatusCode::OK, axum::Json(serde_json::json!({}))).into_response())

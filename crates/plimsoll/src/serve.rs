@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::uri::Authority;
 use axum::routing::get;
-use plimsoll_registry::Registry;
+use plimsoll_registry::{Journal, JournalSettings, Registry};
 use plimsoll_scan::{
     AdvisoryHandle, Clock, Sandbox, ScheduleSettings, UpdateOptions, Worker, WorkerSettings,
 };
@@ -26,7 +26,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::Settings;
 use crate::tls::Tls;
-use crate::{clock, db, listener, logs};
+use crate::{clock, db, listener, logs, resource_log};
 
 /// The longest that the parts may take to end once the listener has.
 const END: Duration = Duration::from_secs(15);
@@ -52,6 +52,9 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     let tls = open_tls(settings, address, plimsoll_scan::system_clock())?.map(Arc::new);
     let clock = clock::of(settings, &stop)?;
     store.ensure_registry(&scope, &json!({}), clock()).await?;
+    let settings_of_journal =
+        JournalSettings { days: settings.resource_log_days, lines: resource_log::lines(settings)? };
+    let journal = Journal::new(store.clone(), Arc::clone(&clock), settings_of_journal);
     let worker = Worker::new(
         store.clone(),
         Arc::clone(&sandbox),
@@ -59,7 +62,11 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         Arc::clone(&clock),
         // One job more than there are probes: while all read layers, a scan that needs none goes on.
         WorkerSettings { concurrency: settings.workers + 1, ..WorkerSettings::default() },
-    );
+    )
+    .noting_in({
+        let journal = journal.clone();
+        Arc::new(move |registry, event| journal.log(registry, event))
+    });
     let schedule = plimsoll_scan::run_schedule(
         ScheduleSettings {
             update_every: Some(settings.feed_interval),
@@ -81,6 +88,10 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
             async move { worker.run(stop).await }
         }),
         tokio::spawn(schedule),
+        tokio::spawn({
+            let (journal, stop) = (journal.clone(), stop.clone());
+            async move { journal.run(stop.cancelled_owned()).await }
+        }),
     ];
     let access = plimsoll_access::Access::open(
         store.clone(),
@@ -96,6 +107,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         store: store.clone(),
         clock: Arc::clone(&clock),
         access,
+        journal: journal.clone(),
         settings: plimsoll_registry::Settings::default(),
     };
     let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
@@ -127,6 +139,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
             tracing::warn!("a part did not end in time; what it did will be done again at the next start");
         }
     }
+    // What the last requests and jobs left.
+    journal.flush().await;
     store.close().await;
     tracing::info!("stopped");
     Ok(())
