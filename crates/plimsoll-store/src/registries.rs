@@ -1,5 +1,7 @@
 //! Subscriptions, resource groups and registries: what everything else belongs to.
 
+use std::sync::atomic::Ordering;
+
 use plimsoll_types::{RepositoryName, Scope, Timestamp};
 use serde_json::Value;
 
@@ -123,6 +125,7 @@ impl Store {
         let row = row.ok_or_else(|| Error::corrupt("the registry was not kept"))?;
         let id = RegistryId(row.get(0)?);
         tx.commit().await?;
+        self.registries_have_changed();
         Ok(id)
     }
 
@@ -184,6 +187,7 @@ impl Store {
             }
         };
         tx.commit().await?;
+        self.registries_have_changed();
         Ok((id, is_new))
     }
 
@@ -258,6 +262,16 @@ impl Store {
             })
         };
         self.db.all("list the resource groups", sql, &values).await?.iter().map(read).collect()
+    }
+
+    /// A number that grows whenever this process has changed a registry.
+    pub fn registries_version(&self) -> u64 {
+        self.registries_changed.load(Ordering::Acquire)
+    }
+
+    /// To be called once such a change is committed.
+    pub(crate) fn registries_have_changed(&self) {
+        self.registries_changed.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(crate) fn key(&self, repository: &RepositoryName) -> RepositoryKey {

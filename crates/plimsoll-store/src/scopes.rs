@@ -22,6 +22,8 @@ const BELOW_A_REGISTRY: &[&str] = &[
     "delete from pulls where image in (select m.id from repository_manifests m \
         join repositories r on r.id = m.repository where r.registry = $1)",
     "delete from tags where repository in (select id from repositories where registry = $1)",
+    "delete from pulls where image in (select l.id from repository_manifests l \
+        join repositories r on r.id = l.repository where r.registry = $1)",
     "delete from repository_manifests where repository in (select id from repositories where registry = $1)",
     "delete from repository_blobs where repository in (select id from repositories where registry = $1)",
     "delete from repositories where registry = $1",
@@ -163,6 +165,7 @@ impl Store {
             }
         };
         if deleted == Deleted::Yes {
+            self.registries_have_changed();
             // Their space is worth nothing without the registry, and nothing is wrong while it is still there.
             self.forget_uploads(format!("{}/", id.0)..format!("{}0", id.0)).await?;
         }

@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Role(Roles),
     /// Check that what is stored is whole: every row has its bytes, every image its verdict or its job
     Fsck(Kept),
+    /// Who did what in the registry, and who logged in: the resource logs that are kept
+    Logs(Logs),
     /// Try the walls around the probe, and say which stand on this machine
     Doctor,
     /// How the scans of a server's registry go
@@ -199,6 +201,51 @@ pub(crate) struct Kept {
     node: Option<String>,
 }
 
+/// Flags of `logs`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  plimsoll logs --operation Pull --repository team/app\n  \
+    plimsoll logs --table login --since 2026-11-01T00:00:00Z --format json")]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    kept: Kept,
+    /// Which of the two
+    #[arg(long, value_enum, default_value_t = LogTable::Repository)]
+    pub(crate) table: LogTable,
+    /// The newest so many, the oldest of them first
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    /// Only events at this instant or later: 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) since: Option<String>,
+    /// Only events before this instant
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) until: Option<String>,
+    /// Only events of the registry of this name
+    #[arg(long = "registry", value_name = "NAME")]
+    pub(crate) of_registry: Option<String>,
+    /// Only events of this repository
+    #[arg(long, value_name = "NAME")]
+    pub(crate) repository: Option<String>,
+    /// Only this operation: Push, Pull, Untag, Delete, Login
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operation: Option<String>,
+    /// Only what this principal did
+    #[arg(long, value_name = "GUID")]
+    pub(crate) identity: Option<String>,
+    /// How to answer; JSON comes a line an event, with all columns
+    #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+    pub(crate) format: PlainFormat,
+}
+
+/// The tables of resource logs.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogTable {
+    /// What happened in repositories (ContainerRegistryRepositoryEvents)
+    Repository,
+    /// Who logged in, or tried to (ContainerRegistryLoginEvents)
+    Login,
+}
+
 /// Flags of `serve`.
 #[derive(Args)]
 pub(crate) struct Serve {
@@ -237,6 +284,12 @@ pub(crate) struct Serve {
     /// The most connections at once; more wait until one ends [env: PLIMSOLL_MAX_CONNECTIONS] [default: 10000]
     #[arg(long, value_name = "N")]
     max_connections: Option<String>,
+    /// Where resource logs go as lines of JSON: off, stdout, or a file, which may be moved away at any time [env: PLIMSOLL_RESOURCE_LOG] [default: off]
+    #[arg(long, value_name = "WHERE")]
+    resource_log: Option<String>,
+    /// For how many days resource logs are kept for `plimsoll logs` and queries; 0 keeps none [env: PLIMSOLL_RESOURCE_LOG_DAYS] [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    resource_log_days: Option<String>,
     /// CISA's catalogue of exploited vulnerabilities: https://…, file:PATH or off [env: PLIMSOLL_KEV_FEED] [default: CISA's own address where --feed is the public one, else off]
     #[arg(long, value_name = "URL")]
     kev_feed: Option<String>,
@@ -568,6 +621,8 @@ impl Cli {
                 (key::AUTHENTICATION, serve.authentication.clone()),
                 (key::OIDC_ISSUER, serve.oidc_issuer.clone()),
                 (key::OIDC_AUDIENCE, serve.oidc_audience.clone()),
+                (key::RESOURCE_LOG, serve.resource_log.clone()),
+                (key::RESOURCE_LOG_DAYS, serve.resource_log_days.clone()),
                 (key::TRUST_FORWARDED, switch(serve.trust_forwarded_headers)),
                 (key::OPEN_TO_ALL, switch(serve.serve_anyone_without_tls_or_authentication)),
             ]);
@@ -593,6 +648,7 @@ impl Cli {
             Command::Fsck(kept) => Some(kept),
             Command::Token(Tokens { kept, .. }) | Command::User(Users { kept, .. }) => Some(kept),
             Command::Role(Roles { kept, .. }) => Some(kept),
+            Command::Logs(logs) => Some(&logs.kept),
             _ => None,
         };
         if let Some(kept) = kept {

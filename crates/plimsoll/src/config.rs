@@ -51,6 +51,8 @@ pub(crate) mod key {
     pub(crate) const OIDC_AUDIENCE: &str = "oidc_audience";
     pub(crate) const OIDC_NAME_CLAIM: &str = "oidc_name_claim";
     pub(crate) const OIDC_GROUPS_CLAIM: &str = "oidc_groups_claim";
+    pub(crate) const RESOURCE_LOG: &str = "resource_log";
+    pub(crate) const RESOURCE_LOG_DAYS: &str = "resource_log_days";
     pub(crate) const TRUST_FORWARDED: &str = "trust_forwarded_headers";
     pub(crate) const OPEN_TO_ALL: &str = "serve_anyone_without_tls_or_authentication";
     pub(crate) const ALLOW_MISSING_WALLS: &str = "allow_missing_walls";
@@ -89,6 +91,8 @@ pub(crate) mod key {
         OIDC_AUDIENCE,
         OIDC_NAME_CLAIM,
         OIDC_GROUPS_CLAIM,
+        RESOURCE_LOG,
+        RESOURCE_LOG_DAYS,
         TRUST_FORWARDED,
         OPEN_TO_ALL,
         ALLOW_MISSING_WALLS,
@@ -147,6 +151,17 @@ impl fmt::Debug for ServerAddress {
     }
 }
 
+/// Where resource logs go as lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ResourceLog {
+    /// Nowhere.
+    Off,
+    /// To stdout.
+    Stdout,
+    /// To the end of a file.
+    File(PathBuf),
+}
+
 /// What is meant.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -176,6 +191,9 @@ pub(crate) struct Settings {
     pub(crate) max_connections: usize,
     pub(crate) authentication: Mode,
     pub(crate) oidc: Option<OidcSettings>,
+    pub(crate) resource_log: ResourceLog,
+    /// 0 keeps none in the store.
+    pub(crate) resource_log_days: u32,
     pub(crate) trust_forwarded_headers: bool,
     pub(crate) allow_missing_walls: bool,
 }
@@ -327,6 +345,8 @@ impl Typed {
             max_connections: usize::try_from(self.number(key::MAX_CONNECTIONS, 1..=1_000_000, 10_000)?)?,
             authentication: self.authentication(&listen)?,
             oidc: self.oidc()?,
+            resource_log: self.resource_log(),
+            resource_log_days: u32::try_from(self.number(key::RESOURCE_LOG_DAYS, 0..=730, 30)?)?,
             trust_forwarded_headers: self.switch(key::TRUST_FORWARDED)?,
             allow_missing_walls: self.switch(key::ALLOW_MISSING_WALLS)?,
             data,
@@ -514,6 +534,14 @@ impl Typed {
             reassess_every_days: days(key::REASSESS_EVERY, usual.reassess_every_days)?,
             keep_findings_days: days(key::KEEP_FINDINGS, usual.keep_findings_days)?,
         })
+    }
+
+    fn resource_log(&self) -> ResourceLog {
+        match self.text(key::RESOURCE_LOG).map_or("off", |named| named.value) {
+            "off" | "" => ResourceLog::Off,
+            "stdout" => ResourceLog::Stdout,
+            path => ResourceLog::File(PathBuf::from(path)),
+        }
     }
 
     fn file(&self, key: &'static str) -> Option<PathBuf> {

@@ -15,6 +15,7 @@ mod logs;
 mod meter;
 mod progress;
 mod remote;
+mod resource_log;
 mod scan;
 mod scans;
 mod serve;
@@ -79,6 +80,7 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::User(users) => access::users(&users.command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Role(roles) => access::roles(&roles.command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Fsck(_) => fsck::run(settings).await,
+        Command::Logs(command) => resource_log::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor => doctor::run(settings).await,
         Command::Scans(command) => scans::list(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Rescan(command) => scans::rescan(command, settings).await.map(|()| ExitCode::SUCCESS),

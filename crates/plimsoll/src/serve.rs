@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::http::uri::Authority;
 use axum::routing::get;
 use plimsoll_access::{Access, Mode, Secret};
-use plimsoll_registry::Registry;
+use plimsoll_registry::{Journal, JournalSettings, Registry};
 use plimsoll_scan::{
     AdvisoryHandle, Clock, Sandbox, ScheduleSettings, UpdateOptions, Worker, WorkerSettings,
 };
@@ -28,7 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::{self, Settings};
 use crate::tls::Tls;
-use crate::{clock, db, listener, logs};
+use crate::{clock, db, listener, logs, resource_log};
 
 /// The longest that the parts may take to end once the listener has.
 const END: Duration = Duration::from_secs(15);
@@ -60,6 +60,9 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         Mode::Off | Mode::WhenConfigured => None,
     };
     warn_of_openness(settings, address);
+    let settings_of_journal =
+        JournalSettings { days: settings.resource_log_days, lines: resource_log::lines(settings)? };
+    let journal = Journal::new(store.clone(), Arc::clone(&clock), settings_of_journal);
     let worker = Worker::new(
         store.clone(),
         Arc::clone(&sandbox),
@@ -67,7 +70,11 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         Arc::clone(&clock),
         // One job more than there are probes: while all read layers, a scan that needs none goes on.
         WorkerSettings { concurrency: settings.workers + 1, ..WorkerSettings::default() },
-    );
+    )
+    .noting_in({
+        let journal = journal.clone();
+        Arc::new(move |registry, event| journal.log(registry, event))
+    });
     let schedule = plimsoll_scan::run_schedule(
         ScheduleSettings {
             update_every: Some(settings.feed_interval),
@@ -89,12 +96,17 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
             async move { worker.run(stop).await }
         }),
         tokio::spawn(schedule),
+        tokio::spawn({
+            let (journal, stop) = (journal.clone(), stop.clone());
+            async move { journal.run(stop.cancelled_owned()).await }
+        }),
     ];
     let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
     let registry = Registry {
         store: store.clone(),
         clock: Arc::clone(&clock),
         access: access.clone(),
+        journal: journal.clone(),
         settings: plimsoll_registry::Settings { connection, ..plimsoll_registry::Settings::default() },
     };
     let asks = access.is_required().await?;
@@ -137,6 +149,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
             tracing::warn!("a part did not end in time; what it did will be done again at the next start");
         }
     }
+    // What the last requests and jobs left.
+    journal.flush().await;
     store.close().await;
     tracing::info!("stopped");
     Ok(())
