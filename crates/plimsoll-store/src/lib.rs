@@ -15,10 +15,12 @@ mod fsck;
 mod jobs;
 mod manifests;
 mod migrations;
+mod notify;
 mod pulls;
 mod registries;
 mod resources;
 mod scans;
+mod scopes;
 mod verdicts;
 
 pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
@@ -27,10 +29,15 @@ pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
+pub use notify::{
+    Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
+    Position, Replay, Target, Telling, Tellings,
+};
 pub use pulls::{Pull, PulledImage};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use resources::{Operation, OperationState, Resource};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
+pub use scopes::RegistryUsage;
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
 
 use std::sync::Arc;
@@ -48,6 +55,8 @@ pub struct Store {
     node: Arc<str>,
     /// The registry that methods speak of where they name a repository.
     registry: RegistryId,
+    /// Who asks for what is changed through this handle.
+    origin: Option<Arc<Origin>>,
 }
 
 /// What a store is opened with.
@@ -82,8 +91,8 @@ impl Store {
         let db = Database::open(&settings.database).await?;
         let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
         let wake_up = Arc::new(WakeUp::listen(&db));
-        let store =
-            Self { db, blobs, wake_up, node: settings.node.as_str().into(), registry: RegistryId::FIRST };
+        let (node, registry) = (settings.node.as_str().into(), RegistryId::FIRST);
+        let store = Self { db, blobs, wake_up, node, registry, origin: None };
         store.remove_stray_uploads().await?;
         Ok(store)
     }

@@ -22,6 +22,7 @@ pub mod reference;
 pub mod registry;
 pub mod resource;
 pub mod time;
+pub mod webhook;
 
 pub use coverage::{Coverage, Health};
 pub use digest::{Algorithm, Digest, Hasher};
