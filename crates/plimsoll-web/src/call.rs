@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
+use plimsoll_access::Caller;
 use plimsoll_types::{ResourceId, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -25,6 +26,8 @@ pub(crate) struct Call<'a> {
     pub(crate) base: Base,
     pub(crate) body: Bytes,
     pub(crate) now: Timestamp,
+    /// Who sends it; known, unless the operation is for anyone.
+    pub(crate) caller: Caller,
 }
 
 impl Call<'_> {
@@ -51,14 +54,20 @@ impl Call<'_> {
         Ok(value)
     }
 
-    /// Fails unless the caller may do `action` (`Microsoft.Security/pricings/write`) at `scope`. Every operation asks.
+    /// Fails unless the caller may do `action` (`Microsoft.Security/pricings/write`) at `scope`. Every operation asks; the
+    /// one that the table of operations names was asked for already, at the resource that the path names.
     pub(crate) fn authorize(&self, action: &str, scope: &ResourceId) -> Result<(), Error> {
-        if self.may(action, scope) { Ok(()) } else { Err(Error::forbidden(action, scope)) }
+        if self.may(action, scope) { Ok(()) } else { Err(Error::forbidden(&self.caller, action, scope)) }
     }
 
     /// Whether the caller may do `action` at `scope`: what lists leave out without a word.
-    pub(crate) fn may(&self, _action: &str, _scope: &ResourceId) -> bool {
-        true
+    pub(crate) fn may(&self, action: &str, scope: &ResourceId) -> bool {
+        self.caller.may(action, scope)
+    }
+
+    /// What the client is told of credentials that are no good.
+    pub(crate) fn unauthenticated(&self, error: plimsoll_access::Error) -> Error {
+        Error::of_access(error, &self.base)
     }
 }
 
@@ -101,6 +110,12 @@ impl Path {
         self.segments[from..].iter().map(String::as_str).collect()
     }
 
+    /// The nearest thing that the path names: the resource that an action is done to, or what a list is of.
+    pub(crate) fn nearest(&self) -> Result<ResourceId, Error> {
+        let pairs = self.rest().len() & !1;
+        if self.scope == self.segments.len() || pairs == 0 { self.scope() } else { self.resource(pairs) }
+    }
+
     /// The id of the resource that the first `n` segments of [`Path::rest`] name.
     pub(crate) fn resource(&self, n: usize) -> Result<ResourceId, Error> {
         let from = if self.scope < self.segments.len() { self.scope + 2 } else { 0 };
@@ -136,6 +151,9 @@ mod tests {
             Path::parse("/subscriptions/s/resourceGroups/g/providers/P.Q/registries/r/importImage").unwrap();
         assert_eq!(action.rest(), ["registries", "r", "importImage"]);
         assert_eq!(action.resource(2).unwrap().name(), "r");
+        assert_eq!(action.nearest().unwrap(), action.resource(2).unwrap());
+                let list = Path::parse("/subscriptions/s/providers/Microsoft.Security/assessments").unwrap();
+        assert_eq!(list.nearest().unwrap().as_str(), "/subscriptions/s");
     }
 
     #[test]

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use plimsoll_access::{Access, Caller};
 use plimsoll_store::Store;
 use plimsoll_types::{Scope, Timestamp};
 
@@ -50,6 +51,8 @@ pub struct Web {
     pub store: Store,
     /// The clock that changes are dated by.
     pub clock: Clock,
+    /// Recognises callers.
+    pub access: Access,
     /// Subscription, resource group and registry that the process was set up with.
     pub scope: Scope,
     /// How clients reach the listener.
@@ -79,8 +82,12 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
 
 async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| Error::BodyTooLarge)?;
     let path = Path::parse(parts.uri.path()).ok_or(Error::UnknownRoute)?;
+    let base = Base::of(&web.connection, &parts.uri, &parts.headers, &web.scope);
+    let operation = operations::find(&parts.method, parts.uri.path());
+    // Before the body is read, and before anybody is told which routes there are.
+    let caller = caller(web, &parts, &base, operation.map(|operation| operation.access)).await?;
+    let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| Error::BodyTooLarge)?;
     let first = path.segments.first().map_or("", String::as_str);
     let is_managed = ["subscriptions", "providers", "tenants"].iter().any(|word| call::is(first, word));
     let call = Call {
@@ -90,11 +97,17 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         headers: &parts.headers,
         path,
         parameters: Parameters::parse(&parts.uri, is_managed)?,
-        base: Base::of(&web.connection, &parts.uri, &parts.headers, &web.scope),
+        base,
         body,
         now: (web.clock)(),
+        caller,
     };
+    if let Some(operations::Access::Action(action)) = operation.map(|operation| operation.access) {
+        call.authorize(action, &call.path.nearest()?)?;
+    }
     let answer = if let Some(answer) = rooms::clients::answer(&call)? {
+        answer
+    } else if let Some(answer) = rooms::access::answer(&call).await? {
         answer
     } else if let Some(answer) = rooms::security::answer(&call).await? {
         answer
@@ -103,4 +116,22 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
     };
     operations::check(call.method, call.uri.path());
     Ok(answer)
+}
+
+/// Who sends a request. Fails where that is not known, unless the operation is for anyone: a path that has no operation is
+/// for nobody, so that one which is forgotten in the table is not open.
+async fn caller(
+    web: &Web,
+    parts: &http::request::Parts,
+    base: &Base,
+    access: Option<operations::Access>,
+) -> Result<Caller, Error> {
+    let is_for_anyone = access == Some(operations::Access::Anyone);
+    match web.access.caller(&parts.headers).await {
+        Ok(caller) if caller.is_anonymous() && !is_for_anyone => Err(Error::anonymous(base)),
+        Ok(caller) => Ok(caller),
+        // What was sent along without need does no harm.
+        Err(plimsoll_access::Error::Refused(_)) if is_for_anyone => Ok(Caller::anonymous()),
+        Err(error) => Err(Error::of_access(error, base)),
+    }
 }

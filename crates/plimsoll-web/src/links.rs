@@ -21,9 +21,14 @@ impl Base {
         format!("{}{path_and_query}", self.0)
     }
 
+    /// The host with its port, as the client named it.
+    pub(crate) fn host(&self) -> &str {
+        self.0.split_once("://").map_or(self.0.as_str(), |(_, authority)| authority)
+    }
+
     /// The host alone, as the client named it.
     pub(crate) fn host_without_port(&self) -> &str {
-        let authority = self.0.split_once("://").map_or(self.0.as_str(), |(_, authority)| authority);
+        let authority = self.host();
         match authority.rsplit_once(':') {
             // An IPv6 address has colons of its own, in brackets.
             Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,

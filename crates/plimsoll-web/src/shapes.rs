@@ -5,6 +5,7 @@
 mod assessment;
 mod first;
 mod metadata;
+mod role;
 mod second;
 mod sub_assessment;
 mod subscription;
@@ -12,6 +13,7 @@ mod wording;
 
 pub(crate) use assessment::Assessment;
 pub(crate) use metadata::Metadata;
+pub(crate) use role::{permissions_of, role_assignment, role_definition};
 pub(crate) use sub_assessment::SubAssessment;
 pub(crate) use subscription::{Subscription, TENANT};
 

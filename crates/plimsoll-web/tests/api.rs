@@ -2,18 +2,22 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "api/access.rs"]
+mod access;
+
 use std::collections::BTreeSet;
 
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use plimsoll_access::{Access, Mode};
 use plimsoll_store::{ImageState, ManifestPut, Settings, Store, Stored, Verdict};
 use plimsoll_testkit::image::{self, Blob, Image, Layer, Packing};
 use plimsoll_types::{
-    Cvss, Ecosystem, ImageInventory, InstalledPackage, Manifest, Match, Package, PackageType, Platform,
+    Cvss, Ecosystem, Guid, ImageInventory, InstalledPackage, Manifest, Match, Package, PackageType, Platform,
     RepositoryName, Scope, Severity, Status, Tag, Timestamp,
 };
-use plimsoll_web::operations::Area;
+use plimsoll_web::operations::{Area, Operation};
 use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -315,6 +319,7 @@ fn of_key(key: &str) -> String {
 /// The API over a store of its own.
 struct Api {
     router: axum::Router,
+    store: Store,
     /// The image with two findings.
     application: Image,
     _folder: tempfile::TempDir,
@@ -361,6 +366,20 @@ impl Api {
     }
 
     async fn over(fill: impl AsyncFnOnce(&Store, &Image)) -> Self {
+        Self::asking(Mode::Off, fill).await
+    }
+
+    /// A server with images that asks everybody who he is.
+    async fn closed() -> Self {
+        Self::asking(Mode::Required, async |store, application| {
+            push(store, "team/app", "1", application).await;
+            let matches = vec![found("CVE-2018-0732", Severity::Critical)];
+            judge(store, application, "openssl", matches, ImageState::Done, &json!({"layers": 1})).await;
+        })
+        .await
+    }
+
+    async fn asking(mode: Mode, fill: impl AsyncFnOnce(&Store, &Image)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().display();
         let settings = Settings {
@@ -378,13 +397,17 @@ impl Api {
             registry: "Quay".into(),
             registry_host: "quay.example:5000".into(),
         };
+        let clock: plimsoll_access::Clock = std::sync::Arc::new(instant);
+        let settings = plimsoll_access::Settings { mode, tenant: Guid::nil(), oidc: None };
+        let access = Access::open(store.clone(), clock, settings).await.unwrap();
         let router = plimsoll_web::router(Web {
-            store,
+            access,
+            store: store.clone(),
             clock: std::sync::Arc::new(|| Timestamp(1_790_000_000_000)),
             scope,
             connection: Connection::default(),
         });
-        Self { router, application, _folder: folder }
+        Self { router, store, application, _folder: folder }
     }
 
     /// All rows of a list that fits on one page.
@@ -407,7 +430,8 @@ impl Api {
         let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap())
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        (parts.status, parts.headers, body)
     }
 }
 
@@ -438,21 +462,10 @@ async fn every_operation_of_the_table_is_answered() {
     assert_eq!(document["openapi"], "3.1.0");
     for operation in plimsoll_web::operations::all() {
         // The registry and the binary answer the others.
-        let is_ours = matches!(operation.area, Area::Manager) || operation.path.ends_with(".json");
-        if !is_ours {
+        if !is_ours(operation) {
             continue;
         }
-        let path = operation.names().fold(operation.path.to_owned(), |path, name| {
-            let value = match name {
-                "scope" => REGISTRY.trim_start_matches('/'),
-                "subscriptionId" => SUBSCRIPTION.rsplit('/').next().unwrap(),
-                "resourceGroupName" => "Harbour",
-                "registryName" => "Quay",
-                "assessmentName" => FIRST,
-                _ => "any",
-            };
-            path.replace(&format!("{{{name}}}"), value)
-        });
+        let path = path_of(operation);
         let method = operation.method.parse().unwrap();
         let (status, _, answer) = api.send(method, &format!("{path}?api-version=2021-06-01")).await;
         let code = &answer["error"]["code"];
@@ -462,6 +475,27 @@ async fn every_operation_of_the_table_is_answered() {
             operation.method
         );
     }
+}
+
+/// Whether this router answers the operation: the registry and the binary answer the others.
+fn is_ours(operation: &Operation) -> bool {
+    let starts = ["/msi", "/metadata", "/openapi"].iter().any(|start| operation.path.starts_with(start));
+    starts || operation.area == Area::Manager
+}
+
+/// A path of the operation, with names that are there where there is one.
+fn path_of(operation: &Operation) -> String {
+    operation.names().fold(operation.path.to_owned(), |path, name| {
+        let value = match name {
+            "scope" => REGISTRY.trim_start_matches('/'),
+            "subscriptionId" => SUBSCRIPTION.rsplit('/').next().unwrap(),
+            "resourceGroupName" => "Harbour",
+            "registryName" => "Quay",
+            "assessmentName" => FIRST,
+            _ => "any",
+        };
+        path.replace(&format!("{{{name}}}"), value)
+    })
 }
 
 /// An image that differs from all others by its one file.
