@@ -12,6 +12,7 @@ mod blobs;
 mod database;
 mod error;
 mod fsck;
+mod graph;
 mod jobs;
 mod manifests;
 mod migrations;
@@ -27,6 +28,7 @@ pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
+pub use graph::FindingGroup;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
 pub use notify::{

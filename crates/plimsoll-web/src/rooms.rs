@@ -2,4 +2,5 @@
 
 pub(crate) mod access;
 pub(crate) mod clients;
+pub(crate) mod resource_graph;
 pub(crate) mod security;

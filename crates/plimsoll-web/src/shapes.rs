@@ -14,7 +14,7 @@ mod wording;
 pub(crate) use assessment::Assessment;
 pub(crate) use metadata::Metadata;
 pub(crate) use role::{permissions_of, role_assignment, role_definition};
-pub(crate) use sub_assessment::SubAssessment;
+pub(crate) use sub_assessment::{SubAssessment, status_of_group};
 pub(crate) use subscription::{Subscription, TENANT};
 
 use serde::Serialize;
