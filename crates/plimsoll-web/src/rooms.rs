@@ -9,6 +9,7 @@ pub(crate) mod long_running;
 pub(crate) mod pricings;
 pub(crate) mod resources;
 pub(crate) mod scanning;
+pub(crate) mod resource_graph;
 pub(crate) mod security;
 
 use axum::response::Response;
