@@ -8,8 +8,8 @@ pub(crate) mod governance;
 pub(crate) mod long_running;
 pub(crate) mod pricings;
 pub(crate) mod resources;
-pub(crate) mod scanning;
 pub(crate) mod resource_graph;
+pub(crate) mod scanning;
 pub(crate) mod security;
 
 use axum::response::Response;
@@ -41,5 +41,6 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         alerts,
         governance,
         long_running,
+        resource_graph,
     }
 }
