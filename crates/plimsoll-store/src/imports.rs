@@ -67,7 +67,9 @@ impl Store {
     /// What is to be imported under the name of this operation; `None` where it is done.
     pub async fn import(&self, operation: &str) -> Result<Option<StoredImport>> {
         let sql = "select registry, request, username, password from imports where operation = $1";
-        let Some(row) = self.db.one("look for an import", sql, &args![operation]).await? else { return Ok(None) };
+        let Some(row) = self.db.one("look for an import", sql, &args![operation]).await? else {
+            return Ok(None);
+        };
         let request = row.json(1)?.ok_or_else(|| Error::corrupt("an import without its request"))?;
         let username = row.get(2)?;
         let password: Option<String> = row.get(3)?;

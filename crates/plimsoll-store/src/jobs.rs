@@ -98,7 +98,8 @@ impl Store {
             returning id, kind, subject, attempts",
             tx.for_update_skip_locked()
         );
-        let row = tx.one(sql, &args![now, &*self.node, now.plus_millis(lease_ms), i64::from(imports)]).await?;
+        let row =
+            tx.one(sql, &args![now, &*self.node, now.plus_millis(lease_ms), i64::from(imports)]).await?;
         let Some(row) = row else {
             tx.commit().await?;
             return Ok(None);

@@ -94,8 +94,14 @@ impl Store {
         let db = Database::open(&settings.database).await?;
         let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
         let wake_up = Arc::new(WakeUp::listen(&db));
-        let store =
-            Self { db, blobs, wake_up, node: settings.node.as_str().into(), registry: RegistryId::FIRST, trigger: Trigger::Push };
+        let store = Self {
+            db,
+            blobs,
+            wake_up,
+            node: settings.node.as_str().into(),
+            registry: RegistryId::FIRST,
+            trigger: Trigger::Push,
+        };
         store.remove_stray_uploads().await?;
         Ok(store)
     }

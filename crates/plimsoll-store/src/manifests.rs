@@ -10,8 +10,8 @@ use bytes::Bytes;
 use plimsoll_types::manifest::media;
 use plimsoll_types::{Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag, Timestamp};
 
-use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::charges::charge_image;
+use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::plans::is_registry_covered;
 use crate::registries::RepositoryKey;
 use crate::triggers::queue_images;

@@ -28,9 +28,10 @@ impl Store {
     /// Stores a plan of a subscription. `body` is the document with its `properties`. Where this brings the subscription's
     /// registries under cover, all images in them that have no verdict are queued, in the same transaction.
     pub async fn put_plan(&self, id: &ResourceId, body: &Value, now: Timestamp) -> Result<PlanStored> {
-        let subscription = id.subscription().map(str::to_ascii_lowercase).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("{id} is not in a subscription"))
-        })?;
+        let subscription = id
+            .subscription()
+            .map(str::to_ascii_lowercase)
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{id} is not in a subscription")))?;
         let mut conflicts = 0;
         loop {
             match self.try_put_plan(id, &subscription, body, now).await {
@@ -62,7 +63,8 @@ impl Store {
         tx.execute(sql, &args![subscription, i64::from(covered)]).await?;
         let mut queued = 0;
         if covered && !before {
-            let condition = format!("verdict is null and state <> 'awaiting-advisories' and {IN_SUBSCRIPTION}");
+            let condition =
+                format!("verdict is null and state <> 'awaiting-advisories' and {IN_SUBSCRIPTION}");
             queued = queue_images(&mut tx, &condition, &args![subscription], Trigger::Plan, now).await?;
             charge_subscription(&mut tx, subscription, now).await?;
         }
@@ -144,7 +146,8 @@ pub(crate) async fn is_registry_covered(tx: &mut Tx, registry: RegistryId) -> Re
 /// Whether all that was said of the subscription's plans, and what goes without saying, covers its registries.
 async fn plans_cover(tx: &mut Tx, subscription: &str) -> Result<bool> {
     let key = |name: &str| {
-        format!("/subscriptions/{subscription}/providers/microsoft.security/pricings/{name}").to_ascii_lowercase()
+        format!("/subscriptions/{subscription}/providers/microsoft.security/pricings/{name}")
+            .to_ascii_lowercase()
     };
     let mut plans = Vec::new();
     for name in plan::PLANS {

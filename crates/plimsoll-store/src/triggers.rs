@@ -82,9 +82,7 @@ impl Store {
         let digest = match (repository, reference) {
             (Some(repository), Some(reference)) => {
                 let found = self.manifest_head(repository, reference).await?;
-                let missing = || {
-                    Error::new(ErrorKind::NotFound, format!("{repository} has no {reference}"))
-                };
+                let missing = || Error::new(ErrorKind::NotFound, format!("{repository} has no {reference}"));
                 Some(found.ok_or_else(missing)?.0)
             }
             _ => None,
@@ -130,7 +128,8 @@ impl Store {
         for part in images.chunks(500) {
             let list: Vec<_> = (1..=part.len()).map(|number| format!("${number}")).collect();
             let values: Vec<_> = part.iter().map(Arg::from).collect();
-            queued += self.queue_all(&format!("digest in ({})", list.join(",")), &values, trigger, now).await?;
+            queued +=
+                self.queue_all(&format!("digest in ({})", list.join(",")), &values, trigger, now).await?;
         }
         Ok(queued)
     }
@@ -169,13 +168,14 @@ impl Store {
     /// Up to `n` scans of this registry behind the row `after`, in the order of their rows.
     pub async fn scans(&self, filter: &ScanFilter, after: i64, n: u32) -> Result<Vec<ScanRow>> {
         let mut values = args![self.registry.0, after, i64::from(n.min(MAX_PAGE))].to_vec();
-        let mut sql = "select l.id, r.registry, r.name, l.digest, i.state, i.reason, i.scan_trigger, i.queued_at, \
+        let mut sql =
+            "select l.id, r.registry, r.name, l.digest, i.state, i.reason, i.scan_trigger, i.queued_at, \
             i.started_at, i.finished_at, i.assessed_at, i.coverage, j.state, j.reason, j.attempts, j.due_at, \
             u.pulled_at from repository_manifests l join repositories r on r.id = l.repository \
             join images i on i.digest = l.digest \
             left join jobs j on j.kind = 'scan-image' and j.subject = l.digest \
             left join pulls u on u.image = l.id where r.registry = $1 and l.id > $2"
-            .to_owned();
+                .to_owned();
         if let Some(repository) = &filter.repository {
             values.push((&self.key(repository)).into());
             sql.push_str(&format!(" and r.key = ${}", values.len()));
@@ -199,7 +199,8 @@ impl Store {
 
     /// Up to `n` images behind the row `after` that have a good verdict, with what it says of what was read.
     pub async fn judged(&self, after: i64, n: u32) -> Result<Vec<(i64, Digest, serde_json::Value)>> {
-        let sql = "select id, digest, coverage from images where id > $1 and verdict = 'done' order by id limit $2";
+        let sql =
+            "select id, digest, coverage from images where id > $1 and verdict = 'done' order by id limit $2";
         let rows = self.db.all("list judged images", sql, &args![after, i64::from(n.min(MAX_PAGE))]).await?;
         let read = |row: &Row| Ok((row.get(0)?, row.parse(1)?, row.json(2)?.unwrap_or_default()));
         rows.iter().map(read).collect()

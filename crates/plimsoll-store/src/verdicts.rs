@@ -320,7 +320,8 @@ impl Store {
             let Some((_, found)) = &row.finding else { continue };
             let all = found.cves().filter_map(|cve| known.get(cve));
             // Of several names the one that is exploited counts, then the first that has a score.
-            row.exploitation = all.reduce(|a, b| if a.known.is_none() && b.known.is_some() { b } else { a }).cloned();
+            row.exploitation =
+                all.reduce(|a, b| if a.known.is_none() && b.known.is_some() { b } else { a }).cloned();
         }
         Ok(())
     }

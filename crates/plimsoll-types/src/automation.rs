@@ -281,14 +281,18 @@ impl Webhook {
 fn scopes(id: &ResourceId, properties: &Field<'_>) -> Result<Vec<ResourceId>, Fault> {
     let subscription = id.subscription().unwrap_or_default();
     let home = ResourceId::of_subscription(subscription);
-    let home = home.map_err(|error| fault("the automation", &format!("must be in a subscription: {error}")))?;
+    let home =
+        home.map_err(|error| fault("the automation", &format!("must be in a subscription: {error}")))?;
     let mut scopes = Vec::new();
     for scope in properties.get("scopes").list(MAX_LIST)? {
         let path = scope.object()?.get("scopePath");
         let text = path.text()?.ok_or_else(|| path.fault("must be a resource id"))?;
         let absolute = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
         let scope: ResourceId = absolute.parse().map_err(|_| {
-            path.fault(format!("must be the id of a subscription, a resource group or a registry, not {:?}", short(text)))
+            path.fault(format!(
+                "must be the id of a subscription, a resource group or a registry, not {:?}",
+                short(text)
+            ))
         })?;
         if !home.contains(&scope) {
             return Err(path.fault(format!("must lie in the automation's own subscription {subscription}")));

@@ -65,7 +65,9 @@ impl Plan {
         let is_standard = word(&properties["pricingTier"]).eq_ignore_ascii_case("standard");
         Self {
             tier: if is_standard { Tier::Standard } else { Tier::Free },
-            scans_registries: properties["extensions"].as_array().is_some_and(|all| all.iter().any(|e| is_on(&e))),
+            scans_registries: properties["extensions"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|e| is_on(&e))),
         }
     }
 }

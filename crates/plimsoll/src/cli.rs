@@ -119,7 +119,9 @@ pub(crate) struct Scans {
 
 /// Flags of `rescan`.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  plimsoll rescan team/app:1\n  plimsoll rescan team/app\n  plimsoll rescan --all")]
+#[command(
+    after_help = "Examples:\n  plimsoll rescan team/app:1\n  plimsoll rescan team/app\n  plimsoll rescan --all"
+)]
 pub(crate) struct Rescan {
     #[command(flatten)]
     pub(crate) remote: Remote,

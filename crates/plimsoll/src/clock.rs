@@ -86,7 +86,8 @@ fn parse(text: &str) -> Result<i64> {
             "s" => 1_000,
             _ => bail!("{part:?} is no span of time such as 8d, 12h, 90m or 10s"),
         };
-        let number: u32 = number.parse().with_context(|| format!("{part:?} is no span of time such as 8d"))?;
+        let number: u32 =
+            number.parse().with_context(|| format!("{part:?} is no span of time such as 8d"))?;
         sum += i64::from(number) * millis;
     }
     if sum > MAX_OFFSET_MS {

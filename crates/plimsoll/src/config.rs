@@ -127,7 +127,10 @@ pub(crate) struct ServerAddress {
 impl fmt::Debug for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { url, authority, .. } = self;
-        f.debug_struct("ServerAddress").field("url", url).field("authority", authority).finish_non_exhaustive()
+        f.debug_struct("ServerAddress")
+            .field("url", url)
+            .field("authority", authority)
+            .finish_non_exhaustive()
     }
 }
 
@@ -432,7 +435,9 @@ impl Typed {
 
     fn watch(&self) -> Result<Watch> {
         let usual = Watch::default();
-        let days = |key, usual: u32| Ok::<_, anyhow::Error>(u32::try_from(self.number(key, 1..=36_500, usual.into())?)?);
+        let days = |key, usual: u32| {
+            Ok::<_, anyhow::Error>(u32::try_from(self.number(key, 1..=36_500, usual.into())?)?)
+        };
         Ok(Watch {
             pull_window_days: days(key::PULL_WINDOW, usual.pull_window_days)?,
             reassess_every_days: days(key::REASSESS_EVERY, usual.reassess_every_days)?,
@@ -445,11 +450,15 @@ impl Typed {
     }
 
     fn server(&self) -> Result<ServerAddress> {
-        let url = self.one_of(key::SERVER, &["http://", "https://"], || "http://127.0.0.1:5000".to_owned())?;
+        let url =
+            self.one_of(key::SERVER, &["http://", "https://"], || "http://127.0.0.1:5000".to_owned())?;
         Ok(ServerAddress {
             url: url.trim_end_matches('/').to_owned(),
             authority: self.file(key::SERVER_CA),
-            token: self.text(key::TOKEN).map(|named| named.value.trim().to_owned()).filter(|token| !token.is_empty()),
+            token: self
+                .text(key::TOKEN)
+                .map(|named| named.value.trim().to_owned())
+                .filter(|token| !token.is_empty()),
         })
     }
 
@@ -590,7 +599,9 @@ mod tests {
         assert_eq!(of(&[(key::KEV_FEED, "off")]).known_exploited, None);
         let own = of(&[(key::FEED, "file:/srv/osv"), (key::EPSS_FEED, "file:/srv/epss.csv")]);
         assert_eq!((own.known_exploited, own.epss.as_deref()), (None, Some("file:/srv/epss.csv")));
-        assert!(complaint(None, &[], &[(key::KEV_FEED, "ftp://x")]).starts_with("--kev-feed must begin with"));
+        assert!(
+            complaint(None, &[], &[(key::KEV_FEED, "ftp://x")]).starts_with("--kev-feed must begin with")
+        );
     }
 
     #[test]

@@ -106,7 +106,8 @@ impl Remote {
 
     /// An address that the server gave. The token goes to that server only.
     fn ours(&self, text: &str) -> Result<Url> {
-        let url = self.base.join(text).with_context(|| format!("the server answered with no address: {text}"))?;
+        let url =
+            self.base.join(text).with_context(|| format!("the server answered with no address: {text}"))?;
         if url.origin() != self.base.origin() {
             bail!(
                 "the server leads to {}, which is not {}; ask it by the name that it has for itself",
@@ -126,10 +127,15 @@ impl Remote {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
         let mut response = request.send().await.with_context(|| {
-            format!("no server answers at {}; start one with plimsoll serve, or name it with --server", self.base)
+            format!(
+                "no server answers at {}; start one with plimsoll serve, or name it with --server",
+                self.base
+            )
         })?;
         let status = response.status();
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header = |name: &str| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
         let location = header(LOCATION.as_str()).or_else(|| header("azure-asyncoperation"));
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.context("the server's answer broke off")? {

@@ -21,7 +21,8 @@ pub(crate) async fn list(command: &cli::Scans, settings: &Settings) -> Result<()
         println!("{:#}", Value::Array(rows));
         return Ok(());
     }
-    let mut shown = table::table(&["Image", "Digest", "State", "Trigger", "Assessed", "Last pulled", "Reason"]);
+    let mut shown =
+        table::table(&["Image", "Digest", "State", "Trigger", "Assessed", "Last pulled", "Reason"]);
     for row in &rows {
         let text = |name: &str| row["properties"][name].as_str().unwrap_or_default();
         let tags = row["properties"]["tags"].as_array().cloned().unwrap_or_default();
@@ -86,7 +87,10 @@ mod tests {
         let digest = plimsoll_types::Digest::sha256(b"");
         assert_eq!(wanted("team/app").unwrap(), json!({"repository": "team/app"}));
         assert_eq!(wanted("team/app:1").unwrap(), json!({"repository": "team/app", "tag": "1"}));
-        assert_eq!(wanted(&format!("app@{digest}")).unwrap(), json!({"repository": "app", "digest": digest.as_str()}));
+        assert_eq!(
+            wanted(&format!("app@{digest}")).unwrap(),
+            json!({"repository": "app", "digest": digest.as_str()})
+        );
         for bad in ["", "App", "app:", "app@1", "app:sha256:1"] {
             assert!(wanted(bad).is_err(), "{bad}");
         }

@@ -81,7 +81,11 @@ impl Shared {
         match outcome {
             Ok(()) => {
                 self.store.end_import(operation, &progress.json(), None, (self.clock)()).await?;
-                tracing::info!(operation, bytes = progress.bytes_copied.load(Ordering::Relaxed), "an import is done");
+                tracing::info!(
+                    operation,
+                    bytes = progress.bytes_copied.load(Ordering::Relaxed),
+                    "an import is done"
+                );
                 Ok(())
             }
             Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
@@ -90,7 +94,12 @@ impl Shared {
     }
 
     /// Records that an import failed for good.
-    pub(super) async fn end_failed_import(&self, operation: &str, progress: &Value, error: &Error) -> Result<()> {
+    pub(super) async fn end_failed_import(
+        &self,
+        operation: &str,
+        progress: &Value,
+        error: &Error,
+    ) -> Result<()> {
         let code = match error.kind() {
             ErrorKind::Busy => "Conflict",
             ErrorKind::NotFound => "SourceImageNotFound",
@@ -132,8 +141,10 @@ impl Shared {
             .map(|(name, _)| name)
             .collect();
         if !taken.is_empty() {
-            let message =
-                format!("{} is there already; nothing was copied. Import with mode Force to move it", taken.join(", "));
+            let message = format!(
+                "{} is there already; nothing was copied. Import with mode Force to move it",
+                taken.join(", ")
+            );
             return Err(Error::new(ErrorKind::Busy, message));
         }
         let mut repositories: BTreeMap<&RepositoryName, Vec<Tag>> = BTreeMap::new();
@@ -227,11 +238,14 @@ impl Shared {
     ) -> Result<()> {
         let now = (self.clock)();
         let body = fetched.body.clone();
-        let stored = target.put_manifest(ManifestPut { repository, tags, digest, body, manifest, now }).await?;
+        let stored =
+            target.put_manifest(ManifestPut { repository, tags, digest, body, manifest, now }).await?;
         let damaged = |message: String| Err(Error::new(ErrorKind::Damaged, message));
         match stored {
             Stored::Yes => Ok(()),
-            Stored::Missing(missing) => damaged(format!("{digest} names what the source does not have: {missing:?}")),
+            Stored::Missing(missing) => {
+                damaged(format!("{digest} names what the source does not have: {missing:?}"))
+            }
             refused => damaged(format!("{digest} was not taken: {refused:?}")),
         }
     }
@@ -320,7 +334,8 @@ impl SourceImage {
                     Error::new(ErrorKind::Damaged, format!("{}: {error}", fetched.digest))
                 })?;
                 next.extend(manifest.manifests.iter().map(|child| child.digest.clone()));
-                let local = manifest.layers.iter().filter(|layer| !media::is_foreign_layer(&layer.media_type));
+                let local =
+                    manifest.layers.iter().filter(|layer| !media::is_foreign_layer(&layer.media_type));
                 for blob in manifest.config.iter().chain(local) {
                     if blobs.insert(blob.digest.clone(), blob.clone()).is_none() {
                         bytes = bytes.saturating_add(blob.size);

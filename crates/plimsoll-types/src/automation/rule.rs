@@ -82,7 +82,8 @@ impl Rule {
             field.get("operator"),
             field.get("expectedValue"),
         );
-        let text = path.text()?.ok_or_else(|| path.fault("must be a path such as properties.status.severity"))?;
+        let text =
+            path.text()?.ok_or_else(|| path.fault("must be a path such as properties.status.severity"))?;
         let steps = steps(text).map_err(|message| path.fault(message))?;
         let word = kind.text()?.ok_or_else(|| kind.fault("must be String, Integer, Number or Boolean"))?;
         let property_type = PropertyType::read(word)
@@ -133,7 +134,9 @@ impl Rule {
                 }
             }
             (Expected::Integer(expected), value) => integer(value).map(|number| number.cmp(expected)),
-            (Expected::Number(expected), value) => number(value).and_then(|number| number.partial_cmp(expected)),
+            (Expected::Number(expected), value) => {
+                number(value).and_then(|number| number.partial_cmp(expected))
+            }
             (Expected::Boolean(expected), value) => boolean(value).map(|truth| truth.cmp(expected)),
         };
         // What is of another type cannot be compared, and so is another value.
@@ -171,7 +174,9 @@ impl PropertyType {
         Some(match self {
             Self::String => Expected::Text(text.to_lowercase()),
             Self::Integer => Expected::Integer(text.trim().parse().ok()?),
-            Self::Number => Expected::Number(text.trim().parse().ok().filter(|number: &f64| number.is_finite())?),
+            Self::Number => {
+                Expected::Number(text.trim().parse().ok().filter(|number: &f64| number.is_finite())?)
+            }
             Self::Boolean => Expected::Boolean(truth(text)?),
         })
     }
@@ -265,8 +270,8 @@ fn collect<'a>(value: &'a Value, path: &[Step], found: &mut Vec<&'a Value>) {
     match (step, value) {
         (Step::Member(name), Value::Object(members)) => {
             let exact = members.get(name);
-            let member =
-                exact.or_else(|| members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v));
+            let member = exact
+                .or_else(|| members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v));
             if let Some(member) = member {
                 collect(member, rest, found);
             }

@@ -98,8 +98,10 @@ fn refuse_delete(call: &Call<'_>) -> Result<Error, Error> {
 /// The subscription that the path names.
 async fn subscription(call: &Call<'_>) -> Result<ResourceId, Error> {
     let scope = call.path.scope()?;
-    let Some(id) = scope.subscription().filter(|_| scope.kind() == "microsoft.resources/subscriptions") else {
-        let message = "plans belong to subscriptions: /subscriptions/{id}/providers/Microsoft.Security/pricings";
+    let Some(id) = scope.subscription().filter(|_| scope.kind() == "microsoft.resources/subscriptions")
+    else {
+        let message =
+            "plans belong to subscriptions: /subscriptions/{id}/providers/Microsoft.Security/pricings";
         return Err(Error::bad_request("InvalidScope", message));
     };
     let is_known = is(id, &call.web.scope.subscription)
@@ -287,7 +289,8 @@ impl Wanted {
 impl WantedExtension {
     fn kept(self, number: usize) -> Result<Value, Error> {
         let is_enabled = truth(&format!("properties.extensions[{number}].isEnabled"), &self.is_enabled)?;
-        let mut kept = json!({ "name": checked("the name of an extension", self.name)?, "isEnabled": is_enabled });
+        let mut kept =
+            json!({ "name": checked("the name of an extension", self.name)?, "isEnabled": is_enabled });
         if let Some(more) = self.additional_extension_properties {
             kept["additionalExtensionProperties"] = Value::Object(more);
         }

@@ -183,7 +183,8 @@ async fn list_scans(call: &Call<'_>) -> Result<Response, Error> {
         digest: filtered(call, "digest", "a digest")?,
     };
     let wanted = call.parameters.get("state");
-    let after = token(call)?.map_or(Ok(0), |token| token.parse().map_err(|_| Error::of_skip_token(&token)))?;
+    let after =
+        token(call)?.map_or(Ok(0), |token| token.parse().map_err(|_| Error::of_skip_token(&token)))?;
     let size = call.parameters.top.unwrap_or(LARGEST_PAGE);
     let rows = store.scans(&filter, after, size as u32).await?;
     // A page on which a state is rare may be short; there is another while the registry has more.
@@ -201,7 +202,8 @@ async fn get_scan(call: &Call<'_>, name: &str) -> Result<Response, Error> {
     call.authorize("Plimsoll.Security/scans/read", &id)?;
     let missing = || Error::UnknownResource(format!("Plimsoll.Security/scans/{name}"));
     let row: i64 = name.parse().ok().filter(|row| *row > 0).ok_or_else(missing)?;
-    let found = store.scans(&ScanFilter::default(), row - 1, 1).await?.into_iter().find(|found| found.row == row);
+    let found =
+        store.scans(&ScanFilter::default(), row - 1, 1).await?.into_iter().find(|found| found.row == row);
     Ok(Json(Scan::new(&id, found.ok_or_else(missing)?)).into_response())
 }
 
@@ -255,10 +257,8 @@ async fn list_charges(call: &Call<'_>, month: &str) -> Result<Response, Error> {
 
 /// The charges of a month, by registry.
 fn meter(scope: &ResourceId, month: &str, rows: &[MeterRow]) -> Value {
-    let registries: Vec<Value> = rows
-        .iter()
-        .map(|row| json!({ "registry": row.registry_name, "images": row.images }))
-        .collect();
+    let registries: Vec<Value> =
+        rows.iter().map(|row| json!({ "registry": row.registry_name, "images": row.images })).collect();
     json!({
         "id": format!("{scope}/providers/Plimsoll.Security/meters/{month}"),
         "name": month,
@@ -278,7 +278,8 @@ fn checked_month(month: &str) -> Result<&str, Error> {
         digits(year, 4) && digits(number, 2) && ("01"..="12").contains(&number)
     });
     let shown: String = month.chars().take(100).collect();
-    let error = || Error::bad_request("InvalidMonth", format!("a month is written as 2026-11, found {shown:?}"));
+    let error =
+        || Error::bad_request("InvalidMonth", format!("a month is written as 2026-11, found {shown:?}"));
     if fits { Ok(month) } else { Err(error()) }
 }
 
@@ -290,7 +291,8 @@ async fn registry(call: &Call<'_>) -> Result<(ResourceId, RegistryId, Store), Er
         return Err(Error::bad_request("InvalidScope", message));
     }
     let found = call.web.store.registry_by_name(scope.name()).await?;
-    let found = found.filter(|found| found.scope.registry_id().parse::<ResourceId>().is_ok_and(|id| id == scope));
+    let found =
+        found.filter(|found| found.scope.registry_id().parse::<ResourceId>().is_ok_and(|id| id == scope));
     let registry = found.ok_or_else(|| Error::UnknownResource(scope.as_str().to_owned()))?;
     let id = registry.scope.registry_id().parse().unwrap_or(scope);
     Ok((id, registry.id, call.web.store.in_registry(registry.id)))
@@ -299,8 +301,10 @@ async fn registry(call: &Call<'_>) -> Result<(ResourceId, RegistryId, Store), Er
 /// The subscription that the path names.
 async fn subscription(call: &Call<'_>) -> Result<ResourceId, Error> {
     let scope = call.path.scope()?;
-    let Some(id) = scope.subscription().filter(|_| scope.kind() == "microsoft.resources/subscriptions") else {
-        let message = "meters belong to subscriptions: /subscriptions/{id}/providers/Plimsoll.Security/meters";
+    let Some(id) = scope.subscription().filter(|_| scope.kind() == "microsoft.resources/subscriptions")
+    else {
+        let message =
+            "meters belong to subscriptions: /subscriptions/{id}/providers/Plimsoll.Security/meters";
         return Err(Error::bad_request("InvalidScope", message));
     };
     let is_known = is(id, &call.web.scope.subscription)

@@ -145,7 +145,8 @@ impl<'a> AdditionalData<'a> {
         let (image, finding) = (&row.image, row.finding.as_ref());
         Self {
             cvss_v30_score: finding.and_then(|(_, found)| Some(wording::cvss(found, "3.0")?.score)),
-            vulnerability_details: finding.map(|(_, found)| VulnerabilityDetails::new(found, row.exploitation.as_ref())),
+            vulnerability_details: finding
+                .map(|(_, found)| VulnerabilityDetails::new(found, row.exploitation.as_ref())),
             artifact_details: ArtifactDetails {
                 registry_host: &scope.registry_host,
                 repository_name: image.repository.as_str(),
