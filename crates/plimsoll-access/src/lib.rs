@@ -18,6 +18,7 @@ mod identity;
 mod issue;
 mod jwt;
 mod oidc;
+mod origin;
 mod password;
 mod secret;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use error::{Error, Refusal, Result};
 pub use gate::Gate;
 pub use issue::{ACCESS_TOKEN_SECONDS, ManagementToken, RegistryScope};
 pub use oidc::OidcSettings;
+pub use origin::{Connection, Origin};
 pub use password::hash as hash_password;
 pub use secret::{Minted, Secret};
 

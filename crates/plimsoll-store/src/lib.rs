@@ -19,11 +19,13 @@ mod jobs;
 mod manifests;
 mod migrations;
 mod plans;
+mod notify;
 mod pulls;
 mod registries;
 mod resources;
 mod scans;
 mod triggers;
+mod scopes;
 mod verdicts;
 
 pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
@@ -35,11 +37,16 @@ pub use imports::StoredImport;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
 pub use plans::PlanStored;
+pub use notify::{
+    Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
+    Position, Replay, Target, Telling, Tellings,
+};
 pub use pulls::{Pull, PulledImage};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use resources::{Operation, OperationState, Resource};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
 pub use triggers::{ScanFilter, ScanRow};
+pub use scopes::RegistryUsage;
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
 
 use std::sync::Arc;
@@ -60,6 +67,8 @@ pub struct Store {
     registry: RegistryId,
     /// Why what is stored through this handle is scanned.
     trigger: Trigger,
+    /// Who asks for what is changed through this handle.
+    origin: Option<Arc<Origin>>,
 }
 
 /// What a store is opened with.
@@ -94,14 +103,9 @@ impl Store {
         let db = Database::open(&settings.database).await?;
         let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
         let wake_up = Arc::new(WakeUp::listen(&db));
-        let store = Self {
-            db,
-            blobs,
-            wake_up,
-            node: settings.node.as_str().into(),
-            registry: RegistryId::FIRST,
-            trigger: Trigger::Push,
-        };
+        let (node, registry) = (settings.node.as_str().into(), RegistryId::FIRST);
+        let trigger = Trigger::Push;
+        let store = Self { db, blobs, wake_up, node, registry, trigger, origin: None };
         store.remove_stray_uploads().await?;
         Ok(store)
     }

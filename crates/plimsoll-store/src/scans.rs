@@ -17,6 +17,7 @@ use sha2::Digest as _;
 use crate::charges::charge_image;
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::enqueue_scans_in;
+use crate::notify::changes::{BEFORE_COLUMNS, Before, Standing, record_matches};
 use crate::{Error, Priority, Result, Store};
 
 /// The largest record of a layer that is unpacked. The probe's own limit is 64 MiB.
@@ -217,6 +218,7 @@ impl Store {
         let layers: BTreeSet<&Digest> =
             verdict.inventory.packages.iter().filter_map(|package| package.layer.as_ref()).collect();
         let layers: Vec<&Digest> = layers.into_iter().collect();
+        let standing = Standing::of(&mut tx, verdict.image).await?;
         let image = write_image(&mut tx, verdict, &layers).await?;
         let handed: Vec<_> = verdict.matches.iter().map(|(package, _)| package).collect();
         let ids =
@@ -229,6 +231,8 @@ impl Store {
             .filter_map(|(package, matches)| Some((id_of(package)?, matches.as_slice())))
             .collect();
         replace_matches(&mut tx, &matches, verdict.generation, verdict.now).await?;
+        let linked = verdict.inventory.packages.iter().filter_map(id_of).collect();
+        standing.record(&mut tx, verdict, linked).await?;
         charge_image(&mut tx, verdict.image, verdict.now).await?;
         tx.commit().await
     }
@@ -532,11 +536,17 @@ async fn replace_matches(
     let generation = number(generation);
     let list: Vec<_> = matches.keys().map(|id| Arg::from(*id)).collect();
     let sql = format!(
-        "select id from packages where generation <= $1 and id in ({{list}}) order by id{}",
+        "select id, generation from packages where generation <= $1 and id in ({{list}}) order by id{}",
         tx.for_change()
     );
     let rows = tx.all_in(&sql, &args![generation], &list).await?;
-    let ours: BTreeSet<i64> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+    let (mut ours, mut matched) = (BTreeSet::new(), HashSet::new());
+    for row in &rows {
+        ours.insert(row.get::<i64>(0)?);
+        if row.count(1)? > 0 {
+            matched.insert(row.get::<i64>(0)?);
+        }
+    }
     let list: Vec<_> = ours.iter().map(|id| Arg::from(*id)).collect();
     let sql = "update packages set generation = $1 where id in ({list}) returning 1";
     tx.all_in(sql, &args![generation], &list).await?;
@@ -552,14 +562,11 @@ async fn replace_matches(
             }
         }
     }
-    let sql = "select package, vulnerability from matches where package in ({list})";
-    let mut gone = HashSet::new();
-    for row in tx.all_in(sql, &[], &list).await? {
-        let key: (i64, i64) = (row.get(0)?, row.get(1)?);
-        if !new.contains_key(&key) {
-            gone.insert(key);
-        }
-    }
+    let sql = format!("select {BEFORE_COLUMNS} from matches where package in ({{list}})");
+    let rows = tx.all_in(&sql, &[], &list).await?;
+    let before: BTreeMap<(i64, i64), Before> = rows.iter().map(Before::read).collect::<Result<_>>()?;
+    record_matches(tx, &before, &new, &matched, now).await?;
+    let gone: HashSet<_> = before.keys().filter(|key| !new.contains_key(*key)).copied().collect();
     let changed = !gone.is_empty() || !new.is_empty();
     remove_matches(tx, gone).await?;
     let rows: Vec<Arg<'_>> = new.iter().flat_map(|(key, found)| match_row(*key, found, now)).collect();
@@ -604,15 +611,19 @@ async fn remove_matches(tx: &mut Tx, gone: HashSet<(i64, i64)>) -> Result<()> {
     Ok(())
 }
 
+/// Whether a match of this status is a finding.
+pub(crate) fn is_listed(status: Status) -> bool {
+    matches!(status, Status::Affected | Status::WillNotFix | Status::UnderInvestigation)
+}
+
 fn match_row<'a>((package, vulnerability): (i64, i64), found: &'a Match, now: Timestamp) -> [Arg<'a>; 8] {
-    let listed = matches!(found.status, Status::Affected | Status::WillNotFix | Status::UnderInvestigation);
     args![
         package,
         vulnerability,
         found.status.as_str(),
         found.severity.rank(),
         found.fixed_version.as_deref(),
-        i64::from(listed),
+        i64::from(is_listed(found.status)),
         json(found),
         now,
     ]

@@ -213,6 +213,53 @@ impl Store {
         Ok(found.into_iter().find(|row| row.id == id))
     }
 
+    /// A finding that is not there any more, as far as it is still known: the image and the package version are, and of the
+    /// match what was written down of it.
+    pub(crate) async fn gone_finding(
+        &self,
+        image: i64,
+        package: i64,
+        vulnerability: i64,
+        severity: Severity,
+        status: plimsoll_types::Status,
+        fixed_version: Option<String>,
+    ) -> Result<Option<FindingRow>> {
+        let sql = format!("{} where i.verdict is not null and l.id = $1", judged_images_sql());
+        let Some(row) = self.db.one("look for an image", sql, &args![image]).await? else { return Ok(None) };
+        let image = JudgedImage::read(&row, &self.tags_of(&[image]).await?)?;
+        let sql = format!(
+            "select v.name, coalesce(ip.path, ''), {PACKAGE_COLUMNS} from packages p \
+            join vulnerabilities v on v.id = $2 left join image_packages ip on ip.package = p.id and ip.image = $3 \
+            where p.id = $1"
+        );
+        let row =
+            self.db.one("look for a package version", sql, &args![package, vulnerability, image.row]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let found = Match {
+            vulnerability: row.get(0)?,
+            advisories: Vec::new(),
+            aliases: Vec::new(),
+            status,
+            fixed_version,
+            severity,
+            cvss: Vec::new(),
+            summary: String::new(),
+            description: String::new(),
+            published: None,
+            modified: None,
+            references: Vec::new(),
+            weak: false,
+        };
+        let installed = InstalledPackage { path: row.get(1)?, ..package_at(&row, 4)? };
+        Ok(Some(FindingRow {
+            id: FindingId { image: image.id, package, vulnerability },
+            first_seen: image.summary.assessed_at.unwrap_or_default(),
+            image: image.summary,
+            finding: Some((installed, found)),
+            exploitation: None,
+        }))
+    }
+
     /// The registry in numbers. An image in two repositories counts twice, as it does in the list of findings.
     pub async fn registry_summary(&self) -> Result<RegistrySummary> {
         let attempt = "sum up the registry";

@@ -25,6 +25,7 @@ pub mod registry;
 pub mod resource;
 pub mod time;
 pub mod trigger;
+pub mod webhook;
 
 pub use coverage::{Coverage, Health};
 pub use digest::{Algorithm, Digest, Hasher};

@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use serde::de::{Error as _, Unexpected};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -338,26 +338,27 @@ macro_rules! words {
             }
         }
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as ::serde::Deserialize>::deserialize(deserializer)?;
                 [Self::$first, $(Self::$variant),*]
                     .into_iter()
                     .find(|word| word.as_str().eq_ignore_ascii_case(&text))
-                    .ok_or_else(|| D::Error::invalid_value(
-                        Unexpected::Str(&text.chars().take(100).collect::<String>()),
+                    .ok_or_else(|| <D::Error as ::serde::de::Error>::invalid_value(
+                        ::serde::de::Unexpected::Str(&text.chars().take(100).collect::<String>()),
                         &concat!("one of ", $first_word $(, ", ", $word)*),
                     ))
             }
         }
     };
 }
+pub(crate) use words;
 
 words! {
     /// A registry's tier.

@@ -7,6 +7,7 @@ mod blobs;
 mod jobs;
 mod killed;
 mod manifests;
+mod notify;
 mod place;
 mod pulls;
 mod scans;
@@ -79,6 +80,22 @@ exam! {
         pushing_again_queues_nothing_new
         sixteen_pushes_of_shared_content_at_once
         deleting_and_pushing_at_once_leaves_nothing_dangling;
+    notify:
+        what_happens_is_written_down_with_it
+        a_verdict_tells_what_appeared_and_what_went
+        an_advisory_is_one_event_however_many_images_have_it
+        an_advisory_with_a_new_name_is_no_news
+        a_judged_image_in_another_repository_appears_there
+        deliveries_go_in_order_to_one_process_at_a_time
+        what_is_queued_while_a_target_is_told_is_not_lost
+        a_failure_backs_off_and_a_dead_letter_is_replayed
+        a_full_queue_takes_no_more
+        verdicts_that_wait_are_told_once
+        a_snapshot_is_queued_when_it_is_due
+        what_a_web_hook_was_sent_is_kept_for_a_while
+        secrets_are_kept_apart_from_documents
+        a_restart_frees_the_targets_of_the_node_and_loses_nothing
+        old_deliveries_are_cleared_away;
     jobs:
         the_most_urgent_job_comes_first
         eight_workers_share_the_jobs_and_none_is_done_twice
@@ -119,6 +136,10 @@ exam! {
         an_import_keeps_its_credentials_only_while_it_lives
         a_blob_is_mounted_between_registries
         findings_tell_what_is_known_of_exploits;
+        an_operation_ends_once
+        a_group_with_a_registry_is_not_deleted
+        a_deleted_registry_leaves_nothing_but_content
+        what_a_registry_holds_is_counted_once;
     verdicts:
         findings_are_the_join_of_packages_and_matches
         an_image_without_findings_has_one_row
