@@ -18,14 +18,14 @@ mod imports;
 mod jobs;
 mod manifests;
 mod migrations;
-mod plans;
 mod notify;
+mod plans;
 mod pulls;
 mod registries;
 mod resources;
 mod scans;
-mod triggers;
 mod scopes;
+mod triggers;
 mod verdicts;
 
 pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
@@ -36,17 +36,17 @@ pub use fsck::FsckReport;
 pub use imports::StoredImport;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
-pub use plans::PlanStored;
 pub use notify::{
     Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
     Position, Replay, Target, Telling, Tellings,
 };
+pub use plans::PlanStored;
 pub use pulls::{Pull, PulledImage};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use resources::{Operation, OperationState, Resource};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
-pub use triggers::{ScanFilter, ScanRow};
 pub use scopes::RegistryUsage;
+pub use triggers::{ScanFilter, ScanRow};
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod clients;
+pub(crate) mod governance;
 pub(crate) mod pricings;
 pub(crate) mod scanning;
-pub(crate) mod governance;
 pub(crate) mod security;

@@ -16,8 +16,7 @@ use crate::scan::old_alpine;
 use crate::web::{Response, Server};
 use crate::worker::{House, settings};
 
-const QUAY: &str =
-    "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/quay";
+const QUAY: &str = "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/quay";
 
 fn name(text: &str) -> RepositoryName {
     text.parse().unwrap()
@@ -63,7 +62,9 @@ impl Shelf {
             }
             let last = request.path.rsplit('/').next().unwrap_or_default();
             match known.get(if last == "1" { &root } else { last }) {
-                Some((media_type, bytes)) => Response::new(200, bytes.clone()).header("content-type", media_type.as_str()),
+                Some((media_type, bytes)) => {
+                    Response::new(200, bytes.clone()).header("content-type", media_type.as_str())
+                }
                 None => Response::new(404, ""),
             }
         })
@@ -116,7 +117,8 @@ async fn an_image_of_two_platforms_is_imported_with_its_tags_and_scanned() {
     let house = house().await;
     let shelf = Shelf::new();
     let server = shelf.serve(Some("Basic YW5uOmdlaGVpbQ==")).await;
-    let request = wanted(Place::Host(server.host.clone()), &["base/app:1", "base/app:latest", "copy:1"], &["bare"]);
+    let request =
+        wanted(Place::Host(server.host.clone()), &["base/app:1", "base/app:latest", "copy:1"], &["bare"]);
     let credentials = Credentials { username: Some("ann".into()), password: "geheim".into() };
     let ended = import(&house.store, &request, Some(&credentials)).await;
     assert_eq!((ended.state, ended.error.as_ref()), (OperationState::Succeeded, None));
@@ -209,11 +211,18 @@ async fn what_goes_wrong_is_told_and_nothing_is_tagged() {
         let (index, amd64, arm64) = (shelf.index.clone(), shelf.amd64.clone(), shelf.arm64.clone());
         Server::start(move |request| {
             let last = request.path.rsplit('/').next().unwrap_or_default().to_owned();
-            let all = [&index, &amd64.manifest, &arm64.manifest].into_iter().chain(amd64.blobs()).chain(arm64.blobs());
-            let found = all.into_iter().find(|blob| blob.digest.as_str() == last || (last == "1" && blob.digest == index.digest));
+            let all = [&index, &amd64.manifest, &arm64.manifest]
+                .into_iter()
+                .chain(amd64.blobs())
+                .chain(arm64.blobs());
+            let found = all
+                .into_iter()
+                .find(|blob| blob.digest.as_str() == last || (last == "1" && blob.digest == index.digest));
             match found {
                 Some(blob) if blob.digest.as_str() == layer => Response::new(200, vec![7; blob.bytes.len()]),
-                Some(blob) => Response::new(200, blob.bytes.clone()).header("content-type", blob.media_type.as_str()),
+                Some(blob) => {
+                    Response::new(200, blob.bytes.clone()).header("content-type", blob.media_type.as_str())
+                }
                 None => Response::new(404, ""),
             }
         })

@@ -96,7 +96,11 @@ async fn what_was_pulled_is_assessed_again_when_its_days_have_passed() {
     time.pass(24);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let after = scan_of(&house, &pulled).await;
-    assert_eq!((after.assessed_at, after.state), (scan.assessed_at, ImageState::Done), "32 days after its pull");
+    assert_eq!(
+        (after.assessed_at, after.state),
+        (scan.assessed_at, ImageState::Done),
+        "32 days after its pull"
+    );
     assert_eq!(scan_of(&house, &left).await.trigger, Some(Trigger::Push), "nobody ever pulled it");
     assert_eq!(house.store.meter("s", None).await.unwrap().iter().map(|row| row.images).sum::<u64>(), 2);
 }
@@ -134,7 +138,8 @@ async fn the_plan_decides_and_its_findings_age_out() {
 async fn evidence_of_exploits_is_read_from_its_feeds() {
     let folder = tempfile::tempdir().unwrap();
     let (kev, epss) = (folder.path().join("kev.json"), folder.path().join("epss.csv"));
-    let entry = json!({"cveID": "CVE-2019-14697", "dateAdded": "2021-12-10", "knownRansomwareCampaignUse": "Known"});
+    let entry =
+        json!({"cveID": "CVE-2019-14697", "dateAdded": "2021-12-10", "knownRansomwareCampaignUse": "Known"});
     std::fs::write(&kev, json!({"vulnerabilities": [entry]}).to_string()).unwrap();
     std::fs::write(&epss, "cve,epss,percentile\nCVE-2019-14697,0.5,0.9\n").unwrap();
     let location = |path: &std::path::Path| Some(format!("file:{}", path.display()));

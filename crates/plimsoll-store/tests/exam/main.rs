@@ -123,7 +123,10 @@ exam! {
         registries_keep_their_repositories_apart
         names_and_hosts_of_registries_belong_to_one
         settings_are_found_by_type_and_scope
-        an_operation_ends_once;
+        an_operation_ends_once
+        a_group_with_a_registry_is_not_deleted
+        a_deleted_registry_leaves_nothing_but_content
+        what_a_registry_holds_is_counted_once;
     triggers:
         without_a_plan_a_push_queues_nothing_and_the_plan_queues_all
         a_scan_that_meets_no_plan_is_taken_back
@@ -136,10 +139,6 @@ exam! {
         an_import_keeps_its_credentials_only_while_it_lives
         a_blob_is_mounted_between_registries
         findings_tell_what_is_known_of_exploits;
-        an_operation_ends_once
-        a_group_with_a_registry_is_not_deleted
-        a_deleted_registry_leaves_nothing_but_content
-        what_a_registry_holds_is_counted_once;
     verdicts:
         findings_are_the_join_of_packages_and_matches
         an_image_without_findings_has_one_row
