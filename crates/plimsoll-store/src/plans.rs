@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::charges::charge_subscription;
 use crate::database::{MAX_CONFLICTS, Tx, args, step_aside};
-use crate::resources::put_resource_in;
+use crate::resources::write_resource;
 use crate::triggers::queue_images;
 use crate::{Error, ErrorKind, RegistryId, Result, Store};
 
@@ -57,7 +57,7 @@ impl Store {
             on conflict (subscription) do update set changed_at = excluded.changed_at returning covered";
         let before = tx.one(sql, &args![subscription, now]).await?;
         let before = before.map(|row| row.get::<i64>(0)).transpose()? == Some(1);
-        let is_new = put_resource_in(&mut tx, id, body, now).await?;
+        let is_new = write_resource(&mut tx, id, body, now).await?;
         let covered = plans_cover(&mut tx, subscription).await?;
         let sql = "update plans set covered = $2 where subscription = $1";
         tx.execute(sql, &args![subscription, i64::from(covered)]).await?;
