@@ -22,6 +22,9 @@ use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+#[path = "api/triggers.rs"]
+mod triggers;
+
 const FIRST: &str = "dbd0cb49-b563-45e7-9724-889e799fa648";
 const SECOND: &str = "c0b7cfc6-3172-465a-b378-53c7ff2cc0d5";
 const SUBSCRIPTION: &str = "/subscriptions/00000000-1111-2222-3333-444444444444";

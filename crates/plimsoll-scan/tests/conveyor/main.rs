@@ -4,8 +4,10 @@
 
 mod feed;
 mod feeds;
+mod import;
 mod registry;
 mod scan;
+mod triggers;
 mod web;
 mod worker;
 

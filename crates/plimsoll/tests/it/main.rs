@@ -5,5 +5,6 @@ mod clients;
 mod command;
 mod kill;
 mod server;
+mod story;
 mod tls;
 mod verdicts;
