@@ -19,6 +19,7 @@ mod clock;
 mod error;
 mod feeds;
 mod flight;
+mod notify;
 mod pipeline;
 pub mod report;
 pub mod sandbox;
@@ -34,6 +35,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use feeds::{
     Change, EcosystemStatus, FeedEvent, FeedLocation, FeedProgress, FeedStatus, Feeds, UpdateOptions, Updated,
 };
+pub use notify::{Notifier, NotifySettings, Reach, Shapes};
 pub use pipeline::{ScanEvent, ScanProgress, scan_target};
 pub use plimsoll_types::coverage::Coverage;
 pub use report::Report;

@@ -4,6 +4,7 @@
 
 mod feed;
 mod feeds;
+mod notify;
 mod registry;
 mod scan;
 mod web;
