@@ -12,6 +12,7 @@ const ARROW: &[(&str, &[&str])] = &[
     ("plimsoll-inventory", &["types"]),
     ("plimsoll-probe", &["types", "inventory"]),
     ("plimsoll-advisory", &["types", "version"]),
+    ("plimsoll-query", &[]),
     ("plimsoll-store", &["types", "version"]),
     ("plimsoll-access", &["types", "store"]),
     ("plimsoll-registry", &["types", "store", "access"]),
@@ -22,7 +23,7 @@ const ARROW: &[(&str, &[&str])] = &[
 ];
 
 /// The crates that never await, and never open a socket or a database: they may not even name the means.
-const PURE: &[&str] = &["plimsoll-types", "plimsoll-version", "plimsoll-inventory", "plimsoll-advisory"];
+const PURE: &[&str] = &["plimsoll-types", "plimsoll-version", "plimsoll-inventory", "plimsoll-advisory", "plimsoll-query"];
 const IMPURE_MEANS: &[&str] = &["tokio", "reqwest", "sqlx", "object_store", "axum", "hyper"];
 
 /// Who may name a means that belongs to one room.

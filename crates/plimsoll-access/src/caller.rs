@@ -116,15 +116,20 @@ impl Caller {
     }
 
     /// Whether it may do this in a repository of the registry, or (without one) in the registry as a whole: by its roles,
-    /// by what the registry allows everybody, and by what its token is limited to.
+    /// or by what the registry allows everybody. What its token is limited to does not count here.
+    pub fn may_verb(&self, verb: Verb, gate: &Gate, repository: Option<&RepositoryName>) -> bool {
+        let by_roles = !self.is_anonymous() && self.grants.decide_verb(verb, &gate.id, repository);
+        by_roles || (gate.anonymous_pull && verb.is_anonymous_pull())
+    }
+
+    /// As [`Caller::may_verb`], with what its token is limited to: what a request is answered by.
     pub fn verdict(&self, verb: Verb, gate: &Gate, repository: Option<&RepositoryName>) -> Verdict {
         let is_unknown = self.is_anonymous();
         // A token that was issued to nobody in particular is one all the same.
         if is_unknown && self.scopes.is_none() {
             return Verdict::NeedsLogin;
         }
-        let by_roles = !is_unknown && self.grants.decide_verb(verb, &gate.id, repository);
-        if !by_roles && !(gate.anonymous_pull && verb.is_anonymous_pull()) {
+        if !self.may_verb(verb, gate, repository) {
             return if is_unknown { Verdict::NeedsLogin } else { Verdict::Denied };
         }
         let covers = |scopes: &[RegistryScope]| scopes.iter().any(|scope| scope.covers(verb, repository));
@@ -136,14 +141,11 @@ impl Caller {
 
     /// What of the asked scopes it may have: each with the verbs that are granted, none with none.
     pub fn granted(&self, asked: &[RegistryScope], gate: &Gate) -> Vec<RegistryScope> {
-        let may = |verb, repository: Option<&RepositoryName>| {
-            (!self.is_anonymous() && self.grants.decide_verb(verb, &gate.id, repository))
-                || (gate.anonymous_pull && verb.is_anonymous_pull())
-        };
         let grant = |scope: &RegistryScope| match scope {
-            RegistryScope::Catalog => may(Verb::Catalog, None).then(|| scope.clone()),
+            RegistryScope::Catalog => self.may_verb(Verb::Catalog, gate, None).then(|| scope.clone()),
             RegistryScope::Repository { name, verbs } => {
-                let verbs: Vec<_> = verbs.iter().copied().filter(|verb| may(*verb, Some(name))).collect();
+                let may = |verb: &Verb| self.may_verb(*verb, gate, Some(name));
+                let verbs: Vec<_> = verbs.iter().copied().filter(may).collect();
                 (!verbs.is_empty()).then(|| RegistryScope::Repository { name: name.clone(), verbs })
             }
         };

@@ -1,6 +1,7 @@
 //! Gates: what of a registry counts when somebody wants in.
 
 use plimsoll_store::Registry;
+use plimsoll_types::registry::Description;
 use plimsoll_types::{ParseError, ResourceId};
 
 /// A registry, as far as it decides who may enter.
@@ -22,12 +23,12 @@ impl Gate {
 
     /// The gate of a registry.
     pub fn of(registry: &Registry) -> Result<Self, ParseError> {
-        let is_on = |name: &str| registry.body["properties"][name].as_bool().unwrap_or(false);
+        let switches = Description::of_body(&registry.body).properties;
         Ok(Self {
             id: registry.scope.registry_id().parse()?,
             name: registry.scope.registry.clone(),
-            anonymous_pull: is_on("anonymousPullEnabled"),
-            admin_user: is_on("adminUserEnabled"),
+            anonymous_pull: switches.anonymous_pull_enabled,
+            admin_user: switches.admin_user_enabled,
         })
     }
 }

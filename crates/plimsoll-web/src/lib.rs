@@ -98,6 +98,10 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         answer
     } else if let Some(answer) = rooms::security::answer(&call).await? {
         answer
+    } else if let Some(answer) = rooms::alerts::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::governance::answer(&call).await? {
+        answer
     } else {
         return Err(Error::UnknownRoute);
     };

@@ -78,9 +78,20 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         }),
         tokio::spawn(schedule),
     ];
+    let access = plimsoll_access::Access::open(
+        store.clone(),
+        Arc::clone(&clock),
+        plimsoll_access::Settings {
+            mode: plimsoll_access::Mode::WhenConfigured,
+            tenant: "00000000-0000-0000-0000-000000000000".parse()?,
+            oidc: None,
+        },
+    )
+    .await?;
     let registry = Registry {
         store: store.clone(),
         clock: Arc::clone(&clock),
+        access,
         settings: plimsoll_registry::Settings::default(),
     };
     let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
