@@ -40,6 +40,9 @@ impl Visit {
             }
             error => error.into(),
         })?;
+        // What it changes is told with who asked for it.
+        let asked = asked(headers, &origin.host, caller.name());
+        let registry = Registry { store: registry.store.on_behalf_of(asked), ..registry };
         Ok(Self { registry, origin, gate, caller })
     }
 
@@ -60,6 +63,21 @@ impl Visit {
                 Err(Error::new(Kind::Denied, message).with_detail(detail(verb, repository)))
             }
         }
+    }
+}
+
+/// A request as events tell it. What a client says of itself is cut short.
+fn asked(headers: &HeaderMap, host: &str, name: impl std::fmt::Display) -> plimsoll_store::Origin {
+    let said = |name: &str| {
+        let text = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        text.chars().take(256).collect::<String>()
+    };
+    plimsoll_store::Origin {
+        id: said("x-ms-client-request-id"),
+        host: host.to_owned(),
+        useragent: said("user-agent"),
+        actor: Some(name.to_string()),
+        ..plimsoll_store::Origin::default()
     }
 }
 

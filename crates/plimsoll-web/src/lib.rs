@@ -22,6 +22,7 @@ mod request_id;
 mod rooms;
 mod route;
 mod shapes;
+mod tellings;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ use plimsoll_types::{Scope, Timestamp};
 
 pub use links::Connection;
 pub use openapi::document as openapi_document;
+pub use tellings::{assessments_of, sub_assessments_of};
 
 use call::{Call, MAX_BODY, Path};
 use error::Error;
@@ -101,6 +103,8 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
     } else if let Some(answer) = rooms::alerts::answer(&call).await? {
         answer
     } else if let Some(answer) = rooms::governance::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::notify::answer(&call).await? {
         answer
     } else {
         return Err(Error::UnknownRoute);

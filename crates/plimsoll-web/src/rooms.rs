@@ -3,4 +3,5 @@
 pub(crate) mod alerts;
 pub(crate) mod clients;
 pub(crate) mod governance;
+pub(crate) mod notify;
 pub(crate) mod security;

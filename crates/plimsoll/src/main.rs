@@ -5,6 +5,7 @@
 mod cli;
 mod config;
 mod db;
+mod deliveries;
 mod doctor;
 mod fsck;
 mod listener;
@@ -70,6 +71,7 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::Scan(scan) => scan::run(scan, settings).await,
         Command::Db(command) => db::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Fsck(_) => fsck::run(settings).await,
+        Command::Deliveries(command) => deliveries::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor => doctor::run(settings).await,
         Command::Version(version) => version::run(version).map(|()| ExitCode::SUCCESS),
     }
