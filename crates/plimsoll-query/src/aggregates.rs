@@ -86,7 +86,9 @@ impl Kind {
     /// What it gives for an argument of this type.
     pub(crate) fn gives(self, argument: Type) -> Type {
         match self {
-            Self::Count | Self::CountOf | Self::CountIf | Self::DistinctCount | Self::DistinctCountIf => Type::Long,
+            Self::Count | Self::CountOf | Self::CountIf | Self::DistinctCount | Self::DistinctCountIf => {
+                Type::Long
+            }
             Self::Sum | Self::SumIf => match argument {
                 Type::Int | Type::Long | Type::Bool => Type::Long,
                 Type::Timespan => Type::Timespan,
@@ -97,7 +99,13 @@ impl Kind {
                 _ => Type::Real,
             },
             Self::Deviation | Self::Variance => Type::Real,
-            Self::List | Self::ListIf | Self::Set | Self::SetIf | Self::Bag | Self::BagIf | Self::Percentiles => Type::Dynamic,
+            Self::List
+            | Self::ListIf
+            | Self::Set
+            | Self::SetIf
+            | Self::Bag
+            | Self::BagIf
+            | Self::Percentiles => Type::Dynamic,
             Self::Min
             | Self::MinIf
             | Self::Max
@@ -131,7 +139,14 @@ impl Kind {
     pub(crate) fn takes_weights(self) -> bool {
         !matches!(
             self,
-            Self::List | Self::ListIf | Self::Percentile | Self::Percentiles | Self::Any | Self::AnyIf | Self::ArgMax | Self::ArgMin
+            Self::List
+                | Self::ListIf
+                | Self::Percentile
+                | Self::Percentiles
+                | Self::Any
+                | Self::AnyIf
+                | Self::ArgMax
+                | Self::ArgMin
         )
     }
 }
@@ -205,7 +220,10 @@ impl State {
             Kind::List | Kind::ListIf | Kind::Set | Kind::SetIf => {
                 self.bound(&arguments);
                 let is_set = matches!(self.kind, Kind::Set | Kind::SetIf);
-                if !first.is_null() && self.values.len() < self.most && (!is_set || self.see(&first, meter)?) {
+                if !first.is_null()
+                    && self.values.len() < self.most
+                    && (!is_set || self.see(&first, meter)?)
+                {
                     meter.hold(first.weight())?;
                     self.values.push(first);
                 }
@@ -245,7 +263,11 @@ impl State {
                 _ => Value::Real(self.sum),
             },
             Kind::Average | Kind::AverageIf if self.count == 0 => {
-                if self.gives == Type::Real { Value::Real(f64::NAN) } else { Value::Null }
+                if self.gives == Type::Real {
+                    Value::Real(f64::NAN)
+                } else {
+                    Value::Null
+                }
             }
             Kind::Average | Kind::AverageIf => match self.gives {
                 Type::Timespan => Value::Timespan(self.whole / self.count),

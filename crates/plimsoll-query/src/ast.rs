@@ -27,7 +27,10 @@ pub(crate) struct Let {
 pub(crate) enum LetValue {
     /// A scalar or a table; which one shows when names are looked up.
     Expr(Expr),
-    Function { parameters: Vec<Parameter>, body: Query },
+    Function {
+        parameters: Vec<Parameter>,
+        body: Query,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -51,10 +54,21 @@ pub(crate) enum Source {
     /// A pipeline in parentheses, or a call of a function that gives a table.
     Expr(Box<Expr>),
     Print(Vec<Named>),
-    Range { name: String, from: Expr, to: Expr, step: Expr },
-    Datatable { columns: Vec<(String, Type)>, values: Vec<Expr> },
+    Range {
+        name: String,
+        from: Expr,
+        to: Expr,
+        step: Expr,
+    },
+    Datatable {
+        columns: Vec<(String, Type)>,
+        values: Vec<Expr>,
+    },
     Union(Union),
-    Search { tables: Vec<(String, Place)>, sought: Expr },
+    Search {
+        tables: Vec<(String, Place)>,
+        sought: Expr,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -169,8 +183,17 @@ pub(crate) enum ExprKind {
     Binary(Binary, Box<Expr>, Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
-    In { needle: Box<Expr>, how: Membership, set: Vec<Expr> },
-    Between { value: Box<Expr>, low: Box<Expr>, high: Box<Expr>, negated: bool },
+    In {
+        needle: Box<Expr>,
+        how: Membership,
+        set: Vec<Expr>,
+    },
+    Between {
+        value: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        negated: bool,
+    },
     Pipeline(Box<Pipeline>),
 }
 

@@ -139,7 +139,9 @@ impl Binder<'_> {
                     body: body.clone(),
                     scope: scope.clone(),
                 },
-                LetValue::Expr(expr) if self.is_tabular(expr, &scope) => Entry::Table(self.tabular(expr, &scope)?),
+                LetValue::Expr(expr) if self.is_tabular(expr, &scope) => {
+                    Entry::Table(self.tabular(expr, &scope)?)
+                }
                 LetValue::Expr(expr) => {
                     let names = Names { columns: &[], right: None, scope: &scope };
                     Entry::Scalar(self.expr(expr, names)?)
@@ -170,7 +172,10 @@ impl Binder<'_> {
                 Some(Entry::Function { body, scope, .. }) => {
                     // Its own lets may be tables; a body that names one of them shows it.
                     let named = |let_: &ast::Let| match &body.body.kind {
-                        ExprKind::Name(name) => let_.name == *name && matches!(&let_.value, LetValue::Expr(value) if self.is_tabular(value, scope)),
+                        ExprKind::Name(name) => {
+                            let_.name == *name
+                                && matches!(&let_.value, LetValue::Expr(value) if self.is_tabular(value, scope))
+                        }
                         _ => false,
                     };
                     self.is_tabular(&body.body, scope) || body.lets.iter().any(named)
@@ -201,10 +206,14 @@ impl Binder<'_> {
                 _ => {
                     let functions = self.function_names(scope);
                     let suggestion = suggest::like(name, functions.iter().map(String::as_str));
-                    Err(self.fault(expr.place, format!("'{name}' is no function that gives a table{suggestion}")))
+                    Err(self
+                        .fault(expr.place, format!("'{name}' is no function that gives a table{suggestion}")))
                 }
             },
-            _ => Err(self.fault(expr.place, "here must stand a table or a query, and this is a value".to_owned())),
+            _ => {
+                Err(self
+                    .fault(expr.place, "here must stand a table or a query, and this is a value".to_owned()))
+            }
         }
     }
 
@@ -219,10 +228,13 @@ impl Binder<'_> {
         outer: Names<'_>,
     ) -> Result<Scope> {
         if self.calls >= DEEPEST_CALLS {
-            return Err(self.fault(place, format!("functions call each other more than {DEEPEST_CALLS} deep")));
+            return Err(
+                self.fault(place, format!("functions call each other more than {DEEPEST_CALLS} deep"))
+            );
         }
         if arguments.len() > parameters.len() {
-            let fault = format!("{name}() takes {} arguments, and {} are given", parameters.len(), arguments.len());
+            let fault =
+                format!("{name}() takes {} arguments, and {} are given", parameters.len(), arguments.len());
             return Err(self.fault(place, fault));
         }
         let mut scope = inner.clone();
@@ -235,8 +247,11 @@ impl Binder<'_> {
             if value.kind != parameter.kind {
                 value = self.cast(value, parameter.kind)?;
             }
-            scope =
-                Some(Rc::new(Frame { name: parameter.name.clone(), entry: Entry::Scalar(value), outer: scope }));
+            scope = Some(Rc::new(Frame {
+                name: parameter.name.clone(),
+                entry: Entry::Scalar(value),
+                outer: scope,
+            }));
         }
         Ok(scope)
     }
@@ -327,7 +342,9 @@ impl Binder<'_> {
         if *all <= MOST_RELATIONS {
             return Ok(());
         }
-        Err(Error::limit(format!("with all names written out the query has more than {MOST_RELATIONS} operators")))
+        Err(Error::limit(format!(
+            "with all names written out the query has more than {MOST_RELATIONS} operators"
+        )))
     }
 
     fn fault(&self, place: Place, message: String) -> Error {
@@ -354,7 +371,9 @@ impl Binder<'_> {
     fn whole_number(&mut self, expr: &ast::Expr, scope: &Scope) -> Result<u64> {
         match self.constant(expr, scope)?.0 {
             Value::Long(number) if number >= 0 => Ok(number.unsigned_abs()),
-            _ => Err(self.fault(expr.place, "here must stand a whole number that is not negative".to_owned())),
+            _ => {
+                Err(self.fault(expr.place, "here must stand a whole number that is not negative".to_owned()))
+            }
         }
     }
 
@@ -413,16 +432,41 @@ fn name_of(expr: &ast::Expr) -> Option<String> {
             ExprKind::Literal(value, _) => Some(format!("{}_{}", name_of(inner)?, value.to_text())),
             _ => name_of(inner),
         },
-        ExprKind::Call(name, arguments) if NAME_KEEPERS.contains(&name.as_str()) => name_of(arguments.first()?),
+        ExprKind::Call(name, arguments) if NAME_KEEPERS.contains(&name.as_str()) => {
+            name_of(arguments.first()?)
+        }
         _ => None,
     }
 }
 
 /// Functions whose result is called as their first argument is.
 const NAME_KEEPERS: &[&str] = &[
-    "tostring", "toint", "tolong", "todouble", "toreal", "todecimal", "tobool", "toboolean", "todatetime", "totimespan",
-    "toguid", "parse_json", "parsejson", "todynamic", "toobject", "bin", "floor", "bin_at", "startofday", "startofweek",
-    "startofmonth", "startofyear", "endofday", "endofweek", "endofmonth", "endofyear",
+    "tostring",
+    "toint",
+    "tolong",
+    "todouble",
+    "toreal",
+    "todecimal",
+    "tobool",
+    "toboolean",
+    "todatetime",
+    "totimespan",
+    "toguid",
+    "parse_json",
+    "parsejson",
+    "todynamic",
+    "toobject",
+    "bin",
+    "floor",
+    "bin_at",
+    "startofday",
+    "startofweek",
+    "startofmonth",
+    "startofyear",
+    "endofday",
+    "endofweek",
+    "endofmonth",
+    "endofyear",
 ];
 
 /// Names that are given, each once: a second `x` becomes `x1`.

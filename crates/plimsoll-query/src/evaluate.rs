@@ -146,7 +146,8 @@ impl Expr {
                 Value::Bool(term_test(*how, *fold, &text, &sought) != *negated)
             }
             Self::Matches(text, pattern) => {
-                let (text, pattern) = (text.value(row, context)?.to_text(), pattern.value(row, context)?.to_text());
+                let (text, pattern) =
+                    (text.value(row, context)?.to_text(), pattern.value(row, context)?.to_text());
                 context.meter.read(text.len())?;
                 Value::Bool(context.regex(&pattern)?.is_match(&text))
             }
@@ -230,7 +231,13 @@ impl In {
 }
 
 /// Two values. What is nothing is equal to nothing else, and with itself neither equal nor different.
-fn compare(how: Comparison, compared: Compared, a: &Value, b: &Value, context: &Context<'_>) -> Result<Value> {
+fn compare(
+    how: Comparison,
+    compared: Compared,
+    a: &Value,
+    b: &Value,
+    context: &Context<'_>,
+) -> Result<Value> {
     use Comparison::{Equal, EqualFold, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual, NotEqualFold};
     let order = match compared_as(compared, a, b) {
         Compared::Text => {
@@ -328,18 +335,26 @@ fn arithmetic(how: Arithmetic, a: &Value, b: &Value) -> Value {
         (Subtract, other, Value::DateTime(b)) => {
             return span(other.to_datetime().and_then(|a| a.checked_sub(*b)));
         }
-        (Add | Subtract, Value::Text(text), Value::Timespan(_)) if instant::parse_datetime(text).is_some() => {
+        (Add | Subtract, Value::Text(text), Value::Timespan(_))
+            if instant::parse_datetime(text).is_some() =>
+        {
             return arithmetic(how, &a.cast(Type::DateTime), b);
         }
         (Add, Value::Timespan(a), Value::Timespan(b)) => return span(a.checked_add(*b)),
         (Subtract, Value::Timespan(a), Value::Timespan(b)) => return span(a.checked_sub(*b)),
         (Modulo, Value::Timespan(a), Value::Timespan(b)) => return span(a.checked_rem_euclid(*b)),
-        (Divide, Value::Timespan(a), Value::Timespan(b)) if *b != 0 => return Value::Real(*a as f64 / *b as f64),
+        (Divide, Value::Timespan(a), Value::Timespan(b)) if *b != 0 => {
+            return Value::Real(*a as f64 / *b as f64);
+        }
         (Multiply, Value::Timespan(a), other) | (Multiply, other, Value::Timespan(a)) => {
             return other.to_real().map(|by| scaled(*a, by)).unwrap_or_default();
         }
         (Divide, Value::Timespan(a), other) => {
-            return other.to_real().filter(|by| *by != 0.0).map(|by| scaled(*a, 1.0 / by)).unwrap_or_default();
+            return other
+                .to_real()
+                .filter(|by| *by != 0.0)
+                .map(|by| scaled(*a, 1.0 / by))
+                .unwrap_or_default();
         }
         _ => {}
     }
@@ -379,7 +394,9 @@ pub(crate) fn parse_pattern(parse: &crate::ast::Parse) -> Result<Arc<Regex>> {
         match part {
             ParsePart::Any if is_last => {}
             ParsePart::Any => pattern.push_str(".*?"),
-            ParsePart::Text(text) if parse.kind == ParseKind::Regex => pattern.push_str(&format!("(?:{text})")),
+            ParsePart::Text(text) if parse.kind == ParseKind::Regex => {
+                pattern.push_str(&format!("(?:{text})"))
+            }
             ParsePart::Text(text) => pattern.push_str(&regex::escape(text)),
             ParsePart::Column(_, kind) => {
                 let sought = match kind {

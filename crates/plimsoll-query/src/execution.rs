@@ -146,8 +146,7 @@ impl Execution {
             total: 0,
         };
         for (place, subquery) in subqueries.into_iter().enumerate() {
-            let empty =
-                if subquery.is_scalar { Value::Null } else { Value::array(Vec::new()) };
+            let empty = if subquery.is_scalar { Value::Null } else { Value::array(Vec::new()) };
             execution.results.push(empty);
             execution.build(subquery.relation, To::Subquery(place), seed);
         }
@@ -403,7 +402,8 @@ impl Kind {
             }
             Self::Sort { keys, first, held } => {
                 for row in rows {
-                    let by: Result<Vec<Value>> = keys.iter().map(|key| key.expr.value(&row, context)).collect();
+                    let by: Result<Vec<Value>> =
+                        keys.iter().map(|key| key.expr.value(&row, context)).collect();
                     let by = by?;
                     context.meter.hold(weight(&row) + weight(&by))?;
                     held.push((by, row));
@@ -485,8 +485,20 @@ fn sort(held: &mut [(Vec<Value>, Row)], keys: &[SortKey], context: &Context<'_>)
             let (a, b) = (&a[place], &b[place]);
             match (is_nothing(a), is_nothing(b)) {
                 (true, true) => Ordering::Equal,
-                (true, false) => if key.nulls_first { Ordering::Less } else { Ordering::Greater },
-                (false, true) => if key.nulls_first { Ordering::Greater } else { Ordering::Less },
+                (true, false) => {
+                    if key.nulls_first {
+                        Ordering::Less
+                    } else {
+                        Ordering::Greater
+                    }
+                }
+                (false, true) => {
+                    if key.nulls_first {
+                        Ordering::Greater
+                    } else {
+                        Ordering::Less
+                    }
+                }
                 (false, false) if key.descending => b.order(a),
                 (false, false) => a.order(b),
             }
@@ -634,7 +646,9 @@ impl Joining {
                 JoinKind::LeftSemi if !found.is_empty() => made.push(row),
                 JoinKind::LeftAnti if found.is_empty() => made.push(row),
                 JoinKind::LeftSemi | JoinKind::LeftAnti => {}
-                JoinKind::RightSemi | JoinKind::RightAnti => found.iter().for_each(|at| self.matched[*at] = true),
+                JoinKind::RightSemi | JoinKind::RightAnti => {
+                    found.iter().for_each(|at| self.matched[*at] = true)
+                }
                 _ => {
                     let left = self.left_columns.iter().map(|column| row[*column].clone());
                     let left: Row = left.collect();

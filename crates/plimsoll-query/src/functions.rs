@@ -47,7 +47,9 @@ impl Function {
         let letters = self.arguments.as_bytes();
         match letters.get(argument) {
             Some(letter) if *letter != b'+' => Some(*letter as char),
-            _ if letters.last() == Some(&b'+') => letters.get(letters.len() - 2).map(|letter| *letter as char),
+            _ if letters.last() == Some(&b'+') => {
+                letters.get(letters.len() - 2).map(|letter| *letter as char)
+            }
             _ => None,
         }
     }

@@ -235,13 +235,17 @@ mod tests {
 
     #[test]
     fn an_instant_is_written_as_it_was_read() {
-        for text in ["0001-01-01T00:00:00.0000000Z", "2024-02-29T23:59:59.1234567Z", "9999-12-31T00:00:00.0000000Z"] {
+        for text in
+            ["0001-01-01T00:00:00.0000000Z", "2024-02-29T23:59:59.1234567Z", "9999-12-31T00:00:00.0000000Z"]
+        {
             assert_eq!(datetime_text(parse_datetime(text).unwrap()), text);
         }
         assert_eq!(parse_datetime("1970-01-01"), Some(EPOCH));
         assert_eq!(parse_datetime("2024-05-02T10:00+02:00"), parse_datetime("2024-05-02 08:00:00Z"));
         assert_eq!(parse_datetime("05/02/2024"), parse_datetime("2024-05-02"));
-        for text in ["", "yesterday", "2024-13-01", "2023-02-29", "2024-05-02T25:00", "2024-05-02x", "24-05-02"] {
+        for text in
+            ["", "yesterday", "2024-13-01", "2023-02-29", "2024-05-02T25:00", "2024-05-02x", "24-05-02"]
+        {
             assert_eq!(parse_datetime(text), None, "{text}");
         }
     }
@@ -255,9 +259,10 @@ mod tests {
 
     #[test]
     fn lengths_of_time_are_read_and_written() {
-        for (text, ticks) in
-            [("1.02:03:04.5000000", DAY + 2 * HOUR + 3 * MINUTE + 4 * SECOND + SECOND / 2), ("-00:00:01", -SECOND)]
-        {
+        for (text, ticks) in [
+            ("1.02:03:04.5000000", DAY + 2 * HOUR + 3 * MINUTE + 4 * SECOND + SECOND / 2),
+            ("-00:00:01", -SECOND),
+        ] {
             assert_eq!(parse_timespan(text), Some(ticks));
             assert_eq!(timespan_text(ticks), text);
         }

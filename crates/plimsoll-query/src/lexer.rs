@@ -30,8 +30,8 @@ pub(crate) enum Kind {
 
 /// All signs, the longer ones first.
 const SIGNS: &[&str] = &[
-    "==", "!=", "<>", "<=", ">=", "=~", "!~", "=>", "..", "|", "(", ")", "[", "]", "{", "}", ",", ";", ":", ".", "=",
-    "<", ">", "+", "-", "*", "/", "%", "$", "?",
+    "==", "!=", "<>", "<=", ">=", "=~", "!~", "=>", "..", "|", "(", ")", "[", "]", "{", "}", ",", ";", ":",
+    ".", "=", "<", ">", "+", "-", "*", "/", "%", "$", "?",
 ];
 
 /// The tokens of a text, the last of which is its end.
@@ -177,7 +177,8 @@ impl Lexer<'_> {
             let ticks = instant::literal_timespan(&literal);
             return ticks.map(Kind::Timespan).ok_or_else(|| self.bad_number(start));
         }
-        let kind = if is_real { number.parse().map(Kind::Real).ok() } else { number.parse().map(Kind::Long).ok() };
+        let kind =
+            if is_real { number.parse().map(Kind::Real).ok() } else { number.parse().map(Kind::Long).ok() };
         kind.ok_or_else(|| self.bad_number(start))
     }
 
@@ -263,7 +264,9 @@ impl Lexer<'_> {
     fn bad_escape(&self, at: usize, escape: &str) -> Error {
         Error::new(
             ErrorKind::ParserFailure,
-            format!("'{escape}' is no escape; write '\\\\' for a backslash, or @'…' for a text without escapes"),
+            format!(
+                "'{escape}' is no escape; write '\\\\' for a backslash, or @'…' for a text without escapes"
+            ),
         )
         .at(self.text, at, escape)
     }

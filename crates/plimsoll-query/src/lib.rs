@@ -114,10 +114,8 @@ impl Plan {
         let wanted = Scan { limit: Some(skip.saturating_add(top)), ..scan.clone() };
         let input = Relation { node: Node::Scan(wanted), columns: input.columns.clone() };
         let node = Node::Project(Box::new(input), exprs.clone());
-        let page = Self {
-            relation: Relation { node, columns: self.relation.columns.clone() },
-            ..self.clone()
-        };
+        let page =
+            Self { relation: Relation { node, columns: self.relation.columns.clone() }, ..self.clone() };
         let counted = Scan { paths: Vec::new(), grouped: true, ..scan.clone() };
         let columns = vec![Column::new("Count", Type::Long)];
         let input = Relation { node: Node::Scan(counted), columns: columns.clone() };

@@ -61,7 +61,9 @@ impl Meter {
         let all = self.steps.get().saturating_add(steps);
         // Now and then is often enough to look at a flag that another thread sets.
         if (self.steps.get() ^ all) >> 10 != 0 && self.limits.stop.load(Ordering::Relaxed) {
-            return Err(Error::limit("the query took longer than it may; filter earlier, or ask for less at once"));
+            return Err(Error::limit(
+                "the query took longer than it may; filter earlier, or ask for less at once",
+            ));
         }
         self.steps.set(all);
         if all <= self.limits.steps {

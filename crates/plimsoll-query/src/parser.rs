@@ -151,7 +151,9 @@ impl Parser<'_> {
 
     /// Whether the token at hand follows the one before it without a blank.
     fn is_adjacent(&self) -> bool {
-        self.at > 0 && self.at < self.tokens.len() && self.tokens[self.at - 1].end == self.tokens[self.at].start
+        self.at > 0
+            && self.at < self.tokens.len()
+            && self.tokens[self.at - 1].end == self.tokens[self.at].start
     }
 
     fn advance(&mut self) {

@@ -161,13 +161,22 @@ pub(crate) enum Expr {
     Compare(Comparison, Compared, Box<Expr>, Box<Expr>),
     Arithmetic(Arithmetic, Box<Expr>, Box<Expr>),
     Negate(Box<Expr>),
-    Text { how: TextTest, fold: bool, negated: bool, sides: Box<(Expr, Expr)> },
+    Text {
+        how: TextTest,
+        fold: bool,
+        negated: bool,
+        sides: Box<(Expr, Expr)>,
+    },
     Matches(Box<Expr>, Box<Expr>),
     In(Box<In>),
     /// The result of a query within the query: a value, or a list of values.
     Result(usize),
     /// A part of what `parse` found; without a part, whether it found anything.
-    Parsed { subject: Box<Expr>, pattern: Arc<regex::Regex>, part: Option<(usize, Type)> },
+    Parsed {
+        subject: Box<Expr>,
+        pattern: Arc<regex::Regex>,
+        part: Option<(usize, Type)>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -216,8 +225,13 @@ impl Expr {
             Self::Constant(_) | Self::Column(_) | Self::Result(_) => Vec::new(),
             Self::Path(inner, _) | Self::Cast(inner, _) | Self::Negate(inner) => vec![inner],
             Self::Parsed { subject, .. } => vec![subject],
-            Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) | Self::Coalesce(parts) => parts.iter().collect(),
-            Self::Element(a, b) | Self::Compare(_, _, a, b) | Self::Arithmetic(_, a, b) | Self::Matches(a, b) => {
+            Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) | Self::Coalesce(parts) => {
+                parts.iter().collect()
+            }
+            Self::Element(a, b)
+            | Self::Compare(_, _, a, b)
+            | Self::Arithmetic(_, a, b)
+            | Self::Matches(a, b) => {
                 vec![a, b]
             }
             Self::Text { sides, .. } => vec![&sides.0, &sides.1],
@@ -236,7 +250,10 @@ impl Expr {
             Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) | Self::Coalesce(parts) => {
                 parts.iter_mut().collect()
             }
-            Self::Element(a, b) | Self::Compare(_, _, a, b) | Self::Arithmetic(_, a, b) | Self::Matches(a, b) => {
+            Self::Element(a, b)
+            | Self::Compare(_, _, a, b)
+            | Self::Arithmetic(_, a, b)
+            | Self::Matches(a, b) => {
                 vec![a, b]
             }
             Self::Text { sides, .. } => {
@@ -267,9 +284,10 @@ impl Expr {
 
     /// Nodes, and levels.
     pub(crate) fn size(&self) -> (usize, usize) {
-        self.children().into_iter().map(Self::size).fold((1, 1), |(size, depth), (more, deep)| {
-            (size.saturating_add(more), depth.max(deep + 1))
-        })
+        self.children()
+            .into_iter()
+            .map(Self::size)
+            .fold((1, 1), |(size, depth), (more, deep)| (size.saturating_add(more), depth.max(deep + 1)))
     }
 
     /// The same over the rows that `columns` were made from.

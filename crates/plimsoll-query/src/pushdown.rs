@@ -122,17 +122,15 @@ fn handed_down(relation: Relation, catalog: &Catalog) -> Relation {
                 },
             }
         }
-        Node::Summarize { input, keys, aggregates, weight: None } => {
-            match Chain::of(*input, catalog) {
-                Ok(chain) => chain.summarized(keys, aggregates),
-                Err(input) => Node::Summarize {
-                    input: Box::new(handed_down(input, catalog)),
-                    keys,
-                    aggregates,
-                    weight: None,
-                },
-            }
-        }
+        Node::Summarize { input, keys, aggregates, weight: None } => match Chain::of(*input, catalog) {
+            Ok(chain) => chain.summarized(keys, aggregates),
+            Err(input) => Node::Summarize {
+                input: Box::new(handed_down(input, catalog)),
+                keys,
+                aggregates,
+                weight: None,
+            },
+        },
         Node::Summarize { input, keys, aggregates, weight } => {
             Node::Summarize { input: inner(input), keys, aggregates, weight }
         }
@@ -143,7 +141,15 @@ fn handed_down(relation: Relation, catalog: &Catalog) -> Relation {
         Node::Join(join) => {
             let Join { kind, left, right, left_keys, right_keys, left_columns, right_columns } = *join;
             let (left, right) = (handed_down(left, catalog), handed_down(right, catalog));
-            Node::Join(Box::new(Join { kind, left, right, left_keys, right_keys, left_columns, right_columns }))
+            Node::Join(Box::new(Join {
+                kind,
+                left,
+                right,
+                left_keys,
+                right_keys,
+                left_columns,
+                right_columns,
+            }))
         }
         Node::Union(legs) => Node::Union(legs.into_iter().map(|leg| handed_down(leg, catalog)).collect()),
     };
@@ -182,7 +188,9 @@ impl<'a> Chain<'a> {
                     chain.filter(condition);
                     Ok(chain)
                 }
-                Ok(chain) => Err(Relation { node: Node::Filter(Box::new(chain.plain()), condition), columns }),
+                Ok(chain) => {
+                    Err(Relation { node: Node::Filter(Box::new(chain.plain()), condition), columns })
+                }
                 Err(input) => Err(Relation { node: Node::Filter(Box::new(input), condition), columns }),
             },
             Node::Project(input, exprs) => match Self::of(*input, catalog) {
@@ -244,9 +252,10 @@ impl<'a> Chain<'a> {
         let mut needed = read.clone();
         needed.extend(self.conditions.iter().cloned());
         let slots = Slots::of(&needed, self.table);
-        let groups = slots.paths.iter().all(|path| {
-            self.table.paths.iter().any(|declared| declared.groups && declared.text == *path)
-        });
+        let groups = slots
+            .paths
+            .iter()
+            .all(|path| self.table.paths.iter().any(|declared| declared.groups && declared.text == *path));
         if !groups {
             return Node::Summarize { input: Box::new(self.plain()), keys, aggregates, weight: None };
         }
@@ -325,8 +334,10 @@ impl Slots {
         let mut whole = BTreeSet::new();
         let mut declared = BTreeMap::new();
         exprs.iter().for_each(|expr| note(expr, table, &mut whole, &mut declared));
-        let mut paths: Vec<Arc<str>> = whole.iter().map(|column| table.columns[*column].name.clone()).collect();
-        paths.extend(declared.into_iter().filter(|(_, column)| !whole.contains(column)).map(|(path, _)| path));
+        let mut paths: Vec<Arc<str>> =
+            whole.iter().map(|column| table.columns[*column].name.clone()).collect();
+        paths
+            .extend(declared.into_iter().filter(|(_, column)| !whole.contains(column)).map(|(path, _)| path));
         Self { paths }
     }
 

@@ -65,7 +65,8 @@ fn catalog() -> Catalog {
 
 /// The rows of a table, as objects.
 fn rows_of(table: &str) -> Vec<Json> {
-    let registry = "/subscriptions/s1/resourceGroups/rg1/providers/Microsoft.ContainerRegistry/registries/acme";
+    let registry =
+        "/subscriptions/s1/resourceGroups/rg1/providers/Microsoft.ContainerRegistry/registries/acme";
     match table {
         "resources" => vec![
             json!({"id": registry, "name": "acme", "type": "microsoft.containerregistry/registries", "subscriptionId": "s1",

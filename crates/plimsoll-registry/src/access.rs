@@ -50,16 +50,21 @@ impl Visit {
     pub(crate) fn decide(&self, verb: Verb, repository: Option<&RepositoryName>) -> Result<(), Error> {
         match self.caller.verdict(verb, &self.gate, repository) {
             Verdict::Allowed => Ok(()),
-            Verdict::NeedsLogin => {
-                Err(challenge(&self.origin, verb, repository, None, "say who you are: authentication is required"))
-            }
+            Verdict::NeedsLogin => Err(challenge(
+                &self.origin,
+                verb,
+                repository,
+                None,
+                "say who you are: authentication is required",
+            )),
             Verdict::NeedsScope => {
                 let why = "the token does not cover this; ask for one with this scope";
                 Err(challenge(&self.origin, verb, repository, Some("insufficient_scope"), why))
             }
             Verdict::Denied => {
                 let place = repository.map_or_else(|| self.gate.name.clone(), RepositoryName::to_string);
-                let message = format!("{} has no role that allows {} in {place}", self.caller.name(), word(verb));
+                let message =
+                    format!("{} has no role that allows {} in {place}", self.caller.name(), word(verb));
                 Err(Error::new(Kind::Denied, message).with_detail(detail(verb, repository)))
             }
         }
@@ -113,8 +118,10 @@ fn challenge(
         None => "registry:catalog:*".to_owned(),
     };
     let error = error.map(|error| format!(",error=\"{error}\"")).unwrap_or_default();
-    let challenge =
-        format!("Bearer realm=\"{origin}/oauth2/token\",service=\"{}\",scope=\"{scope}\"{error}", origin.host);
+    let challenge = format!(
+        "Bearer realm=\"{origin}/oauth2/token\",service=\"{}\",scope=\"{scope}\"{error}",
+        origin.host
+    );
     Error::new(Kind::Unauthorized, message)
         .with_detail(detail(verb, repository))
         .with_header(header::WWW_AUTHENTICATE, &challenge)

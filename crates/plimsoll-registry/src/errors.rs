@@ -165,9 +165,15 @@ impl From<plimsoll_access::Error> for Error {
     fn from(error: plimsoll_access::Error) -> Self {
         use plimsoll_access::{Error as Access, Refusal};
         match error {
-            Access::Refused(refusal @ Refusal::Invalid(_)) => Self::new(Kind::Unauthorized, refusal.to_string()),
-            Access::Refused(refusal @ Refusal::TooMany(_)) => Self::new(Kind::TooManyRequests, refusal.to_string()),
-            Access::Refused(refusal @ Refusal::Unavailable(_)) => Self::new(Kind::Unavailable, refusal.to_string()),
+            Access::Refused(refusal @ Refusal::Invalid(_)) => {
+                Self::new(Kind::Unauthorized, refusal.to_string())
+            }
+            Access::Refused(refusal @ Refusal::TooMany(_)) => {
+                Self::new(Kind::TooManyRequests, refusal.to_string())
+            }
+            Access::Refused(refusal @ Refusal::Unavailable(_)) => {
+                Self::new(Kind::Unavailable, refusal.to_string())
+            }
             Access::Store(error) => error.into(),
             error @ (Access::Misconfigured(_) | Access::Broken(_)) => {
                 tracing::error!(causes = %error, "a request could not be authenticated");

@@ -97,9 +97,7 @@ async fn answer(registry: &Registry, request: Request) -> Result<Response, Error
         (Endpoint::Blob(name, digest), &Method::GET) => blobs::get(registry, name, digest, headers).await,
         (Endpoint::Blob(name, digest), &Method::HEAD) => blobs::head(registry, name, digest, headers).await,
         (Endpoint::Blob(name, digest), &Method::DELETE) => blobs::delete(registry, name, digest).await,
-        (Endpoint::Uploads(name), &Method::POST) => {
-            uploads::start(&visit, name, &query, headers, body).await
-        }
+        (Endpoint::Uploads(name), &Method::POST) => uploads::start(&visit, name, &query, headers, body).await,
         (Endpoint::Upload(name, id), &Method::GET | &Method::HEAD) => uploads::show(registry, name, id).await,
         (Endpoint::Upload(name, id), &Method::PATCH) => {
             uploads::append(registry, name, id, headers, body).await

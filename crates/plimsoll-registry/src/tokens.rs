@@ -45,7 +45,8 @@ pub(crate) async fn token(front: &Registry, request: Request) -> Result<Response
         "expires_in": ACCESS_TOKEN_SECONDS,
         "issued_at": front.now().to_string(),
     });
-    let is_wanted = fields.first("offline_token") == Some("true") || fields.first("access_type") == Some("offline");
+    let is_wanted =
+        fields.first("offline_token") == Some("true") || fields.first("access_type") == Some("offline");
     if is_wanted && !caller.is_anonymous() {
         answer["refresh_token"] = front.access.refresh_token(&caller, host)?.into();
     }
@@ -110,8 +111,8 @@ impl Fields {
 
     async fn of_body(body: Body) -> Result<Self, Error> {
         let bytes = axum::body::to_bytes(body, MAX_FORM).await;
-        let bytes =
-            bytes.map_err(|_| Error::new(Kind::FormInvalid, format!("a form has at most {MAX_FORM} bytes")))?;
+        let bytes = bytes
+            .map_err(|_| Error::new(Kind::FormInvalid, format!("a form has at most {MAX_FORM} bytes")))?;
         Self::read(&String::from_utf8_lossy(&bytes))
     }
 

@@ -98,6 +98,10 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
     };
     let answer = if let Some(answer) = rooms::clients::answer(&call)? {
         answer
+    } else if let Some(answer) = rooms::pricings::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::scanning::answer(&call).await? {
+        answer
     } else if let Some(answer) = rooms::security::answer(&call).await? {
         answer
     } else if let Some(answer) = rooms::alerts::answer(&call).await? {

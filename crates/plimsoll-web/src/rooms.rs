@@ -4,4 +4,6 @@ pub(crate) mod alerts;
 pub(crate) mod clients;
 pub(crate) mod governance;
 pub(crate) mod notify;
+pub(crate) mod pricings;
+pub(crate) mod scanning;
 pub(crate) mod security;

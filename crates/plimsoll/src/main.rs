@@ -3,15 +3,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cli;
+mod clock;
 mod config;
 mod db;
 mod deliveries;
 mod doctor;
 mod fsck;
+mod import;
 mod listener;
 mod logs;
+mod meter;
 mod progress;
+mod remote;
 mod scan;
+mod scans;
 mod serve;
 mod table;
 mod tls;
@@ -73,6 +78,10 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::Fsck(_) => fsck::run(settings).await,
         Command::Deliveries(command) => deliveries::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor => doctor::run(settings).await,
+        Command::Scans(command) => scans::list(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Rescan(command) => scans::rescan(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Import(command) => import::run(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Meter(command) => meter::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Version(version) => version::run(version).map(|()| ExitCode::SUCCESS),
     }
 }

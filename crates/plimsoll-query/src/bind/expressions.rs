@@ -14,8 +14,24 @@ use crate::value::{Type, Value};
 
 /// Functions of the language that have no answer here: they are not the same twice, or need an order of rows or a network.
 const NOT_OFFERED: &[&str] = &[
-    "rand", "new_guid", "row_number", "row_rank_dense", "row_cumsum", "prev", "next", "cluster", "database", "table",
-    "workspace", "app", "adx", "arg", "external_table", "ingestion_time", "current_principal", "datetime_utc_to_local",
+    "rand",
+    "new_guid",
+    "row_number",
+    "row_rank_dense",
+    "row_cumsum",
+    "prev",
+    "next",
+    "cluster",
+    "database",
+    "table",
+    "workspace",
+    "app",
+    "adx",
+    "arg",
+    "external_table",
+    "ingestion_time",
+    "current_principal",
+    "datetime_utc_to_local",
     "datetime_local_to_utc",
 ];
 
@@ -44,7 +60,8 @@ impl Binder<'_> {
         match typed.kind {
             Type::Bool | Type::Dynamic | Type::Long | Type::Int => Ok(typed.expr),
             kind => {
-                Err(self.fault(expr.place, format!("here must stand a condition, and this is a {}", kind.name())))
+                Err(self
+                    .fault(expr.place, format!("here must stand a condition, and this is a {}", kind.name())))
             }
         }
     }
@@ -94,12 +111,17 @@ impl Binder<'_> {
                 let mut high_typed = self.expr(high, names)?;
                 // `between (t .. 1d)` counts the end from the beginning.
                 if low_typed.kind == Type::DateTime && high_typed.kind == Type::Timespan {
+                    let sum = Expr::Arithmetic(
+                        Arithmetic::Add,
+                        Box::new(low_typed.expr.clone()),
+                        boxed(high_typed),
+                    );
                     let sum =
-                        Expr::Arithmetic(Arithmetic::Add, Box::new(low_typed.expr.clone()), boxed(high_typed));
-                    let sum = if low_typed.expr.is_constant() { Expr::Constant(self.computed(&sum)?) } else { sum };
+                        if low_typed.expr.is_constant() { Expr::Constant(self.computed(&sum)?) } else { sum };
                     high_typed = Typed { expr: sum, kind: Type::DateTime };
                 }
-                let from = self.compare(Comparison::GreaterOrEqual, value_typed.clone(), low_typed, expr.place)?;
+                let from =
+                    self.compare(Comparison::GreaterOrEqual, value_typed.clone(), low_typed, expr.place)?;
                 let to = self.compare(Comparison::LessOrEqual, value_typed, high_typed, expr.place)?;
                 let inside = Expr::And(vec![from.expr, to.expr]);
                 let kind = Type::Bool;
@@ -137,7 +159,8 @@ impl Binder<'_> {
             && let Some(right) = names.right
             && (side == "$left" || side == "$right")
         {
-            let (columns, offset) = if side == "$left" { (names.columns, 0) } else { (right, names.columns.len()) };
+            let (columns, offset) =
+                if side == "$left" { (names.columns, 0) } else { (right, names.columns.len()) };
             return match self.column(member, columns) {
                 Some(column) => Ok(Typed { expr: Expr::Column(offset + column), kind: columns[column].kind }),
                 None => Err(self.unknown_column(member, place, columns)),
@@ -176,7 +199,14 @@ impl Binder<'_> {
         self.joined(binary, a, b, right, place)
     }
 
-    fn joined(&mut self, binary: Binary, a: Typed, b: Typed, right: &ast::Expr, place: Place) -> Result<Typed> {
+    fn joined(
+        &mut self,
+        binary: Binary,
+        a: Typed,
+        b: Typed,
+        right: &ast::Expr,
+        place: Place,
+    ) -> Result<Typed> {
         let arithmetic = |how| Some(how);
         let how = match binary {
             Binary::Compare(how) => return self.compare(how, a, b, place),
@@ -213,7 +243,13 @@ impl Binder<'_> {
     }
 
     /// `* contains 'x'`: some column does.
-    fn any_column(&mut self, binary: Binary, right: &ast::Expr, place: Place, names: Names<'_>) -> Result<Typed> {
+    fn any_column(
+        &mut self,
+        binary: Binary,
+        right: &ast::Expr,
+        place: Place,
+        names: Names<'_>,
+    ) -> Result<Typed> {
         let sought = self.expr(right, names)?;
         let mut parts = Vec::new();
         for (number, column) in names.columns.iter().enumerate() {
@@ -230,7 +266,8 @@ impl Binder<'_> {
         let text = |kind: Type| kind.is_text() || kind == Type::Dynamic;
         if fold && !(text(a.kind) && text(b.kind)) {
             let other = if text(a.kind) { b.kind } else { a.kind };
-            let fault = format!("=~ and !~ compare texts, and here is a {}; write == or tostring(…)", other.name());
+            let fault =
+                format!("=~ and !~ compare texts, and here is a {}; write == or tostring(…)", other.name());
             return Err(self.fault(place, fault));
         }
         let class = if fold { Some(Compared::Text) } else { compared_as(a.kind, b.kind) };
@@ -256,10 +293,10 @@ impl Binder<'_> {
         if matches!(needle.kind, ExprKind::Star) && !names.columns.is_empty() {
             let mut parts = Vec::new();
             for column in names.columns {
-                let kind = ExprKind::Call("tostring".to_owned(), vec![ast::Expr {
-                    kind: ExprKind::Name(column.name.to_string()),
-                    place: needle.place,
-                }]);
+                let kind = ExprKind::Call(
+                    "tostring".to_owned(),
+                    vec![ast::Expr { kind: ExprKind::Name(column.name.to_string()), place: needle.place }],
+                );
                 let cell = ast::Expr { kind, place: needle.place };
                 parts.push(self.membership(&cell, how, set, names)?.expr);
             }
@@ -286,27 +323,19 @@ impl Binder<'_> {
         let is_text = needle_typed.kind.is_text() || needle_typed.kind == Type::Dynamic;
         for (item, written) in items.iter().zip(set) {
             if compared_as(needle_typed.kind, item.kind).is_none() {
-                let fault = format!(
-                    "a {} cannot be in a list with a {}",
-                    needle_typed.kind.name(),
-                    item.kind.name()
-                );
+                let fault =
+                    format!("a {} cannot be in a list with a {}", needle_typed.kind.name(), item.kind.name());
                 return Err(self.fault(written.place, fault));
             }
         }
-        let as_text = fold || (is_text && texts && (needle_typed.kind.is_text() || items.iter().any(|i| i.kind.is_text())));
+        let as_text = fold
+            || (is_text && texts && (needle_typed.kind.is_text() || items.iter().any(|i| i.kind.is_text())));
         // Texts among instants are read as such.
         let kind = [Type::DateTime, Type::Timespan, Type::Bool]
             .into_iter()
             .find(|kind| needle_typed.kind == *kind || items.iter().any(|item| item.kind == *kind));
-        let mut membership = In {
-            needle: needle_typed.expr,
-            set: Vec::new(),
-            constants: None,
-            fold,
-            negated,
-            as_text,
-        };
+        let mut membership =
+            In { needle: needle_typed.expr, set: Vec::new(), constants: None, fold, negated, as_text };
         if let Some(kind) = kind {
             membership.needle = Expr::Cast(Box::new(membership.needle), kind);
         }
@@ -323,7 +352,9 @@ impl Binder<'_> {
             let mut keys = HashSet::new();
             for item in &membership.set {
                 match item {
-                    Expr::Constant(Value::Array(list)) => keys.extend(list.iter().map(|item| membership.key(item))),
+                    Expr::Constant(Value::Array(list)) => {
+                        keys.extend(list.iter().map(|item| membership.key(item)))
+                    }
                     Expr::Constant(value) => {
                         keys.insert(membership.key(value));
                     }
@@ -401,14 +432,17 @@ impl Binder<'_> {
             "case" => {
                 argument_count(3, 199)?;
                 if arguments.len() % 2 == 0 {
-                    return Err(self.fault(place, "case() needs a last argument for all other cases".to_owned()));
+                    return Err(
+                        self.fault(place, "case() needs a last argument for all other cases".to_owned())
+                    );
                 }
                 let mut cases = Vec::new();
                 for pair in arguments.chunks_exact(2) {
                     cases.push((self.condition(&pair[0], names)?, self.expr(&pair[1], names)?));
                 }
                 let otherwise = self.expr(&arguments[arguments.len() - 1], names)?;
-                let kinds: Vec<Type> = cases.iter().map(|(_, then)| then.kind).chain([otherwise.kind]).collect();
+                let kinds: Vec<Type> =
+                    cases.iter().map(|(_, then)| then.kind).chain([otherwise.kind]).collect();
                 let kind = common(&kinds);
                 let cases = cases.into_iter().map(|(when, then)| (when, coerced(then, kind))).collect();
                 return Ok(Typed { expr: Expr::Case(cases, Box::new(coerced(otherwise, kind))), kind });
@@ -427,7 +461,10 @@ impl Binder<'_> {
                 let Some(argument) = arguments.first() else { return Ok(now) };
                 let span = self.expr(argument, names)?;
                 if !matches!(span.kind, Type::Timespan | Type::Dynamic) {
-                    let fault = format!("{name}() takes a length of time such as 7d, and this is a {}", span.kind.name());
+                    let fault = format!(
+                        "{name}() takes a length of time such as 7d, and this is a {}",
+                        span.kind.name()
+                    );
                     return Err(self.fault(argument.place, fault));
                 }
                 let how = if name == "ago" { Arithmetic::Subtract } else { Arithmetic::Add };
@@ -453,10 +490,13 @@ impl Binder<'_> {
             "column_ifexists" | "columnifexists" => {
                 argument_count(2, 2)?;
                 let ExprKind::Literal(Value::Text(column), _) = &arguments[0].kind else {
-                    return Err(self.fault(arguments[0].place, "here must stand a column's name in quotes".to_owned()));
+                    return Err(self
+                        .fault(arguments[0].place, "here must stand a column's name in quotes".to_owned()));
                 };
                 return match self.column(column, names.columns) {
-                    Some(column) => Ok(Typed { expr: Expr::Column(column), kind: names.columns[column].kind }),
+                    Some(column) => {
+                        Ok(Typed { expr: Expr::Column(column), kind: names.columns[column].kind })
+                    }
                     None => self.expr(&arguments[1], names),
                 };
             }
@@ -472,7 +512,9 @@ impl Binder<'_> {
             }
             _ => {}
         }
-        let Some(function) = functions::named(name) else { return Err(self.unknown_function(name, place, names)) };
+        let Some(function) = functions::named(name) else {
+            return Err(self.unknown_function(name, place, names));
+        };
         self.catalogued(function, arguments, place, names)
     }
 
@@ -502,7 +544,9 @@ impl Binder<'_> {
             let kind = typed.kind;
             let (fits, wanted) = match letter {
                 's' => (kind.is_text() || kind == Type::Dynamic, "a text"),
-                'n' | 'l' | 'r' => (kind.is_number() || matches!(kind, Type::Dynamic | Type::Bool), "a number"),
+                'n' | 'l' | 'r' => {
+                    (kind.is_number() || matches!(kind, Type::Dynamic | Type::Bool), "a number")
+                }
                 't' => (matches!(kind, Type::DateTime | Type::Dynamic), "an instant"),
                 'p' => (matches!(kind, Type::Timespan | Type::Dynamic), "a length of time"),
                 'b' => (matches!(kind, Type::Bool | Type::Dynamic | Type::Long | Type::Int), "a condition"),
@@ -510,8 +554,11 @@ impl Binder<'_> {
                 _ => (true, ""),
             };
             if !fits {
-                let fault =
-                    format!("argument {} of {name}() must be {wanted}, and this is a {}", number + 1, kind.name());
+                let fault = format!(
+                    "argument {} of {name}() must be {wanted}, and this is a {}",
+                    number + 1,
+                    kind.name()
+                );
                 return Err(self.fault(argument.place, fault));
             }
             parts.push(typed);
@@ -520,8 +567,12 @@ impl Binder<'_> {
             Gives::Is(kind) => kind,
             Gives::Like(number) => match parts.get(number).map(|part| part.kind) {
                 // A bin is as fine as its size: whole numbers in steps of 0.5 are real ones.
-                Some(kind) if kind.is_number() => common(&parts.iter().map(|part| part.kind).collect::<Vec<_>>()),
-                Some(Type::Dynamic) if parts.get(1).is_some_and(|size| size.kind == Type::Timespan) => Type::DateTime,
+                Some(kind) if kind.is_number() => {
+                    common(&parts.iter().map(|part| part.kind).collect::<Vec<_>>())
+                }
+                Some(Type::Dynamic) if parts.get(1).is_some_and(|size| size.kind == Type::Timespan) => {
+                    Type::DateTime
+                }
                 Some(Type::Dynamic) | None => Type::Real,
                 Some(kind) => kind,
             },
@@ -599,11 +650,12 @@ fn arithmetic_type(how: Arithmetic, a: Type, b: Type) -> Option<Type> {
     Some(match (how, a, b) {
         (Add, Type::DateTime, Type::Timespan) | (Add, Type::Timespan, Type::DateTime) => Type::DateTime,
         (Subtract, Type::DateTime, Type::Timespan) => Type::DateTime,
-        (Subtract, Type::DateTime, Type::DateTime | Type::Dynamic) | (Subtract, Type::Dynamic, Type::DateTime) => {
-            Type::Timespan
-        }
+        (Subtract, Type::DateTime, Type::DateTime | Type::Dynamic)
+        | (Subtract, Type::Dynamic, Type::DateTime) => Type::Timespan,
         (Add | Subtract | Modulo, Type::Timespan, Type::Timespan) => Type::Timespan,
-        (Add | Subtract, Type::Dynamic, Type::Timespan) | (Add, Type::Timespan, Type::Dynamic) => Type::Dynamic,
+        (Add | Subtract, Type::Dynamic, Type::Timespan) | (Add, Type::Timespan, Type::Dynamic) => {
+            Type::Dynamic
+        }
         (Divide, Type::Timespan, Type::Timespan) => Type::Real,
         (Multiply | Divide, Type::Timespan, b) if number(b) => Type::Timespan,
         (Multiply, a, Type::Timespan) if number(a) => Type::Timespan,

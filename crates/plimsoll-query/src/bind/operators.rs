@@ -68,7 +68,9 @@ impl Binder<'_> {
             OperatorKind::Summarize { aggregates, by } => {
                 self.summarize(input, aggregates, by, operator.place, scope)?
             }
-            OperatorKind::Extend(named) | OperatorKind::Serialize(named) => self.extend(input, named, names)?,
+            OperatorKind::Extend(named) | OperatorKind::Serialize(named) => {
+                self.extend(input, named, names)?
+            }
             OperatorKind::Project(named) => self.project(input, named, names)?,
             OperatorKind::ProjectAway(patterns) => {
                 let gone = self.matching(patterns, &columns)?;
@@ -129,7 +131,15 @@ impl Binder<'_> {
 
     fn unknown_join(&self, kind: &str, place: Place) -> Error {
         let kinds = [
-            "innerunique", "inner", "leftouter", "rightouter", "fullouter", "leftsemi", "leftanti", "rightsemi", "rightanti",
+            "innerunique",
+            "inner",
+            "leftouter",
+            "rightouter",
+            "fullouter",
+            "leftsemi",
+            "leftanti",
+            "rightsemi",
+            "rightanti",
         ];
         let suggestion = crate::suggest::like(kind, kinds.into_iter());
         let shown: String = kind.chars().take(40).collect();
@@ -291,7 +301,11 @@ impl Binder<'_> {
                 ([name], _) => name.clone(),
                 ([], Some(name)) => name,
                 ([], None) => fresh.unnamed("Column", 1),
-                _ => return Err(self.fault(named.expr.place, "a list of names stands in summarize only".to_owned())),
+                _ => {
+                    return Err(
+                        self.fault(named.expr.place, "a list of names stands in summarize only".to_owned())
+                    );
+                }
             };
             let name = if written.insert(name.clone()) { name } else { fresh.name(&name) };
             match self.column(&name, &columns) {
@@ -326,7 +340,11 @@ impl Binder<'_> {
                 ([name], _) => fresh.name(name),
                 ([], Some(name)) => fresh.name(&name),
                 ([], None) => fresh.unnamed("Column", 1),
-                _ => return Err(self.fault(named.expr.place, "a list of names stands in summarize only".to_owned())),
+                _ => {
+                    return Err(
+                        self.fault(named.expr.place, "a list of names stands in summarize only".to_owned())
+                    );
+                }
             };
             columns.push(Column::new(&name, typed.kind));
             exprs.push(typed.expr);
@@ -343,7 +361,8 @@ impl Binder<'_> {
             let Some(place) = self.column(old, &input.columns) else {
                 return Err(self.unknown_column(old, named.expr.place, &input.columns));
             };
-            let is_taken = columns.iter().enumerate().any(|(at, column)| at != place && *column.name == **new);
+            let is_taken =
+                columns.iter().enumerate().any(|(at, column)| at != place && *column.name == **new);
             if is_taken {
                 return Err(self.fault(named.expr.place, format!("there is a column '{new}' already")));
             }
@@ -381,7 +400,9 @@ impl Binder<'_> {
     ) -> Result<Relation> {
         *self.joins.borrow_mut() += 1;
         if *self.joins.borrow() > self.meter.limits.joins {
-            return Err(self.fault(place, format!("the query has more than {} joins", self.meter.limits.joins)));
+            return Err(
+                self.fault(place, format!("the query has more than {} joins", self.meter.limits.joins))
+            );
         }
         let mut left_keys = Vec::new();
         let mut right_keys = Vec::new();
@@ -471,8 +492,9 @@ impl Binder<'_> {
             ((false, true), (true, false)) => (b, a),
             _ => return Err(self.fault(term.place, wrong.to_owned())),
         };
-        let shift: Vec<Expr> =
-            (0..split + right.columns.len()).map(|column| Expr::Column(column.saturating_sub(split))).collect();
+        let shift: Vec<Expr> = (0..split + right.columns.len())
+            .map(|column| Expr::Column(column.saturating_sub(split)))
+            .collect();
         Ok((a, Typed { expr: b.expr.over(&shift), kind: b.kind }))
     }
 
@@ -516,7 +538,8 @@ impl Binder<'_> {
                 let limit = self.whole_number(written, scope)?;
                 let most = self.meter.limits.most_expanded_rows;
                 if limit > most {
-                    let fault = format!("mv-expand makes at most {most} rows of one, and {limit} are asked for");
+                    let fault =
+                        format!("mv-expand makes at most {most} rows of one, and {limit} are asked for");
                     return Err(self.fault(written.place, fault));
                 }
                 limit
@@ -529,7 +552,8 @@ impl Binder<'_> {
 
     fn parse(&mut self, input: Relation, parse: &ast::Parse, names: Names<'_>) -> Result<Relation> {
         let subject = self.expr(&parse.subject, names)?;
-        let pattern = parse_pattern(parse).map_err(|error| self.fault(parse.subject.place, error.to_string()))?;
+        let pattern =
+            parse_pattern(parse).map_err(|error| self.fault(parse.subject.place, error.to_string()))?;
         let subject = Box::new(subject.expr);
         let mut columns = input.columns.clone();
         let mut exprs: Vec<Expr> = (0..columns.len()).map(Expr::Column).collect();

@@ -58,7 +58,9 @@ impl Binder<'_> {
         scope: &Scope,
     ) -> Result<Relation> {
         if aggregates.is_empty() && by.is_empty() {
-            return Err(self.fault(place, "summarize needs an aggregate, or 'by' and what to group by".to_owned()));
+            return Err(
+                self.fault(place, "summarize needs an aggregate, or 'by' and what to group by".to_owned())
+            );
         }
         let columns = input.columns.clone();
         let names = Names { columns: &columns, right: None, scope };
@@ -82,7 +84,8 @@ impl Binder<'_> {
         }
         let width = keys.len() + summary.aggregates.len();
         let inner = (0..width).map(|place| Column::new(&format!("_{place}"), Type::Dynamic)).collect();
-        let node = Node::Summarize { input: Box::new(input), keys, aggregates: summary.aggregates, weight: None };
+        let node =
+            Node::Summarize { input: Box::new(input), keys, aggregates: summary.aggregates, weight: None };
         let summed = Relation { node, columns: inner };
         Ok(Relation { node: Node::Project(Box::new(summed), summary.exprs), columns: summary.columns })
     }
@@ -110,11 +113,14 @@ impl Binder<'_> {
         {
             let arguments = &arguments[..];
             if !(*least..=*most).contains(&arguments.len()) {
-                let fault = format!("{name}() takes {least} to {most} arguments, and {} are given", arguments.len());
+                let fault =
+                    format!("{name}() takes {least} to {most} arguments, and {} are given", arguments.len());
                 return Err(self.fault(place, fault));
             }
             match kind {
-                Kind::ArgMax | Kind::ArgMin => return self.extreme_row(*kind, arguments, named, names, keys, summary),
+                Kind::ArgMax | Kind::ArgMin => {
+                    return self.extreme_row(*kind, arguments, named, names, keys, summary);
+                }
                 Kind::Any if arguments.len() > 1 || matches!(arguments[0].kind, ExprKind::Star) => {
                     for argument in self.spread(arguments, names, keys) {
                         let name = summary.fresh.name(stem_name(stem, &argument).as_str());
@@ -139,8 +145,13 @@ impl Binder<'_> {
             let wanted = match (named.names.as_slice(), kind) {
                 ([name], _) => name.clone(),
                 ([], Kind::Percentile) => percentile_name(arguments),
-                ([], _) => arguments.first().map_or_else(|| (*stem).to_owned(), |first| stem_name(stem, first)),
-                _ => return Err(self.fault(place, "a list of names stands before arg_max and arg_min only".to_owned())),
+                ([], _) => {
+                    arguments.first().map_or_else(|| (*stem).to_owned(), |first| stem_name(stem, first))
+                }
+                _ => {
+                    return Err(self
+                        .fault(place, "a list of names stands before arg_max and arg_min only".to_owned()));
+                }
             };
             let name = summary.fresh.name(&wanted);
             summary.give(&name, typed);
@@ -163,7 +174,8 @@ impl Binder<'_> {
         names: Names<'_>,
         summary: &mut Summary,
     ) -> Result<Typed> {
-        let is_all = kind == Kind::Count && matches!(arguments.first().map(|first| &first.kind), Some(ExprKind::Star));
+        let is_all =
+            kind == Kind::Count && matches!(arguments.first().map(|first| &first.kind), Some(ExprKind::Star));
         let arguments = if is_all { &[] } else { arguments };
         let mut exprs = Vec::new();
         let mut first = Type::Long;
@@ -177,10 +189,16 @@ impl Binder<'_> {
                 first = typed.kind;
                 let adds = matches!(
                     kind,
-                    Kind::Sum | Kind::SumIf | Kind::Average | Kind::AverageIf | Kind::Deviation | Kind::Variance
+                    Kind::Sum
+                        | Kind::SumIf
+                        | Kind::Average
+                        | Kind::AverageIf
+                        | Kind::Deviation
+                        | Kind::Variance
                 );
                 if adds && matches!(typed.kind, Type::String | Type::Guid) {
-                    let fault = format!("a {} cannot be added up; write tolong(…) or todouble(…)", typed.kind.name());
+                    let fault =
+                        format!("a {} cannot be added up; write tolong(…) or todouble(…)", typed.kind.name());
                     return Err(self.fault(argument.place, fault));
                 }
             }
@@ -287,7 +305,9 @@ impl Binder<'_> {
         let found = match &expr.kind {
             ExprKind::Call(name, arguments) => AGGREGATES
                 .iter()
-                .find(|(known, _, least, most, _)| known == name && (*least..=*most).contains(&arguments.len()))
+                .find(|(known, _, least, most, _)| {
+                    known == name && (*least..=*most).contains(&arguments.len())
+                })
                 .map(|(_, kind, ..)| (*kind, arguments.clone())),
             _ => None,
         };
@@ -330,7 +350,9 @@ fn stem_name(stem: &str, argument: &ast::Expr) -> String {
 
 fn percentile_name(arguments: &[ast::Expr]) -> String {
     let rank = match arguments.get(1).map(|rank| &rank.kind) {
-        Some(ExprKind::Literal(value @ (Value::Long(_) | Value::Real(_)), _)) => value.to_text().replace('.', "_"),
+        Some(ExprKind::Literal(value @ (Value::Long(_) | Value::Real(_)), _)) => {
+            value.to_text().replace('.', "_")
+        }
         _ => String::new(),
     };
     let name = arguments.first().and_then(name_of).unwrap_or_default();

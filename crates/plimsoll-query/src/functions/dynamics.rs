@@ -140,7 +140,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("zip", "*+", 2, Is(Type::Dynamic), |context, a| {
         let length = a.iter().filter_map(items).map(|list| list.len()).max().unwrap_or(0);
         context.meter.step((length * a.len()) as u64)?;
-        let at = |place: usize| a.iter().map(|list| list.element(place as i64).cloned().unwrap_or_default()).collect();
+        let at = |place: usize| {
+            a.iter().map(|list| list.element(place as i64).cloned().unwrap_or_default()).collect()
+        };
         list(context, (0..length).map(|place| Value::array(at(place))).collect())
     }),
     function("repeat", "*l", 2, Is(Type::Dynamic), |context, a| {

@@ -53,7 +53,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("pi", "", 0, Is(Type::Real), |_, _| Ok(Value::Real(std::f64::consts::PI))),
     function("isnan", "r", 1, Is(Type::Bool), |_, a| Ok(a[0].to_real().is_some_and(f64::is_nan).into())),
     function("isinf", "r", 1, Is(Type::Bool), |_, a| Ok(a[0].to_real().is_some_and(f64::is_infinite).into())),
-    function("isfinite", "r", 1, Is(Type::Bool), |_, a| Ok(a[0].to_real().is_some_and(f64::is_finite).into())),
+    function("isfinite", "r", 1, Is(Type::Bool), |_, a| {
+        Ok(a[0].to_real().is_some_and(f64::is_finite).into())
+    }),
     function("min_of", "*+", 1, Common, |_, a| Ok(extreme(a, true))),
     function("max_of", "*+", 1, Common, |_, a| Ok(extreme(a, false))),
     function("tohex", "ll", 1, Is(Type::String), |_, a| {

@@ -23,7 +23,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("isnotempty", "*", 1, Is(Type::Bool), |_, a| Ok((!is_empty(&a[0])).into())),
     function("notempty", "*", 1, Is(Type::Bool), |_, a| Ok((!is_empty(&a[0])).into())),
     function("strcat", "*+", 1, Is(Type::String), strcat),
-    function("strcat_delim", "s*+", 2, Is(Type::String), |context, a| joined(context, &a[1..], text_at(a, 0))),
+    function("strcat_delim", "s*+", 2, Is(Type::String), |context, a| {
+        joined(context, &a[1..], text_at(a, 0))
+    }),
     function("strcat_array", "js", 2, Is(Type::String), |context, a| match &a[0] {
         Value::Array(list) => joined(context, list, text_at(a, 1)),
         _ => Ok(Value::text("")),
@@ -45,7 +47,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("extract", "sls*", 3, Is(Type::String), extract),
     function("extract_all", "s**", 2, Is(Type::Dynamic), extract_all),
     function("strrep", "sls", 2, Is(Type::String), repeated),
-    function("reverse", "s", 1, Is(Type::String), |_, a| Ok(text_at(a, 0).chars().rev().collect::<String>().into())),
+    function("reverse", "s", 1, Is(Type::String), |_, a| {
+        Ok(text_at(a, 0).chars().rev().collect::<String>().into())
+    }),
     function("strcmp", "ss", 2, Is(Type::Long), |_, a| Ok((text_at(a, 0).cmp(text_at(a, 1)) as i64).into())),
     function("regex_quote", "s", 1, Is(Type::String), |_, a| Ok(regex::escape(text_at(a, 0)).into())),
     function("translate", "sss", 3, Is(Type::String), translate),
@@ -105,7 +109,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         // Up to four numbers of eight digits, which a real number holds in their order for versions as they occur.
         let parts: Option<Vec<f64>> =
             text_at(a, 0).split('.').map(|part| part.parse::<u32>().ok().map(f64::from)).collect();
-        let Some(parts) = parts.filter(|parts| (1..=4).contains(&parts.len())) else { return Ok(Value::Null) };
+        let Some(parts) = parts.filter(|parts| (1..=4).contains(&parts.len())) else {
+            return Ok(Value::Null);
+        };
         let sum = (0..4).fold(0.0, |sum, place| sum * 1e8 + parts.get(place).copied().unwrap_or_default());
         Ok(Value::Real(sum))
     }),
@@ -344,7 +350,11 @@ fn parse_url(text: &str) -> Value {
     });
     let parameters = Value::object(parameters);
     let parts = [
-        ("Scheme", scheme), ("Host", host), ("Port", port), ("Path", path), ("Username", name),
+        ("Scheme", scheme),
+        ("Host", host),
+        ("Port", port),
+        ("Path", path),
+        ("Username", name),
         ("Password", password),
     ];
     let parts = parts.into_iter().map(|(key, value)| (key.into(), Value::text(value)));
@@ -361,7 +371,9 @@ pub(crate) fn term_test(how: TextTest, fold: bool, text: &str, sought: &str) -> 
     let (bytes, needle) = (text.as_bytes(), sought.as_bytes());
     match how {
         TextTest::StartsWith => bytes.len() >= needle.len() && same(&bytes[..needle.len()], needle),
-        TextTest::EndsWith => bytes.len() >= needle.len() && same(&bytes[bytes.len() - needle.len()..], needle),
+        TextTest::EndsWith => {
+            bytes.len() >= needle.len() && same(&bytes[bytes.len() - needle.len()..], needle)
+        }
         TextTest::Contains if !fold => text.contains(sought),
         // Lower case throughout makes it a search that is linear whatever the texts are.
         TextTest::Contains => text.to_ascii_lowercase().contains(&sought.to_ascii_lowercase()),

@@ -3,9 +3,7 @@
 use super::Gives::Is;
 use super::{Function, function, long_at, text_at};
 use crate::error::{Error, ErrorKind, Result};
-use crate::instant::{
-    Civil, DAY, EPOCH, HOUR, MINUTE, SECOND, TICKS, clock, day_of_week,
-};
+use crate::instant::{Civil, DAY, EPOCH, HOUR, MINUTE, SECOND, TICKS, clock, day_of_week};
 use crate::value::{Type, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -13,7 +11,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("totimespan", "*", 1, Is(Type::Timespan), |_, a| Ok(a[0].cast(Type::Timespan))),
     function("datetime_add", "slt", 3, Is(Type::DateTime), |_, a| {
         let (count, ticks) = (long_at(a, 1, 0), ticks_of(&a[2]));
-        let months = |each: i64| count.checked_mul(each).and_then(|months| Civil::of(ticks).plus_months(months));
+        let months =
+            |each: i64| count.checked_mul(each).and_then(|months| Civil::of(ticks).plus_months(months));
         let sum = match unit(text_at(a, 0))? {
             Unit::Months(each) => months(each),
             Unit::Ticks(each) => count.checked_mul(each).and_then(|more| ticks.checked_add(more)),
@@ -183,7 +182,10 @@ fn unit(name: &str) -> Result<Unit> {
 
 fn unknown_part(name: &str) -> Error {
     let name: String = name.chars().take(40).collect();
-    Error::new(ErrorKind::SemanticFailure, format!("'{name}' is no part of a date; write year, month, day, hour …"))
+    Error::new(
+        ErrorKind::SemanticFailure,
+        format!("'{name}' is no part of a date; write year, month, day, hour …"),
+    )
 }
 
 #[derive(Clone, Copy)]

@@ -267,7 +267,9 @@ impl Parser<'_> {
                 let index = self.expression()?;
                 self.expect("]")?;
                 let kind = match index.kind {
-                    ExprKind::Literal(Value::Text(name), _) => ExprKind::Member(Box::new(left), name.as_ref().to_owned()),
+                    ExprKind::Literal(Value::Text(name), _) => {
+                        ExprKind::Member(Box::new(left), name.as_ref().to_owned())
+                    }
                     _ => ExprKind::Index(Box::new(left), Box::new(index)),
                 };
                 left = Expr { kind, place: self.since(start) };

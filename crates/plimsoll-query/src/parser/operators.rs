@@ -2,8 +2,8 @@
 
 use super::{Parser, unsupported};
 use crate::ast::{
-    Expr, ExprKind, MvExpand, Named, Operator, OperatorKind, Parse, ParseKind, ParsePart, Pattern, Pipeline, Place,
-    SortKey, Source, Union,
+    Expr, ExprKind, MvExpand, Named, Operator, OperatorKind, Parse, ParseKind, ParsePart, Pattern, Pipeline,
+    Place, SortKey, Source, Union,
 };
 use crate::error::Result;
 use crate::lexer::Kind;
@@ -11,15 +11,58 @@ use crate::value::{Type, Value};
 
 /// What the language has and this service does not.
 const NOT_OFFERED: &[&str] = &[
-    "consume", "evaluate", "externaldata", "facet", "find", "fork", "graph-match", "invoke", "macro-expand", "make-graph",
-    "make-series", "mv-apply", "parse-kv", "partition", "project-by-names", "reduce", "render", "sample-distinct", "scan",
-    "top-hitters", "top-nested",
+    "consume",
+    "evaluate",
+    "externaldata",
+    "facet",
+    "find",
+    "fork",
+    "graph-match",
+    "invoke",
+    "macro-expand",
+    "make-graph",
+    "make-series",
+    "mv-apply",
+    "parse-kv",
+    "partition",
+    "project-by-names",
+    "reduce",
+    "render",
+    "sample-distinct",
+    "scan",
+    "top-hitters",
+    "top-nested",
 ];
 
 const OPERATORS: &[&str] = &[
-    "as", "count", "distinct", "extend", "filter", "getschema", "join", "limit", "lookup", "mv-expand", "mvexpand", "order",
-    "parse", "parse-where", "project", "project-away", "project-keep", "project-rename", "project-reorder", "sample", "search",
-    "serialize", "sort", "summarize", "take", "top", "union", "where",
+    "as",
+    "count",
+    "distinct",
+    "extend",
+    "filter",
+    "getschema",
+    "join",
+    "limit",
+    "lookup",
+    "mv-expand",
+    "mvexpand",
+    "order",
+    "parse",
+    "parse-where",
+    "project",
+    "project-away",
+    "project-keep",
+    "project-rename",
+    "project-reorder",
+    "sample",
+    "search",
+    "serialize",
+    "sort",
+    "summarize",
+    "take",
+    "top",
+    "union",
+    "where",
 ];
 
 impl Parser<'_> {
@@ -47,7 +90,8 @@ impl Parser<'_> {
         }
         let Kind::Word(word) = self.peek().clone() else { return Ok(None) };
         // A name that stands for itself: `count` may be a column, `print(…)` is none of ours.
-        let alone = matches!(self.kind_at(1), Kind::End | Kind::Sign("|" | ";" | ")" | "," | "=" | "." | "=="));
+        let alone =
+            matches!(self.kind_at(1), Kind::End | Kind::Sign("|" | ";" | ")" | "," | "=" | "." | "=="));
         Ok(Some(match word.as_str() {
             "print" if !alone => {
                 self.advance();
@@ -65,7 +109,9 @@ impl Parser<'_> {
                 Source::Search { tables, sought: self.expression()? }
             }
             // Azure Resource Graph reads a query that begins with an operator as one on `Resources`.
-            word if self.depth == 0 && self.begins_with_operator(word) => Source::Name("Resources".to_owned()),
+            word if self.depth == 0 && self.begins_with_operator(word) => {
+                Source::Name("Resources".to_owned())
+            }
             word if self.depth == 0 && self.stands_before_operand() && NOT_OFFERED.contains(&word) => {
                 return Err(unsupported(word));
             }
@@ -239,7 +285,8 @@ impl Parser<'_> {
             return Err(self.unexpected("an operator such as where, project or summarize"));
         };
         self.advance();
-        let joins = ["project", "mv", "parse", "top", "make", "sample", "graph", "macro"].contains(&name.as_str());
+        let joins =
+            ["project", "mv", "parse", "top", "make", "sample", "graph", "macro"].contains(&name.as_str());
         while joins && self.is_sign("-") && self.is_adjacent() && matches!(self.kind_at(1), Kind::Word(_)) {
             self.advance();
             if let Kind::Word(more) = self.peek() {

@@ -35,7 +35,13 @@ fn a_text_that_is_no_query_is_pointed_at() {
     check_fault("print 'a\\q'", ParserFailure, (1, 8), "\\q", "is no escape");
     check_fault("print # 1", ParserFailure, (1, 6), "#", "no meaning");
     check_fault("let x = 1 print x", ParserFailure, (1, 10), "print", "';'");
-    check_fault("datatable(a: long, b: long) [1, 2, 3]", ParserFailure, (1, 37), "<end of query>", "3 values");
+    check_fault(
+        "datatable(a: long, b: long) [1, 2, 3]",
+        ParserFailure,
+        (1, 37),
+        "<end of query>",
+        "3 values",
+    );
     check_fault("", ParserFailure, (1, 0), "<end of query>", "expression");
     check_fault("print datetime(2024-13-01)", ParserFailure, (1, 6), "datetime(2024-13-01)", "a datetime");
     let error = fault("resources | project (1 + 2");
@@ -70,9 +76,27 @@ fn names_that_are_not_there_bring_a_suggestion() {
     use ErrorKind::SemanticFailure;
     check_fault("resource | take 1", SemanticFailure, (1, 0), "resource", "did you mean 'resources'?");
     check_fault("resources | where nam == 'a'", SemanticFailure, (1, 18), "nam", "did you mean 'name'?");
-    check_fault("resources | where subscriptionID == 'a'", SemanticFailure, (1, 18), "subscriptionID", "'subscriptionId'?");
-    check_fault("resources | extend x = tolowr(name)", SemanticFailure, (1, 23), "tolowr(name)", "did you mean 'tolower'?");
-    check_fault("resources | join kind=iner (resources) on id", SemanticFailure, (1, 12), "join kind=iner (resources) on id", "'inner'?");
+    check_fault(
+        "resources | where subscriptionID == 'a'",
+        SemanticFailure,
+        (1, 18),
+        "subscriptionID",
+        "'subscriptionId'?",
+    );
+    check_fault(
+        "resources | extend x = tolowr(name)",
+        SemanticFailure,
+        (1, 23),
+        "tolowr(name)",
+        "did you mean 'tolower'?",
+    );
+    check_fault(
+        "resources | join kind=iner (resources) on id",
+        SemanticFailure,
+        (1, 12),
+        "join kind=iner (resources) on id",
+        "'inner'?",
+    );
     check_fault("resources | join (resources) on idd", SemanticFailure, (1, 32), "idd", "'id'?");
     check_fault("{{nothing}}", SemanticFailure, (1, 0), "{{nothing}}", "no saved query 'nothing'");
     check_fault("{{broken}} | take 1", SemanticFailure, (1, 0), "{{broken}}", "in the saved query 'broken'");
@@ -85,24 +109,60 @@ fn names_that_are_not_there_bring_a_suggestion() {
 fn what_does_not_fit_together_is_refused() {
     use ErrorKind::SemanticFailure;
     check_fault("resources | where name == 5", SemanticFailure, (1, 18), "name == 5", "cannot be compared");
-    check_fault("resources | where name > ago(1d)", SemanticFailure, (1, 18), "name > ago(1d)", "cannot be compared");
+    check_fault(
+        "resources | where name > ago(1d)",
+        SemanticFailure,
+        (1, 18),
+        "name > ago(1d)",
+        "cannot be compared",
+    );
     check_fault("resources | where name", SemanticFailure, (1, 18), "name", "a condition");
     check_fault("resources | extend x = name + 'a'", SemanticFailure, (1, 23), "name + 'a'", "strcat");
     check_fault("resources | extend x = name.a", SemanticFailure, (1, 23), "name", "parse_json");
     check_fault("resources | extend x = tolower(5)", SemanticFailure, (1, 31), "5", "must be a text");
-    check_fault("resources | extend x = substring(name)", SemanticFailure, (1, 23), "substring(name)", "at least 2");
-    check_fault("resources | extend x = tolower(name, name)", SemanticFailure, (1, 37), "name", "no more than 1");
+    check_fault(
+        "resources | extend x = substring(name)",
+        SemanticFailure,
+        (1, 23),
+        "substring(name)",
+        "at least 2",
+    );
+    check_fault(
+        "resources | extend x = tolower(name, name)",
+        SemanticFailure,
+        (1, 37),
+        "name",
+        "no more than 1",
+    );
     check_fault("resources | summarize sum(name)", SemanticFailure, (1, 26), "name", "cannot be added up");
     check_fault("resources | summarize name", SemanticFailure, (1, 22), "name", "takes aggregates");
     check_fault("resources | mv-expand name", SemanticFailure, (1, 22), "name", "dynamic");
     check_fault("resources | mv-expand tags limit 500", SemanticFailure, (1, 33), "500", "at most 400");
     check_fault("resources | take -1", SemanticFailure, (1, 17), "-1", "whole number");
-    check_fault("resources | where id matches regex '('", SemanticFailure, (1, 35), "'('", "not a regular expression");
+    check_fault(
+        "resources | where id matches regex '('",
+        SemanticFailure,
+        (1, 35),
+        "'('",
+        "not a regular expression",
+    );
     check_fault("let resources = 1; print 1", SemanticFailure, (1, 4), "resources", "a table's name");
     check_fault("resources | where 5 =~ 'a'", SemanticFailure, (1, 18), "5 =~ 'a'", "compare texts");
     check_fault("resources | project-rename name = id", SemanticFailure, (1, 34), "id", "already");
-    check_fault("print datetime_add('week-end', 1, now())", SemanticFailure, (1, 6), "datetime_add('week-end', 1, now())", "no part of a date");
-    check_fault("let f = (x: long) { x }; resources | where f() == 1", SemanticFailure, (1, 43), "f()", "lacks its argument 'x'");
+    check_fault(
+        "print datetime_add('week-end', 1, now())",
+        SemanticFailure,
+        (1, 6),
+        "datetime_add('week-end', 1, now())",
+        "no part of a date",
+    );
+    check_fault(
+        "let f = (x: long) { x }; resources | where f() == 1",
+        SemanticFailure,
+        (1, 43),
+        "f()",
+        "lacks its argument 'x'",
+    );
 }
 
 #[test]
@@ -111,7 +171,10 @@ fn a_query_of_ten_megabytes_is_refused_unread() {
     assert_eq!(error.kind(), ErrorKind::QueryTooLarge);
     // What is just short enough is read.
     let list = vec!["'00000000-0000-0000-0000-000000000000'"; 3000].join(",");
-    assert_eq!(asked(&format!("resources | where id in ({list}) | count")).unwrap().rows[0][0], Value::Long(0));
+    assert_eq!(
+        asked(&format!("resources | where id in ({list}) | count")).unwrap().rows[0][0],
+        Value::Long(0)
+    );
 }
 
 #[test]
@@ -143,7 +206,8 @@ fn long_queries_of_plain_structure_run() {
     let many = "| extend a = 1 ".repeat(200);
     assert_eq!(asked(&format!("resources {many} | count")).unwrap().rows[0][0], Value::Long(2));
     // Each one doubles the one before it, were it written out.
-    let doubling = (1..60).map(|n| format!("| extend a{n} = strcat(a{}, a{})", n - 1, n - 1)).collect::<String>();
+    let doubling =
+        (1..60).map(|n| format!("| extend a{n} = strcat(a{}, a{})", n - 1, n - 1)).collect::<String>();
     let error = fault(&format!("resources | extend a0 = name {doubling}"));
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
     let lets: String = (1..40).map(|n| format!("let t{n} = union t{}, t{};", n - 1, n - 1)).collect();
@@ -156,21 +220,41 @@ fn long_queries_of_plain_structure_run() {
 fn work_and_memory_have_limits() {
     let limits = Limits { steps: 5_000_000, memory: 4 << 20, ..Limits::default() };
     let run = |query: &str| {
-        Plan::new(query, &catalog(), NOW, &limits, &saved).and_then(|plan| executed(&plan)).map(|answer| answer.total)
+        Plan::new(query, &catalog(), NOW, &limits, &saved)
+            .and_then(|plan| executed(&plan))
+            .map(|answer| answer.total)
     };
     for (query, part) in [
         // A cross join of a million pairs and more.
-        ("let t = range x from 1 to 5000 step 1 | extend k = 1; t | join kind=inner (t) on k | count", "holds on to more than 4 MiB|evaluation steps"),
+        (
+            "let t = range x from 1 to 5000 step 1 | extend k = 1; t | join kind=inner (t) on k | count",
+            "holds on to more than 4 MiB|evaluation steps",
+        ),
         ("range x from 1 to 1000000 step 1 | sort by x", "holds on to more than 4 MiB"),
-        ("range x from 1 to 90000 step 1 | summarize make_list(strcat('a long text for each of them ', x))", "4 MiB"),
-        ("range x from 1 to 90000 step 1 | summarize count() by strcat('a long text for each of them ', x)", "4 MiB"),
+        (
+            "range x from 1 to 90000 step 1 | summarize make_list(strcat('a long text for each of them ', x))",
+            "4 MiB",
+        ),
+        (
+            "range x from 1 to 90000 step 1 | summarize count() by strcat('a long text for each of them ', x)",
+            "4 MiB",
+        ),
         ("range x from 1 to 10000000 step 1", "more than 1000000 values"),
         ("print strrep('a', 100000000)", "text of more than"),
-        ("print x = strlen(replace_string(strrep('a', 1000000), 'a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'))", "too long|text of more"),
+        (
+            "print x = strlen(replace_string(strrep('a', 1000000), 'a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'))",
+            "too long|text of more",
+        ),
         ("print repeat(1, 100000000)", "list of more than|4 MiB"),
         ("print 'a' matches regex '((a{100}){100}){100}'", "too large"),
-        ("range x from 1 to 400000 step 1 | extend a = hash_sha256(tostring(x)), b = hash_sha256(strcat(x, x)) | count | extend y = 1", "evaluation steps|"),
-        ("let t = range x from 1 to 4000 step 1; range y from 1 to 100000 step 1 | where toscalar(t | summarize make_list(x)) has tostring(y) | count", "evaluation steps"),
+        (
+            "range x from 1 to 400000 step 1 | extend a = hash_sha256(tostring(x)), b = hash_sha256(strcat(x, x)) | count | extend y = 1",
+            "evaluation steps|",
+        ),
+        (
+            "let t = range x from 1 to 4000 step 1; range y from 1 to 100000 step 1 | where toscalar(t | summarize make_list(x)) has tostring(y) | count",
+            "evaluation steps",
+        ),
     ] {
         match run(query) {
             Err(error) => {

@@ -10,29 +10,70 @@ fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = String> + Clo
 
 fn text() -> impl Strategy<Value = String> {
     one_of(&[
-        "id", "name", "type", "subscriptionId", "location", "tostring(properties.status.severity)", "tostring(properties.status.code)",
-        "tolower(type)", "tostring(properties.additionalData.artifactDetails.repositoryName)", "strcat(name, type)",
-        "iff(subscriptionId == 's1', 'one', name)", "extract('sub(.*)s', 1, type)", "tostring(properties.Status.Severity)",
+        "id",
+        "name",
+        "type",
+        "subscriptionId",
+        "location",
+        "tostring(properties.status.severity)",
+        "tostring(properties.status.code)",
+        "tolower(type)",
+        "tostring(properties.additionalData.artifactDetails.repositoryName)",
+        "strcat(name, type)",
+        "iff(subscriptionId == 's1', 'one', name)",
+        "extract('sub(.*)s', 1, type)",
+        "tostring(properties.Status.Severity)",
     ])
 }
 
 fn condition() -> impl Strategy<Value = String> {
     let literal = one_of(&[
-        "'High'", "'low'", "''", "'s1'", "'S1'", "'microsoft.security/assessments/subassessments'", "'Microsoft.Security/assessments'",
-        "'f1'", "'Unhealthy'", "'team/app'", "'sub'",
+        "'High'",
+        "'low'",
+        "''",
+        "'s1'",
+        "'S1'",
+        "'microsoft.security/assessments/subassessments'",
+        "'Microsoft.Security/assessments'",
+        "'f1'",
+        "'Unhealthy'",
+        "'team/app'",
+        "'sub'",
     ]);
-    let how = one_of(&["==", "!=", "=~", "!~", "contains", "!contains", "has", "startswith", "endswith", "matches regex", "<", ">="]);
+    let how = one_of(&[
+        "==",
+        "!=",
+        "=~",
+        "!~",
+        "contains",
+        "!contains",
+        "has",
+        "startswith",
+        "endswith",
+        "matches regex",
+        "<",
+        ">=",
+    ]);
     let simple = prop_oneof![
         (text(), how, literal.clone()).prop_map(|(text, how, literal)| format!("{text} {how} {literal}")),
         (text(), one_of(&["in", "in~", "!in", "!in~"]), literal.clone(), literal)
             .prop_map(|(text, how, a, b)| format!("{text} {how} ({a}, {b})")),
         one_of(&[
-            "properties.status.severity == 'High'", "properties.status.severity != 'High'", "properties.status.severity in ('High', 'Low')",
-            "isempty(properties.status.severity)", "isnull(properties.status.code)", "properties.timeGenerated > ago(1h)",
-            "properties.timeGenerated <= datetime(2024-05-01T00:00:00.5Z)", "todatetime(properties.timeGenerated) < now()",
-            "properties.timeGenerated < datetime(2024-05-01T00:00:00.5000001Z)", "datetime(2024-05-10 11:30) >= properties.timeGenerated",
-            "properties.additionalData.cvssV30Score > 6.5", "isnotnull(properties.displayName)", "array_length(properties.additionalData.artifactDetails.tags) == 2",
-            "properties.status has 'Un'", "* contains 'acme'",
+            "properties.status.severity == 'High'",
+            "properties.status.severity != 'High'",
+            "properties.status.severity in ('High', 'Low')",
+            "isempty(properties.status.severity)",
+            "isnull(properties.status.code)",
+            "properties.timeGenerated > ago(1h)",
+            "properties.timeGenerated <= datetime(2024-05-01T00:00:00.5Z)",
+            "todatetime(properties.timeGenerated) < now()",
+            "properties.timeGenerated < datetime(2024-05-01T00:00:00.5000001Z)",
+            "datetime(2024-05-10 11:30) >= properties.timeGenerated",
+            "properties.additionalData.cvssV30Score > 6.5",
+            "isnotnull(properties.displayName)",
+            "array_length(properties.additionalData.artifactDetails.tags) == 2",
+            "properties.status has 'Un'",
+            "* contains 'acme'",
         ]),
     ];
     simple.prop_recursive(2, 6, 3, |inner| {
@@ -60,9 +101,18 @@ fn step() -> impl Strategy<Value = String> {
 
 fn ending() -> impl Strategy<Value = String> {
     let aggregates = one_of(&[
-        "count()", "n = count()", "dcount(name)", "dcount(type), count()", "countif(properties.status.severity == 'High')",
-        "max(subscriptionId), min(type)", "make_set(type)", "sum(todouble(properties.additionalData.cvssV30Score))",
-        "avg(strlen(subscriptionId)), count()", "count(properties.status.severity)", "sumif(strlen(type), type has 'sub')", "round(stdev(strlen(type)), 6)",
+        "count()",
+        "n = count()",
+        "dcount(name)",
+        "dcount(type), count()",
+        "countif(properties.status.severity == 'High')",
+        "max(subscriptionId), min(type)",
+        "make_set(type)",
+        "sum(todouble(properties.additionalData.cvssV30Score))",
+        "avg(strlen(subscriptionId)), count()",
+        "count(properties.status.severity)",
+        "sumif(strlen(type), type has 'sub')",
+        "round(stdev(strlen(type)), 6)",
     ]);
     prop_oneof![
         Just("count".to_owned()),

@@ -8,7 +8,8 @@ use super::check;
 /// Both forms.
 fn check_forms(query: &str, rows: Json) {
     check(query, rows.clone());
-    let one_line: Vec<&str> = query.lines().map(|line| line.split("//").next().unwrap_or_default().trim()).collect();
+    let one_line: Vec<&str> =
+        query.lines().map(|line| line.split("//").next().unwrap_or_default().trim()).collect();
     check(&one_line.join(" "), rows);
 }
 

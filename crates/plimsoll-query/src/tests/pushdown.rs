@@ -97,11 +97,20 @@ fn tests_go_down_where_both_sides_mean_the_same() {
         ("subscriptionId in~ ('S1', 's2')", "subscriptionId in~ (\"s1\",\"s2\")"),
         ("subscriptionId !~ 'S1'", "subscriptionId !in~ (\"s1\")"),
         ("type startswith 'microsoft.security/secure'", "type in (\"microsoft.security/securescores\")"),
-        ("properties.status.severity == 'High' or properties.status.severity == 'Low'", "properties.status.severity in (\"Low\",\"High\")"),
+        (
+            "properties.status.severity == 'High' or properties.status.severity == 'Low'",
+            "properties.status.severity in (\"Low\",\"High\")",
+        ),
         ("isempty(properties.status.severity)", "properties.status.severity in (null)"),
-        ("properties.status.severity != 'Low'", "properties.status.severity in (null,\"Medium\",\"High\",\"Critical\")"),
+        (
+            "properties.status.severity != 'Low'",
+            "properties.status.severity in (null,\"Medium\",\"High\",\"Critical\")",
+        ),
         ("properties.timeGenerated > ago(1h)", "properties.timeGenerated in Some(1715338800001)..None"),
-        ("todatetime(properties.timeGenerated) <= datetime(2024-05-10)", "properties.timeGenerated in None..Some(1715299200000)"),
+        (
+            "todatetime(properties.timeGenerated) <= datetime(2024-05-10)",
+            "properties.timeGenerated in None..Some(1715299200000)",
+        ),
     ] {
         let query = format!("securityresources | where {condition} | project name");
         check_scans(&query, &[&format!("securityresources[name] {expected}")]);
@@ -111,7 +120,13 @@ fn tests_go_down_where_both_sides_mean_the_same() {
 #[test]
 fn tests_stay_here_where_the_source_might_see_it_otherwise() {
     // The case of letters beyond ASCII, a text made of two columns, and what a query within the query gives.
-    for condition in ["id =~ 'a'", "strcat(id, name) == 'a'", "id in ((resources | project id))", "id > 'a'", "properties.timeGenerated != ago(1h)"] {
+    for condition in [
+        "id =~ 'a'",
+        "strcat(id, name) == 'a'",
+        "id in ((resources | project id))",
+        "id > 'a'",
+        "properties.timeGenerated != ago(1h)",
+    ] {
         let query = format!("securityresources | where {condition} | project name");
         let plan = plan(&query).unwrap();
         let scan = plan.scans().into_iter().find(|scan| *scan.table == *"securityresources").unwrap();
@@ -133,14 +148,26 @@ fn only_what_is_read_is_asked_for() {
         "resources | join kind=inner (resourcecontainers | project subscriptionId, n = name) on subscriptionId | project n",
         &["resourcecontainers[name subscriptionId]", "resources[subscriptionId]"],
     );
-    check_scans("securityresources | where type contains 'subass' | mv-expand t = tags | project t, name", &[&format!("securityresources[name tags] {FINDINGS}")]);
+    check_scans(
+        "securityresources | where type contains 'subass' | mv-expand t = tags | project t, name",
+        &[&format!("securityresources[name tags] {FINDINGS}")],
+    );
 }
 
 #[test]
 fn a_limit_goes_down_when_all_tests_before_it_did() {
-    check_scans("securityresources | where type contains 'subass' | project name | take 2", &[&format!("securityresources[name] {FINDINGS} limit 2")]);
-    check_scans("securityresources | where name has 'f' | take 2 | project name", &["securityresources[name]"]);
-    check_scans("securityresources | take 5 | where type contains 'subass' | project name", &["securityresources[name type] limit 5"]);
+    check_scans(
+        "securityresources | where type contains 'subass' | project name | take 2",
+        &[&format!("securityresources[name] {FINDINGS} limit 2")],
+    );
+    check_scans(
+        "securityresources | where name has 'f' | take 2 | project name",
+        &["securityresources[name]"],
+    );
+    check_scans(
+        "securityresources | take 5 | where type contains 'subass' | project name",
+        &["securityresources[name type] limit 5"],
+    );
     check_scans("securityresources | order by name | take 2 | project name", &["securityresources[name]"]);
 }
 
@@ -152,7 +179,12 @@ fn a_page_is_read_alone_and_the_rest_is_counted() {
     assert_eq!(shown(page.scans()[0]), format!("securityresources[name] {FINDINGS} limit 5"));
     assert_eq!(shown(count.scans()[0]), format!("securityresources[] {FINDINGS} grouped"));
     assert_eq!(super::executed(&count).unwrap().rows, [[Value::Long(8)]]);
-    for query in ["securityresources | where id has 'f'", "securityresources | take 3", "securityresources | order by name", "print 1"] {
+    for query in [
+        "securityresources | where id has 'f'",
+        "securityresources | take 3",
+        "securityresources | order by name",
+        "print 1",
+    ] {
         assert!(of(query).page_and_count(0, 10).is_none(), "{query}");
     }
     assert!(of("resources | take 3").has_own_limit());
