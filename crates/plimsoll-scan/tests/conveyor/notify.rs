@@ -257,7 +257,7 @@ async fn findings_are_told_as_they_come_and_go_and_signed() {
     quay.automation("all", sub_assessments(), hook(&server)).await;
     quay.start();
     let first = quay.push_with("app", &[("CVE-1", Severity::High), ("CVE-HIDDEN", Severity::High)]).await;
-    let second = quay.push_with("web", &[]).await;
+    let second = quay.push_with("web", &[("CVE-1", Severity::High), ("CVE-HIDDEN", Severity::High)]).await;
     quay.until("the image is told", async || !told(&server).is_empty()).await;
     quay.until_settled().await;
     assert_eq!(events(&server)[0], "finding.appeared CVE-1");
@@ -412,7 +412,7 @@ async fn what_no_attempt_can_mend_is_given_up_at_once() {
     quay.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn redirects_are_not_followed_and_silence_ends() {
     let quay = Quay::new().await;
     let elsewhere = receiver().await;
