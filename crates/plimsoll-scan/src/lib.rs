@@ -44,7 +44,7 @@ pub use report::Report;
 pub use sandbox::{Input, Sandbox};
 pub use schedule::{ScheduleSettings, run as run_schedule};
 pub use source::{SourceOptions, Target, parse_platform, this_machine};
-pub use worker::{ImportLimits, Worker, WorkerSettings};
+pub use worker::{EventLog, ImportLimits, Worker, WorkerSettings};
 
 /// What registries and feeds are told that we are.
 const USER_AGENT: &str = concat!("plimsoll/", env!("CARGO_PKG_VERSION"));

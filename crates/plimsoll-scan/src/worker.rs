@@ -4,12 +4,13 @@
 //! What a layer or an image does wrong is recorded in its verdict; only what is our own fault (a database or a disk that
 //! does not answer) is tried again, later and later, and in the end told as the image's failure.
 
+mod gate;
 mod image;
 mod import;
 mod rematch;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -26,6 +27,7 @@ use crate::flight::Flights;
 use crate::sandbox::{Input, Sandbox};
 use crate::{Error, Result};
 
+pub use gate::EventLog;
 pub use import::ImportLimits;
 
 /// How the worker works. The defaults are for a machine of its own.
@@ -77,6 +79,8 @@ struct Shared {
     layers: Flights<Digest, LayerAnswer>,
     /// Matches are brought to one generation at a time.
     rematching: Mutex<()>,
+    /// Where the scanner's own logins and pulls are noted.
+    log: OnceLock<EventLog>,
 }
 
 /// A layer's inventory; `None` where its blob is not there.
@@ -92,9 +96,16 @@ impl Worker {
         settings: WorkerSettings,
     ) -> Self {
         let layers = Flights::new();
-        let shared =
-            Shared { store, sandbox, advisories, clock, settings, layers, rematching: Mutex::default() };
+        let (rematching, log) = (Mutex::default(), OnceLock::new());
+        let shared = Shared { store, sandbox, advisories, clock, settings, layers, rematching, log };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// The same worker, which notes its logins at registries and its pulls here.
+    pub fn noting_in(self, log: EventLog) -> Self {
+        // Set once, before it runs; who asks again gets the first.
+        let _ = self.shared.log.set(log);
+        self
     }
 
     /// Does jobs until `shutdown`, then lets the running ones end, as far as the grace allows. Jobs that were cut off are

@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod access;
+mod attributes;
 mod blobs;
 mod charges;
 mod database;
@@ -15,7 +16,9 @@ mod error;
 mod exploits;
 mod fsck;
 mod imports;
+mod graph;
 mod jobs;
+mod logs;
 mod manifests;
 mod migrations;
 mod notify;
@@ -29,13 +32,19 @@ mod triggers;
 mod verdicts;
 
 pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
+pub use attributes::{
+    AttributeChange, Attributes, DeletedRepository, ManifestChange, ManifestDetails, Order, QuarantineState,
+    RepositoryDetails, TagDetails,
+};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use charges::{Charge, MeterRow};
 pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
 pub use imports::StoredImport;
+pub use graph::FindingGroup;
 pub use jobs::{Job, JobKind, Priority};
-pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
+pub use logs::{ImagePlace, LogFilter, LoggedEvent};
+pub use manifests::{Deleted, ManifestHead, ManifestPut, Referrer, Stored, StoredManifest};
 pub use notify::{
     Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
     Position, Replay, Target, Telling, Tellings,
@@ -50,6 +59,7 @@ pub use triggers::{ScanFilter, ScanRow};
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use blobs::BlobStore;
 use database::Database;
@@ -65,6 +75,8 @@ pub struct Store {
     node: Arc<str>,
     /// The registry that methods speak of where they name a repository.
     registry: RegistryId,
+    /// Counts the changes to registries that this process made.
+    registries_changed: Arc<AtomicU64>,
     /// Who asks for what is changed through this handle.
     origin: Option<Arc<Origin>>,
     /// Why what is stored through this handle is scanned.
@@ -103,8 +115,16 @@ impl Store {
         let db = Database::open(&settings.database).await?;
         let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
         let wake_up = Arc::new(WakeUp::listen(&db));
-        let (node, registry) = (settings.node.as_str().into(), RegistryId::FIRST);
-        let store = Self { db, blobs, wake_up, node, registry, origin: None, trigger: Trigger::Push };
+        let store = Self {
+            db,
+            blobs,
+            wake_up,
+            node: settings.node.as_str().into(),
+            registry: RegistryId::FIRST,
+            registries_changed: Arc::default(),
+            origin: None,
+            trigger: Trigger::Push,
+        };
         store.remove_stray_uploads().await?;
         Ok(store)
     }

@@ -81,9 +81,9 @@ impl Store {
         }
         let digest = match (repository, reference) {
             (Some(repository), Some(reference)) => {
-                let found = self.manifest_head(repository, reference).await?;
+                let found = self.digest_of(repository, reference).await?;
                 let missing = || Error::new(ErrorKind::NotFound, format!("{repository} has no {reference}"));
-                Some(found.ok_or_else(missing)?.0)
+                Some(found.ok_or_else(missing)?)
             }
             _ => None,
         };

@@ -15,6 +15,7 @@ pub mod finding;
 pub mod guid;
 pub mod import;
 pub mod inventory;
+pub mod log;
 pub mod manifest;
 pub mod package;
 pub mod plan;

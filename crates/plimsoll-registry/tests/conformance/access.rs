@@ -16,12 +16,12 @@ const HOST: (&str, &str) = ("host", "acme.example:5000");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// A registry that asks everybody.
-async fn closed() -> App {
+pub(crate) async fn closed() -> App {
     App::start_as(Settings::default(), Mode::Required).await
 }
 
 /// Somebody with these roles, each at a scope; gives the text of a token.
-async fn somebody(app: &App, name: &str, roles: &[(&str, &str)]) -> Secret {
+pub(crate) async fn somebody(app: &App, name: &str, roles: &[(&str, &str)]) -> Secret {
     let id = Guid::derived(&[name]);
     let kind = PrincipalKind::ServicePrincipal;
     let principal = Principal { id: id.clone(), kind, name: name.to_owned(), created_at: NOW };
@@ -44,15 +44,15 @@ async fn somebody(app: &App, name: &str, roles: &[(&str, &str)]) -> Secret {
     minted.text
 }
 
-fn registry() -> String {
+pub(crate) fn registry() -> String {
     scope().registry_id()
 }
 
-fn repository(name: &str) -> String {
+pub(crate) fn repository(name: &str) -> String {
     format!("{}/repositories/{name}", registry())
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
@@ -60,7 +60,7 @@ fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
 }
 
-async fn ask(app: &App, line: &str, authorization: &str) -> Answer {
+pub(crate) async fn ask(app: &App, line: &str, authorization: &str) -> Answer {
     app.send(line, &[HOST, ("authorization", authorization)], "").await
 }
 
@@ -69,7 +69,7 @@ async fn post(app: &App, path: &str, form: &str) -> Answer {
 }
 
 /// The access token that docker gets for these scopes with a token of ours.
-async fn docker_token(app: &App, secret: &Secret, scopes: &str) -> String {
+pub(crate) async fn docker_token(app: &App, secret: &Secret, scopes: &str) -> String {
     let line = format!("GET /oauth2/token?service=acme.example:5000&scope={scopes}");
     let answer = ask(app, &line, &basic("x", secret.reveal())).await.is(200).json();
     assert_eq!(answer["token"], answer["access_token"]);
@@ -102,11 +102,20 @@ fn every_request() -> Vec<(String, bool)> {
         format!("/v2/app/blobs/uploads/{upload}"),
         format!("/v2/app/blobs/uploads/{upload}?digest={digest}"),
         format!("/v2/app/referrers/{digest}"),
+        "/acr/v1/_catalog".to_owned(),
+        "/acr/v1/_deleted/_catalog".to_owned(),
+        "/acr/v1/app".to_owned(),
+        "/acr/v1/app/_tags".to_owned(),
+        "/acr/v1/app/_tags/1".to_owned(),
+        "/acr/v1/app/_manifests".to_owned(),
+        format!("/acr/v1/app/_manifests/{digest}"),
+        "/v2/app%2Fpart/tags/list".to_owned(),
+        "/acr/v1/app%2Fpart/_tags".to_owned(),
     ];
     let mut all = Vec::new();
     for method in ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "BREW"] {
         for path in &paths {
-            all.push((format!("{method} {path}"), path.starts_with("/v2/app")));
+            all.push((format!("{method} {path}"), path.contains("/app")));
         }
     }
     all
@@ -121,7 +130,7 @@ async fn every_route_refuses_who_does_not_say_who_he_is() {
         let start =
             "Bearer realm=\"http://acme.example:5000/oauth2/token\",service=\"acme.example:5000\",scope=\"";
         assert!(challenge.starts_with(start), "{line}: {challenge}");
-        let scope = if is_of_repository { "repository:app:" } else { "registry:catalog:*" };
+        let scope = if is_of_repository { "repository:app" } else { "registry:catalog:*" };
         assert!(challenge[start.len()..].starts_with(scope), "{line}: {challenge}");
         // az splits at blanks and commas.
         assert!(!challenge.contains(", ") && challenge.matches(' ').count() == 1, "{challenge}");
