@@ -6,6 +6,7 @@ pub(crate) mod clients;
 pub(crate) mod container_registry;
 pub(crate) mod governance;
 pub(crate) mod long_running;
+pub(crate) mod notify;
 pub(crate) mod pricings;
 pub(crate) mod resources;
 pub(crate) mod resource_graph;
@@ -40,6 +41,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         security,
         alerts,
         governance,
+        notify,
         long_running,
         resource_graph,
     }
