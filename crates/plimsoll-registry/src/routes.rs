@@ -204,8 +204,9 @@ impl Endpoint {
     }
 }
 
-/// The path with its percent signs resolved: some clients write the colon of a digest so. A slash must not come out of it,
-/// nor a segment that walks; both could only be meant to be read differently by somebody behind or before us.
+/// The path with its percent signs resolved: some clients write the colon of a digest so, and Azure's SDKs the slashes of
+/// a repository's name. A segment that walks must not come out of it: it could only be meant to be read differently by
+/// somebody behind or before us.
 fn decoded(path: &str) -> Result<Cow<'_, str>, Error> {
     let bad = || Error::new(Kind::NameInvalid, "the path contains a segment that cannot be part of a name");
     let mut decoded = Cow::Borrowed(path);
@@ -217,7 +218,7 @@ fn decoded(path: &str) -> Result<Cow<'_, str>, Error> {
                 encoded.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())).ok_or_else(bad)?;
             let byte = u8::from_str_radix(code, 16).map_err(|_| bad())?;
             // No name has any other character than these.
-            if !byte.is_ascii_graphic() || matches!(byte, b'/' | b'\\' | b'%') {
+            if !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'%') {
                 return Err(bad());
             }
             text.push_str(plain);
@@ -327,6 +328,7 @@ mod tests {
             ("/v2/a/tags/list".to_owned(), Endpoint::Tags(name("a"))),
             ("/v2/a/b/c/d/e/f/g/h/i/tags/list".to_owned(), Endpoint::Tags(name("a/b/c/d/e/f/g/h/i"))),
             ("/v2/tags/tags/list".to_owned(), Endpoint::Tags(name("tags"))),
+            ("/v2/a%2Fb%2fc/tags/list".to_owned(), Endpoint::Tags(name("a/b/c"))),
             ("/v2/a/manifests/list".to_owned(), Endpoint::Manifest(name("a"), "list".parse().unwrap())),
             (
                 "/v2/a/blobs/uploads/manifests/1".to_owned(),
@@ -355,8 +357,7 @@ mod tests {
         for path in [
             "/v2/a/../b/tags/list",
             "/v2/../etc/tags/list",
-            "/v2/a%2fb/tags/list",
-            "/v2/a%2Fb/tags/list",
+            "/v2/a%2f..%2fb/tags/list",
             "/v2/a/%2e%2e/tags/list",
             "/v2/a%5cb/tags/list",
             "/v2/a%00/tags/list",

@@ -23,6 +23,7 @@ use plimsoll_types::{Algorithm, Digest, Hasher, ParseError, RepositoryName, Time
 use crate::database::{Tx, args};
 use crate::jobs::enqueue_in;
 use crate::manifests::{find_repository, make_repository, record_event};
+use crate::plans::is_registry_covered;
 use crate::{Deleted, Error, ErrorKind, JobKind, Priority, Result, Store};
 use folder::Folder;
 use objects::Objects;
@@ -490,8 +491,11 @@ impl Store {
         let mut queued = false;
         if looks_like_a_layer(&progress.head) {
             let sql = "select 1 from layer_blobs where blob = $1 and probe_version = $2";
-            if tx.one(sql, &args![digest, PROBE_VERSION]).await?.is_none() {
-                enqueue_in(&mut tx, &JobKind::ReadLayer(digest.clone()), Priority::Push, now).await?;
+            if tx.one(sql, &args![digest, PROBE_VERSION]).await?.is_none()
+                && is_registry_covered(&mut tx, self.registry).await?
+            {
+                let job = JobKind::ReadLayer(digest.clone());
+                enqueue_in(&mut tx, &job, Priority::from(self.trigger), now).await?;
                 queued = true;
             }
         }
@@ -526,7 +530,7 @@ impl BlobInfo {
     }
 }
 
-async fn link_blob(tx: &mut Tx, repository: i64, digest: &Digest, now: Timestamp) -> Result<()> {
+pub(crate) async fn link_blob(tx: &mut Tx, repository: i64, digest: &Digest, now: Timestamp) -> Result<()> {
     let sql = "insert into repository_blobs (repository, blob, linked_at) values ($1, $2, $3) \
         on conflict (repository, blob) do nothing";
     tx.execute(sql, &args![repository, digest, now]).await?;

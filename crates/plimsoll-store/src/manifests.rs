@@ -10,11 +10,13 @@ use bytes::Bytes;
 use plimsoll_types::manifest::media;
 use plimsoll_types::{Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag, Timestamp};
 
+use crate::charges::charge_image;
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
-use crate::jobs::enqueue_in;
 use crate::notify::changes::record_arrival;
+use crate::plans::is_registry_covered;
 use crate::registries::{RegistryId, RepositoryKey};
-use crate::{Error, ErrorKind, JobKind, Priority, Result, Store};
+use crate::triggers::queue_images;
+use crate::{Error, ErrorKind, Result, Store};
 
 /// Manifests that may name one subject in one repository.
 const MAX_REFERRERS: u64 = 10_000;
@@ -142,7 +144,7 @@ impl Store {
         let detail = detail.to_string();
         record_event(&mut tx, "image.pushed", &key, Some(put.digest), None, put.now, &detail).await?;
         move_tags(&mut tx, repository, &key, put).await?;
-        let queued = put.manifest.kind == ManifestKind::Image && queue_scan(&mut tx, put).await?;
+        let queued = put.manifest.kind == ManifestKind::Image && self.queue_scan(&mut tx, put).await?;
         if is_new && !queued && put.manifest.kind == ManifestKind::Image {
             record_arrival(&mut tx, &key, put.digest, put.now).await?;
         }
@@ -327,6 +329,26 @@ impl Store {
         };
         self.db.all("list referrers", sql, &values).await?.iter().map(read).collect()
     }
+
+    /// Queues the scan of an image that has no good verdict yet, where its registry is covered. One that was judged before
+    /// is charged to the subscription that it came to now, if it never was.
+    async fn queue_scan(&self, tx: &mut Tx, put: &ManifestPut<'_>) -> Result<bool> {
+        let sql = "insert into images (digest, state, layers, coverage) values ($1, 'uncovered', '[]', 'null') \
+            on conflict (digest) do nothing";
+        tx.execute(sql, &args![put.digest]).await?;
+        let sql = format!("select verdict from images where digest = $1{}", tx.for_change());
+        let verdict = tx.one(sql, &args![put.digest]).await?;
+        let verdict = verdict.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
+        if !is_registry_covered(tx, self.registry).await? {
+            return Ok(false);
+        }
+        if verdict.as_deref() == Some("done") {
+            charge_image(tx, put.digest, put.now).await?;
+            return Ok(false);
+        }
+        queue_images(tx, "digest = $1", &args![put.digest], self.trigger, put.now).await?;
+        Ok(true)
+    }
 }
 
 /// What has to be in the repository before the manifest.
@@ -465,23 +487,6 @@ async fn move_tags(tx: &mut Tx, repository: i64, key: &RepositoryKey, put: &Mani
         record_event(tx, "image.tagged", key, Some(put.digest), Some(tag), put.now, &detail).await?;
     }
     Ok(())
-}
-
-/// Queues the scan of an image that has no good verdict yet.
-async fn queue_scan(tx: &mut Tx, put: &ManifestPut<'_>) -> Result<bool> {
-    let sql = "insert into images (digest, state, layers, coverage) values ($1, 'queued', '[]', 'null') \
-        on conflict (digest) do nothing";
-    tx.execute(sql, &args![put.digest]).await?;
-    let sql = format!("select verdict from images where digest = $1{}", tx.for_change());
-    let verdict = tx.one(sql, &args![put.digest]).await?;
-    let verdict = verdict.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
-    if verdict.as_deref() == Some("done") {
-        return Ok(false);
-    }
-    let sql = "update images set state = 'queued', reason = null where digest = $1 and state <> 'running'";
-    tx.execute(sql, &args![put.digest]).await?;
-    enqueue_in(tx, &JobKind::ScanImage(put.digest.clone()), Priority::Push, put.now).await?;
-    Ok(true)
 }
 
 fn reference_args<'a>(repository: &RepositoryKey, reference: &'a Reference) -> [Arg<'a>; 2] {

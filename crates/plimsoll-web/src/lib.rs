@@ -109,7 +109,15 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         answer
     } else if let Some(answer) = rooms::access::answer(&call).await? {
         answer
+    } else if let Some(answer) = rooms::pricings::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::scanning::answer(&call).await? {
+        answer
     } else if let Some(answer) = rooms::security::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::alerts::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::governance::answer(&call).await? {
         answer
     } else {
         return Err(Error::UnknownRoute);

@@ -1,5 +1,9 @@
 //! The areas of the API, a module each. A request goes to each in turn, until one knows its path.
 
 pub(crate) mod access;
+pub(crate) mod alerts;
 pub(crate) mod clients;
+pub(crate) mod governance;
+pub(crate) mod pricings;
+pub(crate) mod scanning;
 pub(crate) mod security;

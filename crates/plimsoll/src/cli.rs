@@ -77,6 +77,112 @@ pub(crate) enum Command {
     Fsck(Kept),
     /// Try the walls around the probe, and say which stand on this machine
     Doctor,
+    /// How the scans of a server's registry go
+    Scans(Scans),
+    /// Ask a server to scan images again
+    Rescan(Rescan),
+    /// Copy an image from another registry into a server's
+    Import(Import),
+    /// What a server has charged: one charge for each image ever scanned
+    Meter(Meter),
+}
+
+/// The server and registry that a command speaks of.
+#[derive(Args)]
+pub(crate) struct Remote {
+    /// Address of the server; the token comes from PLIMSOLL_TOKEN [env: PLIMSOLL_SERVER] [default: http://127.0.0.1:5000]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// PEM file of the authority of the server's certificate [env: PLIMSOLL_SERVER_CA] [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    server_ca: Option<String>,
+    /// Subscription of the registry [env: PLIMSOLL_SUBSCRIPTION]
+    #[arg(long, value_name = "GUID")]
+    subscription: Option<String>,
+    /// Resource group of the registry [env: PLIMSOLL_RESOURCE_GROUP] [default: plimsoll]
+    #[arg(long, value_name = "NAME")]
+    resource_group: Option<String>,
+    /// Name of the registry in resource ids [env: PLIMSOLL_REGISTRY] [default: local]
+    #[arg(long, value_name = "NAME")]
+    registry: Option<String>,
+}
+
+/// Flags of `scans`.
+#[derive(Args)]
+pub(crate) struct Scans {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Only this repository
+    #[arg(long, value_name = "NAME")]
+    pub(crate) repository: Option<String>,
+    /// Only scans in this state: Queued, Running, Done, Failed, Unsupported, TooLarge, AwaitingAdvisories, NotCovered
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<String>,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+    pub(crate) format: PlainFormat,
+}
+
+/// Flags of `rescan`.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  plimsoll rescan team/app:1\n  plimsoll rescan team/app\n  plimsoll rescan --all"
+)]
+pub(crate) struct Rescan {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// What to scan again: REPOSITORY, REPOSITORY:TAG or REPOSITORY@DIGEST
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) image: Option<String>,
+    /// Every image of the registry
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Flags of `import`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  plimsoll import docker.io/library/alpine:3.20 base/alpine:3.20\n  \
+    plimsoll import registry.example/team/app@sha256:… team/app:1 --force --username ann --password-stdin < secret")]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The image to copy: HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST
+    pub(crate) source: String,
+    /// Its name here: REPOSITORY:TAG; without a tag, the source's
+    pub(crate) target: String,
+    /// Move the tag if it is there already
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// User of the source registry
+    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    pub(crate) username: Option<String>,
+    /// Read the password of the source registry from stdin
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+}
+
+/// Flags of `meter`.
+#[derive(Args)]
+pub(crate) struct Meter {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Only this month: 2026-11
+    #[arg(long, value_name = "MONTH")]
+    pub(crate) month: Option<String>,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = MeterFormat::Table)]
+    pub(crate) format: MeterFormat,
+}
+
+/// The forms of the meter.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MeterFormat {
+    /// For a person
+    Table,
+    /// For a program
+    Json,
+    /// For a spreadsheet
+    Csv,
 }
 
 /// Where everything is kept.
@@ -137,6 +243,24 @@ pub(crate) struct Serve {
     /// Audience (`aud`) that its tokens for this server have; several separated by commas [env: PLIMSOLL_OIDC_AUDIENCE]
     #[arg(long, value_name = "LIST")]
     oidc_audience: Option<String>,
+    /// CISA's catalogue of exploited vulnerabilities: https://…, file:PATH or off [env: PLIMSOLL_KEV_FEED] [default: CISA's own address where --feed is the public one, else off]
+    #[arg(long, value_name = "URL")]
+    kev_feed: Option<String>,
+    /// FIRST's exploit prediction scores: https://…, file:PATH or off [env: PLIMSOLL_EPSS_FEED] [default: the public address where --feed is the public one, else off]
+    #[arg(long, value_name = "URL")]
+    epss_feed: Option<String>,
+    /// Days for which a pull keeps an image under watch [env: PLIMSOLL_PULL_WINDOW] [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    pull_window: Option<String>,
+    /// Days between two assessments of an image under watch [env: PLIMSOLL_REASSESS_EVERY] [default: 7]
+    #[arg(long, value_name = "DAYS")]
+    reassess_every: Option<String>,
+    /// Days after its assessment for which an image's findings are kept where the plan is off [env: PLIMSOLL_KEEP_FINDINGS] [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    keep_findings: Option<String>,
+    /// For rehearsals of ageing, never in production: file with the time to add to the clock, such as 8d or 36h, read each second [env: PLIMSOLL_CLOCK_OFFSET_FILE]
+    #[arg(long, value_name = "FILE")]
+    clock_offset_file: Option<String>,
     /// Believe X-Forwarded-Host and X-Forwarded-Proto: only behind a proxy that sets them [env: PLIMSOLL_TRUST_FORWARDED_HEADERS]
     #[arg(long)]
     trust_forwarded_headers: bool,
@@ -427,6 +551,12 @@ impl Cli {
                 (key::RESOURCE_GROUP, serve.resource_group.clone()),
                 (key::REGISTRY, serve.registry.clone()),
                 (key::REGISTRY_HOST, serve.registry_host.clone()),
+                (key::KEV_FEED, serve.kev_feed.clone()),
+                (key::EPSS_FEED, serve.epss_feed.clone()),
+                (key::PULL_WINDOW, serve.pull_window.clone()),
+                (key::REASSESS_EVERY, serve.reassess_every.clone()),
+                (key::KEEP_FINDINGS, serve.keep_findings.clone()),
+                (key::CLOCK_OFFSET_FILE, serve.clock_offset_file.clone()),
                 (key::TLS, serve.tls.clone()),
                 (key::TLS_CERT, serve.tls_cert.clone()),
                 (key::TLS_KEY, serve.tls_key.clone()),
@@ -436,6 +566,22 @@ impl Cli {
                 (key::OIDC_AUDIENCE, serve.oidc_audience.clone()),
                 (key::TRUST_FORWARDED, switch(serve.trust_forwarded_headers)),
                 (key::OPEN_TO_ALL, switch(serve.serve_anyone_without_tls_or_authentication)),
+            ]);
+        }
+        let remote = match &self.command {
+            Command::Scans(Scans { remote, .. })
+            | Command::Rescan(Rescan { remote, .. })
+            | Command::Import(Import { remote, .. })
+            | Command::Meter(Meter { remote, .. }) => Some(remote),
+            _ => None,
+        };
+        if let Some(remote) = remote {
+            flags.extend([
+                (key::SERVER, remote.server.clone()),
+                (key::SERVER_CA, remote.server_ca.clone()),
+                (key::SUBSCRIPTION, remote.subscription.clone()),
+                (key::RESOURCE_GROUP, remote.resource_group.clone()),
+                (key::REGISTRY, remote.registry.clone()),
             ]);
         }
         let kept = match &self.command {

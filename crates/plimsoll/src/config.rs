@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use plimsoll_access::{Mode, OidcSettings};
-use plimsoll_types::Scope;
+use plimsoll_scan::ExploitFeeds;
+use plimsoll_types::{Scope, Watch};
 
 /// The keys that file, environment and flags share.
 pub(crate) mod key {
@@ -31,6 +32,15 @@ pub(crate) mod key {
     pub(crate) const NODE: &str = "node";
     pub(crate) const LOG: &str = "log";
     pub(crate) const LOG_FORMAT: &str = "log_format";
+    pub(crate) const KEV_FEED: &str = "kev_feed";
+    pub(crate) const EPSS_FEED: &str = "epss_feed";
+    pub(crate) const PULL_WINDOW: &str = "pull_window";
+    pub(crate) const REASSESS_EVERY: &str = "reassess_every";
+    pub(crate) const KEEP_FINDINGS: &str = "keep_findings";
+    pub(crate) const CLOCK_OFFSET_FILE: &str = "clock_offset_file";
+    pub(crate) const SERVER: &str = "server";
+    pub(crate) const SERVER_CA: &str = "server_ca";
+    pub(crate) const TOKEN: &str = "token";
     pub(crate) const TLS: &str = "tls";
     pub(crate) const TLS_CERT: &str = "tls_cert";
     pub(crate) const TLS_KEY: &str = "tls_key";
@@ -43,7 +53,7 @@ pub(crate) mod key {
     pub(crate) const TRUST_FORWARDED: &str = "trust_forwarded_headers";
     pub(crate) const OPEN_TO_ALL: &str = "serve_anyone_without_tls_or_authentication";
     pub(crate) const ALLOW_MISSING_WALLS: &str = "allow_missing_walls";
-    pub(crate) const ALL: [&str; 27] = [
+    pub(crate) const ALL: [&str; 36] = [
         LISTEN,
         DATA,
         DATABASE,
@@ -59,6 +69,15 @@ pub(crate) mod key {
         NODE,
         LOG,
         LOG_FORMAT,
+        KEV_FEED,
+        EPSS_FEED,
+        PULL_WINDOW,
+        REASSESS_EVERY,
+        KEEP_FINDINGS,
+        CLOCK_OFFSET_FILE,
+        SERVER,
+        SERVER_CA,
+        TOKEN,
         TLS,
         TLS_CERT,
         TLS_KEY,
@@ -105,6 +124,27 @@ pub(crate) enum Tls {
     Development,
 }
 
+/// The server that a command speaks to.
+#[derive(Clone)]
+pub(crate) struct ServerAddress {
+    /// `http://127.0.0.1:5000`.
+    pub(crate) url: String,
+    /// PEM file of the authority to trust besides the system's.
+    pub(crate) authority: Option<PathBuf>,
+    /// What tells the server who asks.
+    pub(crate) token: Option<String>,
+}
+
+impl fmt::Debug for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, authority, .. } = self;
+        f.debug_struct("ServerAddress")
+            .field("url", url)
+            .field("authority", authority)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What is meant.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -122,6 +162,12 @@ pub(crate) struct Settings {
     pub(crate) node: String,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
+    /// Where CISA's catalogue and FIRST's scores come from; `None` where they are not read.
+    pub(crate) exploits: ExploitFeeds,
+    pub(crate) watch: Watch,
+    /// The file that says by how much the clock is moved.
+    pub(crate) clock_offset_file: Option<PathBuf>,
+    pub(crate) server: ServerAddress,
     pub(crate) tls: Tls,
     pub(crate) max_connections: usize,
     pub(crate) authentication: Mode,
@@ -268,6 +314,10 @@ impl Typed {
             node: self.word(key::NODE, "plimsoll")?,
             log: self.text(key::LOG).map_or("info", |named| named.value).to_owned(),
             log_format: self.log_format()?,
+            exploits: self.exploits()?,
+            watch: self.watch()?,
+            clock_offset_file: self.file(key::CLOCK_OFFSET_FILE),
+            server: self.server()?,
             tls: self.tls()?,
             max_connections: usize::try_from(self.number(key::MAX_CONNECTIONS, 1..=1_000_000, 10_000)?)?,
             authentication: self.authentication(&listen)?,
@@ -421,6 +471,49 @@ impl Typed {
         }
     }
 
+    /// The public addresses, unless advisories come from somewhere else: whoever has a mirror has it for a reason.
+    fn exploits(&self) -> Result<ExploitFeeds> {
+        let is_public = self.text(key::FEED).is_none_or(|named| named.value == PUBLIC_FEED);
+        let one = |key, public: &str| match self.text(key) {
+            Some(named) if matches!(named.value, "off" | "") => Ok(None),
+            Some(_) => self.one_of(key, &["file:", "http://", "https://"], String::new).map(Some),
+            None => Ok(is_public.then(|| public.to_owned())),
+        };
+        Ok(ExploitFeeds {
+            known_exploited: one(key::KEV_FEED, ExploitFeeds::PUBLIC_KEV)?,
+            epss: one(key::EPSS_FEED, ExploitFeeds::PUBLIC_EPSS)?,
+        })
+    }
+
+    fn watch(&self) -> Result<Watch> {
+        let usual = Watch::default();
+        let days = |key, usual: u32| {
+            Ok::<_, anyhow::Error>(u32::try_from(self.number(key, 1..=36_500, usual.into())?)?)
+        };
+        Ok(Watch {
+            pull_window_days: days(key::PULL_WINDOW, usual.pull_window_days)?,
+            reassess_every_days: days(key::REASSESS_EVERY, usual.reassess_every_days)?,
+            keep_findings_days: days(key::KEEP_FINDINGS, usual.keep_findings_days)?,
+        })
+    }
+
+    fn file(&self, key: &'static str) -> Option<PathBuf> {
+        self.text(key).filter(|named| !named.value.is_empty()).map(|named| PathBuf::from(named.value))
+    }
+
+    fn server(&self) -> Result<ServerAddress> {
+        let url =
+            self.one_of(key::SERVER, &["http://", "https://"], || "http://127.0.0.1:5000".to_owned())?;
+        Ok(ServerAddress {
+            url: url.trim_end_matches('/').to_owned(),
+            authority: self.file(key::SERVER_CA),
+            token: self
+                .text(key::TOKEN)
+                .map(|named| named.value.trim().to_owned())
+                .filter(|token| !token.is_empty()),
+        })
+    }
+
     fn log_format(&self) -> Result<LogFormat> {
         match self.text(key::LOG_FORMAT) {
             None => Ok(LogFormat::Text),
@@ -548,6 +641,26 @@ mod tests {
         assert!(complaint(None, &[(key::TLS_KEY, "k")]).starts_with("--tls-key is given without"));
         assert!(complaint(files, &[(key::TLS, "dev")]).contains("tls_cert names a file, but tls = dev"));
         assert!(complaint(None, &[(key::TLS, "on")]).contains("must be off or dev"));
+    }
+
+    #[test]
+    fn evidence_of_exploits_is_public_where_the_advisories_are() {
+        let of = |flags: &[(&'static str, &str)]| typed(None, &[], flags).expect("it is understood").exploits;
+        assert_eq!(of(&[]).known_exploited.as_deref(), Some(ExploitFeeds::PUBLIC_KEV));
+        assert_eq!(of(&[(key::FEED, "file:/srv/osv")]), ExploitFeeds::default());
+        assert_eq!(of(&[(key::KEV_FEED, "off")]).known_exploited, None);
+        let own = of(&[(key::FEED, "file:/srv/osv"), (key::EPSS_FEED, "file:/srv/epss.csv")]);
+        assert_eq!((own.known_exploited, own.epss.as_deref()), (None, Some("file:/srv/epss.csv")));
+        assert!(
+            complaint(None, &[], &[(key::KEV_FEED, "ftp://x")]).starts_with("--kev-feed must begin with")
+        );
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let settings = typed(None, &[("PLIMSOLL_TOKEN", "secret")], &[]).expect("it is understood");
+        assert_eq!(settings.server.token.as_deref(), Some("secret"));
+        assert!(!format!("{settings:?}").contains("secret"));
     }
 
     #[test]

@@ -4,14 +4,19 @@
 
 mod access;
 mod cli;
+mod clock;
 mod config;
 mod db;
 mod doctor;
 mod fsck;
+mod import;
 mod listener;
 mod logs;
+mod meter;
 mod progress;
+mod remote;
 mod scan;
+mod scans;
 mod serve;
 mod table;
 mod tls;
@@ -75,6 +80,10 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::Role(roles) => access::roles(&roles.command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Fsck(_) => fsck::run(settings).await,
         Command::Doctor => doctor::run(settings).await,
+        Command::Scans(command) => scans::list(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Rescan(command) => scans::rescan(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Import(command) => import::run(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Meter(command) => meter::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Version(version) => version::run(version).map(|()| ExitCode::SUCCESS),
     }
 }

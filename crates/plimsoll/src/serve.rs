@@ -28,7 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::{self, Settings};
 use crate::tls::Tls;
-use crate::{db, listener, logs};
+use crate::{clock, db, listener, logs};
 
 /// The longest that the parts may take to end once the listener has.
 const END: Duration = Duration::from_secs(15);
@@ -49,8 +49,10 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         // With port 0 the system has chosen another.
         scope.registry_host = address.to_string();
     }
-    let clock = plimsoll_scan::system_clock();
-    let tls = open_tls(settings, address, Arc::clone(&clock))?.map(Arc::new);
+    let stop = CancellationToken::new();
+    // Certificates are looked at by others, whose clocks are not moved.
+    let tls = open_tls(settings, address, plimsoll_scan::system_clock())?.map(Arc::new);
+    let clock = clock::of(settings, &stop)?;
     store.ensure_registry(&scope, &json!({}), clock()).await?;
     let access = Access::open(store.clone(), Arc::clone(&clock), access_settings(settings)).await?;
     let first_token = match settings.authentication {
@@ -58,7 +60,6 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         Mode::Off | Mode::WhenConfigured => None,
     };
     warn_of_openness(settings, address);
-    let stop = CancellationToken::new();
     let worker = Worker::new(
         store.clone(),
         Arc::clone(&sandbox),
@@ -71,6 +72,9 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         ScheduleSettings {
             update_every: Some(settings.feed_interval),
             update: UpdateOptions { ecosystems: settings.ecosystems.clone(), ..UpdateOptions::default() },
+            watch: settings.watch,
+            exploits: settings.exploits.clone(),
+            exploits_every: settings.feed_interval,
             ..ScheduleSettings::default()
         },
         store.clone(),

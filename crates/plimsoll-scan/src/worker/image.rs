@@ -28,6 +28,10 @@ impl Shared {
         if image.manifest.kind != ManifestKind::Image {
             return Ok(());
         }
+        if !self.store.is_image_covered(digest).await? && self.store.set_uncovered(digest).await? {
+            tracing::info!(image.digest = %digest, "an image was not scanned: no plan covers it");
+            return Ok(());
+        }
         self.store.set_image_state(digest, &ImageState::Running, (self.clock)()).await?;
         let mut problems = Vec::new();
         let config = self.config(&image, &mut problems).await?;
