@@ -105,23 +105,7 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
     if let Some(operations::Access::Action(action)) = operation.map(|operation| operation.access) {
         call.authorize(action, &call.path.nearest()?)?;
     }
-    let answer = if let Some(answer) = rooms::clients::answer(&call)? {
-        answer
-    } else if let Some(answer) = rooms::access::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::pricings::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::scanning::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::security::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::alerts::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::governance::answer(&call).await? {
-        answer
-    } else {
-        return Err(Error::UnknownRoute);
-    };
+    let answer = rooms::answer(&call).await?.ok_or(Error::UnknownRoute)?;
     operations::check(call.method, call.uri.path());
     Ok(answer)
 }

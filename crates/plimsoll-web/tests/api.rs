@@ -509,10 +509,12 @@ async fn every_body_of_a_wrong_type_is_refused() {
     }
 }
 
-/// The operations of the table that this router answers, each with a path that has known names in it.
+/// The operations of the table that this router answers, each with a path that has known names in it. The registry and the
+/// binary answer the others.
 fn ours() -> impl Iterator<Item = (&'static Operation, String)> {
-    let ours = plimsoll_web::operations::all().filter(|operation| is_ours(operation));
-    ours.map(|operation| (operation, path_of(operation)))
+    plimsoll_web::operations::all()
+        .filter(|operation| is_ours(operation))
+        .map(|operation| (operation, path_of(operation)))
 }
 
 /// Whether this router answers the operation: the registry and the binary answer the others.

@@ -234,15 +234,6 @@ pub(crate) struct Serve {
     /// The most connections at once; more wait until one ends [env: PLIMSOLL_MAX_CONNECTIONS] [default: 10000]
     #[arg(long, value_name = "N")]
     max_connections: Option<String>,
-    /// required: everybody must log in; off: nobody is asked, and anyone may do anything [env: PLIMSOLL_AUTHENTICATION] [default: required where others can connect; on loopback, from the first token or user on]
-    #[arg(long, value_name = "MODE")]
-    authentication: Option<String>,
-    /// Identity provider (OpenID Connect) whose tokens are taken: its address, as its tokens say it in `iss` [env: PLIMSOLL_OIDC_ISSUER]
-    #[arg(long, value_name = "URL")]
-    oidc_issuer: Option<String>,
-    /// Audience (`aud`) that its tokens for this server have; several separated by commas [env: PLIMSOLL_OIDC_AUDIENCE]
-    #[arg(long, value_name = "LIST")]
-    oidc_audience: Option<String>,
     /// CISA's catalogue of exploited vulnerabilities: https://…, file:PATH or off [env: PLIMSOLL_KEV_FEED] [default: CISA's own address where --feed is the public one, else off]
     #[arg(long, value_name = "URL")]
     kev_feed: Option<String>,
@@ -261,6 +252,15 @@ pub(crate) struct Serve {
     /// For rehearsals of ageing, never in production: file with the time to add to the clock, such as 8d or 36h, read each second [env: PLIMSOLL_CLOCK_OFFSET_FILE]
     #[arg(long, value_name = "FILE")]
     clock_offset_file: Option<String>,
+    /// required: everybody must log in; off: nobody is asked, and anyone may do anything [env: PLIMSOLL_AUTHENTICATION] [default: required where others can connect; on loopback, from the first token or user on]
+    #[arg(long, value_name = "MODE")]
+    authentication: Option<String>,
+    /// Identity provider (OpenID Connect) whose tokens are taken: its address, as its tokens say it in `iss` [env: PLIMSOLL_OIDC_ISSUER]
+    #[arg(long, value_name = "URL")]
+    oidc_issuer: Option<String>,
+    /// Audience (`aud`) that its tokens for this server have; several separated by commas [env: PLIMSOLL_OIDC_AUDIENCE]
+    #[arg(long, value_name = "LIST")]
+    oidc_audience: Option<String>,
     /// Believe X-Forwarded-Host and X-Forwarded-Proto: only behind a proxy that sets them [env: PLIMSOLL_TRUST_FORWARDED_HEADERS]
     #[arg(long)]
     trust_forwarded_headers: bool,

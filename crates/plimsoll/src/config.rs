@@ -53,7 +53,7 @@ pub(crate) mod key {
     pub(crate) const TRUST_FORWARDED: &str = "trust_forwarded_headers";
     pub(crate) const OPEN_TO_ALL: &str = "serve_anyone_without_tls_or_authentication";
     pub(crate) const ALLOW_MISSING_WALLS: &str = "allow_missing_walls";
-    pub(crate) const ALL: [&str; 36] = [
+    pub(crate) const ALL: &[&str] = &[
         LISTEN,
         DATA,
         DATABASE,
