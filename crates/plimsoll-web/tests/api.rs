@@ -245,7 +245,7 @@ async fn errors_come_in_azures_envelope() {
         (format!("{REGISTRY}/{}/other?{OLD}", of_key(FIRST)), 404, "ResourceNotFound"),
         (format!("{REGISTRY}/{}/{row}?{OLD}", of_key(FIRST)), 404, "ResourceNotFound"),
         (format!("/{security}/assessmentMetadata/other?{OLD}"), 404, "ResourceNotFound"),
-        (format!("{SUBSCRIPTION}/{security}/pricings?{OLD}"), 404, "NotFound"),
+        (format!("{SUBSCRIPTION}/{security}/secrets?{OLD}"), 404, "NotFound"),
         ("/nowhere".to_owned(), 404, "NotFound"),
     ] {
         let (found, body) = api.get(&path).await;
