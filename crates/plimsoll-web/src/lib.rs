@@ -132,7 +132,6 @@ async fn routed(call: &Call<'_>) -> Result<Response, Error> {
         call.authorize(action, &call.path.nearest()?)?;
     }
     let answer = rooms::answer(call).await?.ok_or(Error::UnknownRoute)?;
-    let answer = rooms::answer(&call).await?.ok_or(Error::UnknownRoute)?;
     operations::check(call.method, call.uri.path());
     Ok(answer)
 }
