@@ -1,6 +1,7 @@
 //! Bodies of requests as documents: read with the path of what is wrong, merged where a client sends a part.
 
-use serde::de::DeserializeOwned;
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor};
 use serde_json::{Map, Value};
 
 use crate::call::{Call, malformed};
@@ -23,7 +24,7 @@ pub(crate) fn of_call(call: &Call<'_>) -> Result<Map<String, Value>, Error> {
 
 /// The document as a type. The error names the field that is not as it should be.
 pub(crate) fn read<T: DeserializeOwned>(document: Value) -> Result<T, Error> {
-    serde_path_to_error::deserialize(document)
+    serde_path_to_error::deserialize(Strict(document))
         .map_err(|error| malformed(&error.path().to_string(), error.inner()))
 }
 
@@ -59,6 +60,71 @@ pub(crate) fn require_text(
             code,
             format!("{} is missing in the body of the request, a text that is not empty", path.join(".")),
         )),
+    }
+}
+
+/// A value that is read to the letter: where an object is expected, a list is none. serde itself would take its items for
+/// the members, and an empty one for an object with every default.
+struct Strict(Value);
+
+impl<'de> Deserializer<'de> for Strict {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(Strict))),
+            Value::Object(members) => {
+                let members = members.into_iter().map(|(name, value)| (name, Strict(value)));
+                visitor.visit_map(MapDeserializer::new(members))
+            }
+            plain => plain.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Array(_) => Err(Self::Error::invalid_type(Unexpected::Seq, &"an object")),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map identifier ignored_any
+    }
+}
+
+impl IntoDeserializer<'_, serde_json::Error> for Strict {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
     }
 }
 
@@ -109,6 +175,18 @@ mod tests {
         let text = error.to_string();
         assert!(text.starts_with("properties.networkRuleSet.ipRules"), "{text}");
         assert!(text.contains("nowhere"), "{text}");
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        use plimsoll_types::registry::Description;
+        for bad in [json!([]), json!({"properties": []}), json!({"properties": {"policies": [{}]}})] {
+            let error = read::<Description>(bad.clone()).unwrap_err().to_string();
+            assert!(error.contains("sequence"), "{bad}: {error}");
+        }
+        let good =
+            json!({"properties": {"networkRuleSet": {"ipRules": [{"value": "::1"}]}}, "tags": {"a": "b"}});
+        assert_eq!(read::<Description>(good).unwrap().tags["a"], "b");
     }
 
     #[test]
