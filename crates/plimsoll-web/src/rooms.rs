@@ -8,9 +8,9 @@ pub(crate) mod governance;
 pub(crate) mod long_running;
 pub(crate) mod notify;
 pub(crate) mod pricings;
+pub(crate) mod resource_graph;
 pub(crate) mod resources;
 pub(crate) mod scanning;
-pub(crate) mod resource_graph;
 pub(crate) mod security;
 
 use axum::response::Response;
