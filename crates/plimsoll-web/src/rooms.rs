@@ -8,8 +8,8 @@ pub(crate) mod governance;
 pub(crate) mod long_running;
 pub(crate) mod notify;
 pub(crate) mod pricings;
-pub(crate) mod resources;
 pub(crate) mod resource_graph;
+pub(crate) mod resources;
 pub(crate) mod scanning;
 pub(crate) mod security;
 
