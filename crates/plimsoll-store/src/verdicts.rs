@@ -368,7 +368,8 @@ impl Store {
             let all: Vec<&Exploitation> = found.cves().filter_map(|cve| known.get(cve)).collect();
             // One flaw may have several names: it is exploited if it is under any of them, and as probable as under the worst.
             let entry = all.iter().find_map(|known| known.known.clone());
-            let epss = all.iter().filter_map(|known| known.epss.as_ref()).max_by_key(|epss| epss.score).cloned();
+            let epss =
+                all.iter().filter_map(|known| known.epss.as_ref()).max_by_key(|epss| epss.score).cloned();
             row.exploitation = (!all.is_empty()).then_some(Exploitation { known: entry, epss });
         }
         Ok(())
