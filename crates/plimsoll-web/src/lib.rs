@@ -24,6 +24,7 @@ mod request_id;
 mod rooms;
 mod route;
 mod shapes;
+mod tellings;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use plimsoll_types::{Scope, Timestamp};
 
 pub use links::{Connection, login_server_suffix};
 pub use openapi::document as openapi_document;
+pub use tellings::{assessments_of, sub_assessments_of};
 pub use rooms::resource_graph::Settings as GraphSettings;
 
 use call::{Call, MAX_BODY, Path};
@@ -129,18 +131,7 @@ async fn routed(call: &Call<'_>) -> Result<Response, Error> {
     if let Some(operations::Access::Action(action)) = operation.map(|operation| operation.access) {
         call.authorize(action, &call.path.nearest()?)?;
     }
-    let answer = rooms::answer(&call).await?.ok_or(Error::UnknownRoute)?;
-    let answer = if let Some(answer) = rooms::clients::answer(call)? {
-        answer
-    } else if let Some(answer) = rooms::access::answer(call).await? {
-        answer
-    } else if let Some(answer) = rooms::security::answer(call).await? {
-        answer
-    } else if let Some(answer) = rooms::resource_graph::answer(call).await? {
-        answer
-    } else {
-        return Err(Error::UnknownRoute);
-    };
+    let answer = rooms::answer(call).await?.ok_or(Error::UnknownRoute)?;
     operations::check(call.method, call.uri.path());
     Ok(answer)
 }

@@ -6,10 +6,11 @@ pub(crate) mod clients;
 pub(crate) mod container_registry;
 pub(crate) mod governance;
 pub(crate) mod long_running;
+pub(crate) mod notify;
 pub(crate) mod pricings;
 pub(crate) mod resources;
-pub(crate) mod scanning;
 pub(crate) mod resource_graph;
+pub(crate) mod scanning;
 pub(crate) mod security;
 
 use axum::response::Response;
@@ -40,6 +41,8 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         security,
         alerts,
         governance,
+        notify,
         long_running,
+        resource_graph,
     }
 }

@@ -5,6 +5,7 @@
 mod feed;
 mod feeds;
 mod import;
+mod notify;
 mod registry;
 mod scan;
 mod triggers;

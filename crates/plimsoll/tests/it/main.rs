@@ -1,5 +1,6 @@
 //! The command as its users meet it: the real process, real clients, real servers.
 
+mod access;
 mod azure;
 mod clients;
 mod command;
