@@ -1,12 +1,12 @@
 """azure-mgmt-security: every operation of it that the server has."""
 
 import datetime
-import unittest
 
+from azure.core.exceptions import HttpResponseError
 from azure.mgmt.security import SecurityCenter
 from azure.mgmt.security.v2019_01_01_preview.models import ContainerRegistryVulnerabilityProperties
 
-from support import ELSEWHERE, FIRST, SECOND, SERVER, Case, Token, eventually, main, push_images
+from support import ELSEWHERE, FIRST, SECOND, SERVER, Case, Token, eventually, main, push_images, switch_plan_on
 
 GROUP_SCOPE = f"{SERVER.scope}/resourceGroups/{SERVER.group}"
 CLIENT = None
@@ -16,7 +16,7 @@ DIGESTS = {}
 def setUpModule():
     global CLIENT
     CLIENT = SecurityCenter(Token(), SERVER.subscription, base_url=SERVER.endpoint)
-    CLIENT.pricings.update(SERVER.scope, "Containers", {"pricing_tier": "Standard"})
+    switch_plan_on(CLIENT)
     DIGESTS.update(push_images())
     eventually("verdicts of all images", lambda: all(rows_of(digest) for digest in DIGESTS.values()))
 
@@ -144,7 +144,7 @@ class Assessments(Case):
         ):
             with self.assertRaises(Exception) as caught:
                 call()
-            self.assertGreaterEqual(caught.exception.status_code, 400)
+            self.assertIn(caught.exception.status_code, (400, 403, 405, 409))
             self.assertTrue(caught.exception.error.code)
 
 
@@ -200,7 +200,7 @@ class Pricings(Case):
     def test_a_plan_of_a_subscription_cannot_be_deleted(self):
         with self.assertRaises(Exception) as caught:
             CLIENT.pricings.delete(SERVER.scope, "Containers")
-        self.assertIn(caught.exception.status_code, range(400, 500))
+        self.assertIn(caught.exception.status_code, (400, 405, 409))
 
     def test_a_plan_that_does_not_exist_and_a_tier_that_does_not_are_refused(self):
         for call in (
@@ -210,6 +210,7 @@ class Pricings(Case):
             with self.assertRaises(Exception) as caught:
                 call()
             self.assertIn(caught.exception.status_code, (400, 404))
+            self.assertNotEqual(caught.exception.error.code, "NotFound")
             self.assertTrue(caught.exception.error.message)
 
 
@@ -358,6 +359,10 @@ class Governance(Case):
         self.assertEqual(rules.get(SERVER.scope, self.RULE).display_name, wanted["display_name"])
         self.assertEqual([rule.name for rule in rules.list(SERVER.scope)], [self.RULE])
         rules.begin_execute(SERVER.scope, self.RULE).result()
+        assigned = CLIENT.governance_assignments.get(SERVER.registry_id, SECOND, self.RULE)
+        self.assertEqual((assigned.owner, assigned.is_grace_period), ("team@example.org", True))
+        with self.assertRaises(HttpResponseError):
+            CLIENT.governance_assignments.get(SERVER.registry_id, FIRST, self.RULE)
         rules.begin_delete(SERVER.scope, self.RULE).result()
         self.assertEqual(list(rules.list(SERVER.scope)), [])
 
@@ -372,9 +377,9 @@ class Governance(Case):
         made = assignments.create_or_update(*where, self.ASSIGNMENT, wanted)
         self.assertEqual((made.name, made.owner), (self.ASSIGNMENT, "team@example.org"))
         self.assertEqual(assignments.get(*where, self.ASSIGNMENT).as_dict(), made.as_dict())
-        self.assertEqual([one.name for one in assignments.list(*where)], [self.ASSIGNMENT])
+        self.assertIn(self.ASSIGNMENT, [one.name for one in assignments.list(*where)])
         assignments.delete(*where, self.ASSIGNMENT)
-        self.assertEqual(list(assignments.list(*where)), [])
+        self.assertNotIn(self.ASSIGNMENT, [one.name for one in assignments.list(*where)])
 
 
 class Operations(Case):
@@ -425,7 +430,8 @@ def walk(case, model):
     for field, declared in model._attribute_map.items():
         value = getattr(model, field)
         if value is None:
-            required = model._validation.get(field, {}).get("required")
+            # The base of several classes has no value for what tells them apart.
+            required = model._validation.get(field, {}).get("required") and not getattr(model, "_subtype_map", None)
             case.assertFalse(required, f"{type(model).__name__}.{field} is required and missing")
             continue
         wanted = SIMPLE.get(declared["type"])

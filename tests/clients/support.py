@@ -103,6 +103,19 @@ def push(client, repository, tag, layout):
     return digest
 
 
+def switch_plan_on(security):
+    """Switches scanning on for the subscription."""
+    try:
+        security.pricings.update(SERVER.scope, "Containers", {"pricing_tier": "Standard"})
+    except HttpResponseError:
+        if "Pricings" not in PENDING:
+            raise
+
+
+#: Checks of what is still being built, as CLASS or CLASS.TEST. They must fail: one that passes leaves this list.
+PENDING = set(filter(None, os.environ.get("PLIMSOLL_PENDING", "").split(",")))
+
+
 def eventually(what, ready, seconds=20):
     """Waits until `ready` gives something true, and gives that."""
     end = time.monotonic() + seconds
@@ -140,4 +153,8 @@ def main():
     # The SDK warns of every row of the second generation, which it has no class for.
     logging.getLogger("azure").setLevel(logging.ERROR)
     warnings.simplefilter("ignore", ResourceWarning)
+    for case in unittest.TestCase.__subclasses__() + Case.__subclasses__():
+        for name in unittest.TestLoader().getTestCaseNames(case):
+            if {case.__name__, f"{case.__name__}.{name}"} & PENDING:
+                setattr(case, name, unittest.expectedFailure(getattr(case, name)))
     unittest.main(verbosity=2)

@@ -23,7 +23,8 @@ const ARROW: &[(&str, &[&str])] = &[
 ];
 
 /// The crates that never await, and never open a socket or a database: they may not even name the means.
-const PURE: &[&str] = &["plimsoll-types", "plimsoll-version", "plimsoll-inventory", "plimsoll-advisory", "plimsoll-query"];
+const PURE: &[&str] =
+    &["plimsoll-types", "plimsoll-version", "plimsoll-inventory", "plimsoll-advisory", "plimsoll-query"];
 const IMPURE_MEANS: &[&str] = &["tokio", "reqwest", "sqlx", "object_store", "axum", "hyper"];
 
 /// Who may name a means that belongs to one room.

@@ -143,9 +143,8 @@ impl Keys {
     pub(crate) async fn open(store: &Store, now: Timestamp) -> Result<Self> {
         let main = store.signing_key("main", &secret::random::<32>()?, now).await?;
         let main = hmac::Key::new(hmac::HMAC_SHA256, &main);
-        let derived = |purpose: &str| {
-            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&main, purpose.as_bytes()).as_ref())
-        };
+        let derived =
+            |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&main, purpose.as_bytes()).as_ref());
         Ok(Self { tokens: derived("tokens"), refresh: derived("refresh"), passwords: derived("passwords") })
     }
 

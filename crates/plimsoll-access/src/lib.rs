@@ -190,7 +190,11 @@ impl Access {
         if !self.is_required().await? {
             return Ok(Caller::everyone());
         }
-        if gate.anonymous_pull { Ok(Caller::anonymous()) } else { Err(invalid("this registry wants to know who you are")) }
+        if gate.anonymous_pull {
+            Ok(Caller::anonymous())
+        } else {
+            Err(invalid("this registry wants to know who you are"))
+        }
     }
 
     /// Who asks for a refresh token with a bearer token of Resource Manager, of the identity provider, or our own.
@@ -224,7 +228,12 @@ impl Access {
 
     /// A token for `resource` in exchange for one of ours, as a managed identity gets one. `host` is the name that the
     /// client knows this server by. Where nobody is asked who he is, any `secret` will do.
-    pub async fn management_token(&self, secret: &str, resource: &str, host: &str) -> Result<ManagementToken> {
+    pub async fn management_token(
+        &self,
+        secret: &str,
+        resource: &str,
+        host: &str,
+    ) -> Result<ManagementToken> {
         let identity = match self.is_required().await? {
             true => self.identity_of_token(secret).await?,
             false => Identity::everyone(),
@@ -275,7 +284,12 @@ impl Access {
         Ok(Identity::new(token.principal, Credential::Token { id: token.id }))
     }
 
-    async fn identity_of_basic(&self, name: &str, password: &str, at: Option<(&str, &Gate)>) -> Result<Identity> {
+    async fn identity_of_basic(
+        &self,
+        name: &str,
+        password: &str,
+        at: Option<(&str, &Gate)>,
+    ) -> Result<Identity> {
         if Secret::is_one(password) {
             // Whatever name stands beside it: docker wants one.
             return self.identity_of_token(password).await;
@@ -321,10 +335,9 @@ impl Access {
     async fn must_stand(&self, identity: &Identity, gate: Option<&Gate>) -> Result<()> {
         let store = &self.inner.store;
         let stands = match &identity.credential {
-            Credential::Token { id } => store
-                .token(id)
-                .await?
-                .is_some_and(|t| t.principal.id == identity.id && t.expires_at.is_none_or(|end| end > self.now())),
+            Credential::Token { id } => store.token(id).await?.is_some_and(|t| {
+                t.principal.id == identity.id && t.expires_at.is_none_or(|end| end > self.now())
+            }),
             Credential::Password { changed_at } => {
                 store.password_changed_at(&identity.id).await? == Some(Timestamp(*changed_at))
             }
@@ -378,9 +391,15 @@ pub async fn first_token(store: &Store, now: Timestamp) -> Result<Option<Secret>
     let minted = Minted::new()?;
     let id = Guid::random(secret::random()?);
     let name = "admin".to_owned();
-    let principal = Principal { id: id.clone(), kind: PrincipalKind::ServicePrincipal, name, created_at: now };
-    let token =
-        NewToken { id: &minted.id, name: "first start", principal: &id, hash: &minted.hash, expires_at: None };
+    let principal =
+        Principal { id: id.clone(), kind: PrincipalKind::ServicePrincipal, name, created_at: now };
+    let token = NewToken {
+        id: &minted.id,
+        name: "first start",
+        principal: &id,
+        hash: &minted.hash,
+        expires_at: None,
+    };
     let Some(owner) = Role::named("Owner") else { return Ok(None) };
     let assignment = Assignment {
         id: Guid::random(secret::random()?),

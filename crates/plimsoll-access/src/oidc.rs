@@ -69,7 +69,10 @@ struct Key {
 
 #[derive(Clone)]
 enum Material {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
     /// A point on P-256, uncompressed.
     P256(Vec<u8>),
 }
@@ -94,11 +97,10 @@ impl Issuer {
             Error::Misconfigured(format!("the identity provider {:?} is not an address", settings.issuer))
         })?;
         may_be_asked(&url)?;
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|error| Error::Misconfigured(format!("no client for the identity provider: {error}")))?;
+        let client =
+            Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT).build().map_err(
+                |error| Error::Misconfigured(format!("no client for the identity provider: {error}")),
+            )?;
         Ok(Self { settings, client, known: Mutex::default() })
     }
 
@@ -164,7 +166,8 @@ impl Issuer {
             issuer: String,
             jwks_uri: String,
         }
-        let place = format!("{}/.well-known/openid-configuration", self.settings.issuer.trim_end_matches('/'));
+        let place =
+            format!("{}/.well-known/openid-configuration", self.settings.issuer.trim_end_matches('/'));
         let said: Discovery = self.get(&place).await?;
         if said.issuer != self.settings.issuer {
             return Err(FetchError(format!("{place} speaks for another issuer, {:.200}", said.issuer)));
@@ -281,9 +284,10 @@ impl Material {
 fn may_be_asked(url: &Url) -> Result<()> {
     let is_here = match url.host_str() {
         Some("localhost") => true,
-        Some(host) => {
-            host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-        }
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
         None => false,
     };
     match url.scheme() {

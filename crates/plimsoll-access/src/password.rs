@@ -107,7 +107,8 @@ impl Passwords {
             return Err(Refusal::TooMany(Duration::from_millis(wait.unsigned_abs())).into());
         }
         let login = store.user_login(name).await?;
-        let expected: Arc<str> = login.as_ref().map_or_else(|| self.nobody.clone(), |login| login.hash.as_str().into());
+        let expected: Arc<str> =
+            login.as_ref().map_or_else(|| self.nobody.clone(), |login| login.hash.as_str().into());
         let typed = password.to_owned();
         let is_right = tokio::task::spawn_blocking(move || {
             let _check = check;

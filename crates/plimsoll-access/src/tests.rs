@@ -13,7 +13,8 @@ use plimsoll_types::access::Verb;
 use super::*;
 use crate::jwt::Jwt;
 
-const REGISTRY: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/acme";
+const REGISTRY: &str =
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/acme";
 const HOST: &str = "acme.example:5000";
 const NOW: i64 = 1_800_000_000_000;
 
@@ -197,8 +198,18 @@ async fn a_token_is_good_until_it_expires_or_is_revoked() {
 async fn credentials_that_cannot_be_read_are_refused() {
     let house = House::new(Mode::Required).await;
     for authorization in [
-        "Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "Basic", "Basic !!!", "Basic bm9jb2xvbg==", "Digest x", "plim_",
-        "Bearer ..", "Bearer e30.e30.", "Basic /////w==",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        "Bearer a.b.c",
+        "Basic",
+        "Basic !!!",
+        "Basic bm9jb2xvbg==",
+        "Digest x",
+        "plim_",
+        "Bearer ..",
+        "Bearer e30.e30.",
+        "Basic /////w==",
     ] {
         is_refused(house.caller(authorization).await);
         is_refused(house.caller_at(authorization).await);
@@ -284,13 +295,17 @@ async fn a_forged_token_is_worth_nothing() {
     let ci = house.token("ci", None).await;
     let caller = house.caller_at(&format!("Bearer {}", ci.text.reveal())).await.unwrap();
     let token = house.access_token(&caller, &["repository:app:pull"]);
-    let wider = forged(&token, |claims| claims["access"] = serde_json::json!([{"type": "registry", "name": "catalog"}]));
+    let wider = forged(&token, |claims| {
+        claims["access"] = serde_json::json!([{"type": "registry", "name": "catalog"}])
+    });
     is_refused(house.caller_at(&format!("Bearer {wider}")).await);
     let longer = forged(&token, |claims| claims["exp"] = 9_999_999_999_i64.into());
     is_refused(house.caller_at(&format!("Bearer {longer}")).await);
     let (_, rest) = token.split_once('.').unwrap();
     let (claims, _) = rest.split_once('.').unwrap();
-    for header in [r#"{"alg":"none"}"#, r#"{"alg":"NONE","typ":"JWT"}"#, r#"{"alg":"HS256"}"#, r#"{"alg":"HS512"}"#] {
+    for header in
+        [r#"{"alg":"none"}"#, r#"{"alg":"NONE","typ":"JWT"}"#, r#"{"alg":"HS256"}"#, r#"{"alg":"HS512"}"#]
+    {
         let unsigned = format!("{}.{claims}.", URL_SAFE_NO_PAD.encode(header));
         is_refused(house.caller_at(&format!("Bearer {unsigned}")).await);
         is_refused(house.caller(&format!("Bearer {unsigned}")).await);

@@ -8,6 +8,7 @@
 
 pub mod database;
 mod error;
+pub mod exploits;
 pub mod feed;
 mod interval;
 pub mod matching;

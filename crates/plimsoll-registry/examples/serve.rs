@@ -2,11 +2,12 @@
 //!
 //! `cargo run -p plimsoll-registry --example serve -- 127.0.0.1:5000 FOLDER`
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use plimsoll_access::{Access, Clock, Mode};
-use plimsoll_registry::{Registry, Settings, router};
+use plimsoll_registry::{Journal, JournalSettings, Registry, Settings, router};
 use plimsoll_store::Store;
 use plimsoll_types::{Guid, Scope, Timestamp};
 
@@ -39,6 +40,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let access = Access::open(store.clone(), clock.clone(), settings).await?;
     let listener = tokio::net::TcpListener::bind(&address).await?;
     println!("http://{}/v2/", listener.local_addr()?);
-    axum::serve(listener, router(Registry { store, clock, access, settings: Settings::default() })).await?;
+    let journal = Journal::new(store.clone(), clock.clone(), JournalSettings::default());
+    tokio::spawn({
+        let journal = journal.clone();
+        async move { journal.run(std::future::pending()).await }
+    });
+    let router = router(Registry { store, clock, access, journal, settings: Settings::default() });
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }

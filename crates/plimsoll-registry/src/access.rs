@@ -4,81 +4,118 @@
 //! of manifest deletions. Who the caller is and what its roles come to is `plimsoll_access`'s affair; here it becomes an
 //! answer that registry clients understand: 401 with a challenge where another token can help, 403 where none can.
 
-use http::{HeaderMap, Uri, header};
-use plimsoll_access::{Caller, Gate, Origin, Refusal, Verdict};
-use plimsoll_store::RegistryId;
-use plimsoll_types::RepositoryName;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use http::request::Parts;
+use http::{Method, header};
+use plimsoll_access::{Caller, Origin, Refusal, Verdict};
 use plimsoll_types::access::Verb;
+use plimsoll_types::{RepositoryName, Timestamp};
 use serde_json::{Value, json};
 
-use crate::Registry;
 use crate::errors::{Error, Kind};
+use crate::hosts::{Here, Hosts};
+use crate::{Registry, logs, network};
 
-/// A request at the gate of a registry: which registry it is, by which name the client knows it, and who the client is.
-pub(crate) struct Visit {
-    /// The registry, with its store speaking of it and no other.
-    pub(crate) registry: Registry,
+/// A request that has come to a registry: which one it is, by which name the client knows it, and where the client is.
+pub(crate) struct Arrival {
+    pub(crate) here: Arc<Here>,
     pub(crate) origin: Origin,
-    pub(crate) gate: Gate,
+    /// The client's address, where it is known.
+    pub(crate) client: Option<IpAddr>,
+    /// The name that logs and events give to the request.
+    pub(crate) correlation: String,
+    pub(crate) began: Timestamp,
+}
+
+impl Arrival {
+    /// Finds the registry that a request is for.
+    pub(crate) async fn of(hosts: &Hosts, head: &Parts) -> Result<Self, Error> {
+        let connection = hosts.connection();
+        let origin = Origin::of(connection, &head.uri, &head.headers, "localhost");
+        let here = hosts.find(&origin.host).await?;
+        let peer = head.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+        let client = network::client(connection.trust_forwarded, peer, &head.headers);
+        let (correlation, began) = (logs::correlation(&head.headers), here.registry.now());
+        Ok(Self { here, origin, client, correlation, began })
+    }
+
+    /// The registry as somebody sees it who is about to change something: events will tell who it was.
+    fn on_behalf_of(&self, head: &Parts, caller: &Caller) -> Registry {
+        let user_agent = logs::text(&head.headers, &header::USER_AGENT).unwrap_or_default();
+        let origin = plimsoll_store::Origin {
+            id: self.correlation.clone(),
+            host: self.origin.host.clone(),
+            method: head.method.to_string(),
+            useragent: user_agent.chars().take(logs::MAX_TEXT).collect(),
+            addr: self.client.map(|client| client.to_string()),
+            actor: (!caller.is_anonymous()).then(|| caller.name().to_owned()),
+        };
+        let registry = &self.here.registry;
+        Registry { store: registry.store.on_behalf_of(origin), ..registry.clone() }
+    }
+}
+
+/// A request at the gate of a registry, and who sends it.
+pub(crate) struct Visit {
+    pub(crate) here: Arc<Here>,
+    pub(crate) origin: Origin,
     pub(crate) caller: Caller,
+    /// The registry as this caller changes it.
+    acting: Option<Registry>,
 }
 
 impl Visit {
     /// Lets a request in as far as the gate. Credentials that are no good end here; none at all do not.
     pub(crate) async fn of(
-        front: &Registry,
-        uri: &Uri,
-        headers: &HeaderMap,
+        arrival: &Arrival,
+        head: &Parts,
         verb: Verb,
         repository: Option<&RepositoryName>,
     ) -> Result<Self, Error> {
-        let (registry, origin, gate) = gate(front, uri, headers).await?;
-        let caller = front.access.caller_at(headers, &origin.host, &gate).await;
+        let Arrival { here, origin, .. } = arrival;
+        let caller = here.registry.access.caller_at(&head.headers, &origin.host, &here.gate).await;
         let caller = caller.map_err(|error| match error {
             plimsoll_access::Error::Refused(Refusal::Invalid(why)) => {
-                challenge(&origin, verb, repository, Some("invalid_token"), why)
+                challenge(origin, verb, repository, Some("invalid_token"), why)
             }
             error => error.into(),
         })?;
-        Ok(Self { registry, origin, gate, caller })
+        let changes = !matches!(head.method, Method::GET | Method::HEAD);
+        let acting = changes.then(|| arrival.on_behalf_of(head, &caller));
+        Ok(Self { here: Arc::clone(here), origin: origin.clone(), caller, acting })
+    }
+
+    /// The registry, with its store speaking of it and no other.
+    pub(crate) fn registry(&self) -> &Registry {
+        self.acting.as_ref().unwrap_or(&self.here.registry)
     }
 
     /// Decides whether the caller may do this in a repository (none: the registry as a whole).
     pub(crate) fn decide(&self, verb: Verb, repository: Option<&RepositoryName>) -> Result<(), Error> {
-        match self.caller.verdict(verb, &self.gate, repository) {
+        match self.caller.verdict(verb, &self.here.gate, repository) {
             Verdict::Allowed => Ok(()),
-            Verdict::NeedsLogin => {
-                Err(challenge(&self.origin, verb, repository, None, "say who you are: authentication is required"))
-            }
+            Verdict::NeedsLogin => Err(challenge(
+                &self.origin,
+                verb,
+                repository,
+                None,
+                "say who you are: authentication is required",
+            )),
             Verdict::NeedsScope => {
                 let why = "the token does not cover this; ask for one with this scope";
                 Err(challenge(&self.origin, verb, repository, Some("insufficient_scope"), why))
             }
             Verdict::Denied => {
-                let place = repository.map_or_else(|| self.gate.name.clone(), RepositoryName::to_string);
-                let message = format!("{} has no role that allows {} in {place}", self.caller.name(), word(verb));
+                let place = repository.map_or_else(|| self.here.gate.name.clone(), RepositoryName::to_string);
+                let message =
+                    format!("{} has no role that allows {} in {place}", self.caller.name(), word(verb));
                 Err(Error::new(Kind::Denied, message).with_detail(detail(verb, repository)))
             }
         }
     }
-}
-
-/// The registry that a request is for, by the name that the client knows it by; the first one answers to any name that no
-/// other has.
-pub(crate) async fn gate(
-    front: &Registry,
-    uri: &Uri,
-    headers: &HeaderMap,
-) -> Result<(Registry, Origin, Gate), Error> {
-    let origin = Origin::of(&front.settings.connection, uri, headers, "localhost");
-    let found = match front.store.registry_by_host(&origin.host).await? {
-        Some(found) => Some(found),
-        None => front.store.registry(RegistryId::FIRST).await?,
-    };
-    let nowhere = || Error::new(Kind::NotFound, "there is no registry here");
-    let found = found.ok_or_else(nowhere)?;
-    let gate = Gate::of(&found).map_err(|_| nowhere())?;
-    Ok((Registry { store: front.store.in_registry(found.id), ..front.clone() }, origin, gate))
 }
 
 /// 401 with the challenge that tells where a token is to be had, and for what. Azure's clients need it in exactly this
@@ -95,8 +132,10 @@ fn challenge(
         None => "registry:catalog:*".to_owned(),
     };
     let error = error.map(|error| format!(",error=\"{error}\"")).unwrap_or_default();
-    let challenge =
-        format!("Bearer realm=\"{origin}/oauth2/token\",service=\"{}\",scope=\"{scope}\"{error}", origin.host);
+    let challenge = format!(
+        "Bearer realm=\"{origin}/oauth2/token\",service=\"{}\",scope=\"{scope}\"{error}",
+        origin.host
+    );
     Error::new(Kind::Unauthorized, message)
         .with_detail(detail(verb, repository))
         .with_header(header::WWW_AUTHENTICATE, &challenge)

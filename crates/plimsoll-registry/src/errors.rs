@@ -15,11 +15,13 @@ pub(crate) enum Kind {
     BlobUnknown,
     BlobUploadInvalid,
     BlobUploadUnknown,
+    BodyInvalid,
     Denied,
     DigestInvalid,
     FormInvalid,
     InUse,
     Internal,
+    Locked,
     ManifestBlobUnknown,
     ManifestInvalid,
     ManifestTooLarge,
@@ -33,6 +35,7 @@ pub(crate) enum Kind {
     RangeInvalid,
     SizeInvalid,
     TagInvalid,
+    TagUnknown,
     TooManyRequests,
     TooManyTags,
     Unauthorized,
@@ -47,11 +50,14 @@ impl Kind {
             Self::BlobUnknown => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
             Self::BlobUploadInvalid => (StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID"),
             Self::BlobUploadUnknown => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
+            Self::BodyInvalid => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
             Self::Denied => (StatusCode::FORBIDDEN, "DENIED"),
             Self::DigestInvalid => (StatusCode::BAD_REQUEST, "DIGEST_INVALID"),
             Self::FormInvalid => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
             Self::InUse => (StatusCode::METHOD_NOT_ALLOWED, "DENIED"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN"),
+            // As Azure says it: <https://github.com/Azure/acr-cli/issues/70>.
+            Self::Locked => (StatusCode::METHOD_NOT_ALLOWED, "REGISTRY_DISALLOWED_OPERATION"),
             Self::ManifestBlobUnknown => (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"),
             Self::ManifestInvalid => (StatusCode::BAD_REQUEST, "MANIFEST_INVALID"),
             Self::ManifestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID"),
@@ -65,6 +71,7 @@ impl Kind {
             Self::RangeInvalid => (StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_INVALID"),
             Self::SizeInvalid => (StatusCode::BAD_REQUEST, "SIZE_INVALID"),
             Self::TagInvalid => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
+            Self::TagUnknown => (StatusCode::NOT_FOUND, "TAG_UNKNOWN"),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
             Self::TooManyTags => (StatusCode::URI_TOO_LONG, "TAG_INVALID"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
@@ -124,11 +131,20 @@ impl Error {
             ErrorKind::Conflict => {
                 (Kind::Internal, "the registry contradicts itself; its operator finds the cause in the log")
             }
+            ErrorKind::Locked => {
+                let message = format!("the operation is disallowed: {error}");
+                return Self { cause: Some(Box::new(error)), ..Self::new(Kind::Locked, message) };
+            }
             ErrorKind::LimitExceeded => {
                 (Kind::TooManyRequests, "a limit of the registry is reached; try again")
             }
         };
         Self { cause: Some(Box::new(error)), ..Self::new(kind, message) }
+    }
+
+    /// The status that the client will see.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind.wire().0
     }
 
     #[cfg(test)]
@@ -165,9 +181,15 @@ impl From<plimsoll_access::Error> for Error {
     fn from(error: plimsoll_access::Error) -> Self {
         use plimsoll_access::{Error as Access, Refusal};
         match error {
-            Access::Refused(refusal @ Refusal::Invalid(_)) => Self::new(Kind::Unauthorized, refusal.to_string()),
-            Access::Refused(refusal @ Refusal::TooMany(_)) => Self::new(Kind::TooManyRequests, refusal.to_string()),
-            Access::Refused(refusal @ Refusal::Unavailable(_)) => Self::new(Kind::Unavailable, refusal.to_string()),
+            Access::Refused(refusal @ Refusal::Invalid(_)) => {
+                Self::new(Kind::Unauthorized, refusal.to_string())
+            }
+            Access::Refused(refusal @ Refusal::TooMany(_)) => {
+                Self::new(Kind::TooManyRequests, refusal.to_string())
+            }
+            Access::Refused(refusal @ Refusal::Unavailable(_)) => {
+                Self::new(Kind::Unavailable, refusal.to_string())
+            }
             Access::Store(error) => error.into(),
             error @ (Access::Misconfigured(_) | Access::Broken(_)) => {
                 tracing::error!(causes = %error, "a request could not be authenticated");

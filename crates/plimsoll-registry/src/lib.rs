@@ -1,23 +1,30 @@
-//! OCI distribution 1.1 over HTTP: what `docker push`, `skopeo copy`, `helm pull` and their kin talk to.
+//! OCI distribution 1.1 over HTTP: what `docker push`, `skopeo copy`, `helm pull` and their kin talk to; and what Azure's
+//! registry has beyond it, under `/acr/v1/` ([`acr`]).
 //!
-//! A request comes in at one door ([`routes`]), which reads the path from the right, asks [`access`] whether it may (the
-//! [`tokens`] by which clients say who they are come from here too), and hands it to the room of its noun: [`blobs`], [`uploads`], [`manifests`], [`lists`] (tags, catalog, referrers). A room
-//! reads its input, asks the store once or twice, and shapes the answer. What fails is an [`errors::Error`] by kind; only
-//! that module knows which status code a failure has.
+//! A request comes in at one door ([`routes`]). Its host says which registry it is for ([`hosts`]), and whether its sender's
+//! [`network`] may reach that. The path is read from the right, [`access`] is asked whether the caller may (the [`tokens`] by
+//! which clients say who they are come from here too), and the room of the noun answers: [`blobs`], [`uploads`],
+//! [`manifests`], [`lists`] (tags, catalog, referrers). A room reads its input, asks the store once or twice, and shapes the
+//! answer. What fails is an [`errors::Error`] by kind; only that module knows which status code a failure has. What was done
+//! is noted for the resource [`logs`].
 //!
-//! Nothing here knows a table, a file or a cache: what a repository holds is asked of the store on every request, in the
+//! Nothing here knows a table or a file, and only [`hosts`] has a cache: what a repository holds is asked of the store on every request, in the
 //! same database that deletions use (CVE-2024-39897 and CVE-2026-35172 are what happens otherwise). Bodies pass through as
 //! streams; only a manifest, which is small by decree, is held in memory.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod access;
+mod acr;
 mod answers;
 mod blobs;
 mod errors;
+mod hosts;
 mod incoming;
 mod lists;
+mod logs;
 mod manifests;
+mod network;
 mod ranges;
 mod routes;
 mod tokens;
@@ -30,6 +37,7 @@ use plimsoll_access::{Access, Connection};
 use plimsoll_store::Store;
 use plimsoll_types::Timestamp;
 
+pub use logs::{Journal, JournalSettings, Lines};
 pub use routes::router;
 
 /// Tells what time it is.
@@ -44,6 +52,8 @@ pub struct Registry {
     pub clock: Clock,
     /// Recognises callers.
     pub access: Access,
+    /// Takes notes of what happens.
+    pub journal: Journal,
     /// How it behaves.
     pub settings: Settings,
 }

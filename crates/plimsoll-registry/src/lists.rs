@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::{StatusCode, header, response};
+use http::{header, response};
 use plimsoll_store::Referrer;
 use plimsoll_types::access::Verb;
 use plimsoll_types::manifest::{MAX_MANIFEST_BYTES, media};
@@ -64,15 +64,16 @@ pub(crate) async fn seen_repositories(
     last: Option<&str>,
     n: u32,
 ) -> Result<(Vec<RepositoryName>, Option<RepositoryName>), Error> {
-    let sees_all = visit.caller.may_verb(Verb::MetadataRead, &visit.gate, None);
+    let sees_all = visit.caller.may_verb(Verb::MetadataRead, &visit.here.gate, None);
     let at_once = if sees_all { n + 1 } else { REPOSITORIES.most };
     let mut seen = Vec::new();
     let mut last = last.map(str::to_owned);
     for _ in 0..MAX_LOOKS {
-        let found = visit.registry.store.repositories(last.as_deref(), at_once).await?;
+        let found = visit.registry().store.repositories(last.as_deref(), at_once).await?;
         let is_end = found.len() < at_once as usize;
         last = found.last().map(RepositoryName::to_string);
-        let sees = |name: &RepositoryName| visit.caller.may_verb(Verb::MetadataRead, &visit.gate, Some(name));
+        let sees =
+            |name: &RepositoryName| visit.caller.may_verb(Verb::MetadataRead, &visit.here.gate, Some(name));
         seen.extend(found.into_iter().filter(|name| sees_all || sees(name)));
         if is_end || seen.len() > n as usize {
             break;
@@ -127,14 +128,14 @@ pub(crate) async fn referrers(
 const MAX_LOOKS: usize = 1000;
 
 /// How long the pages of a list are.
-struct PageSize {
-    usual: u32,
-    most: u32,
+pub(crate) struct PageSize {
+    pub(crate) usual: u32,
+    pub(crate) most: u32,
 }
 
 impl PageSize {
     /// What the client asked for with `n`, but never more than is good (CVE-2023-2253).
-    fn asked(&self, query: &Query) -> Result<u32, Error> {
+    pub(crate) fn asked(&self, query: &Query) -> Result<u32, Error> {
         let Some(text) = query.first("n") else { return Ok(self.usual) };
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(Error::new(Kind::PaginationInvalid, "n is the length of a page, a number from 0 on"));
@@ -144,12 +145,12 @@ impl PageSize {
 }
 
 /// The first `n`, and the last of them where more follow. A page of none leads nowhere, so it has no next.
-fn cut<T>(found: &[T], n: u32) -> (&[T], Option<&T>) {
+pub(crate) fn cut<T>(found: &[T], n: u32) -> (&[T], Option<&T>) {
     let n = n as usize;
     if found.len() <= n { (found, None) } else { (&found[..n], found[..n].last()) }
 }
 
-fn answer(
+pub(crate) fn answer(
     response: response::Builder,
     media_type: &str,
     next: Option<String>,
@@ -159,10 +160,8 @@ fn answer(
         tracing::error!(causes = %error, "a list could not be written");
         Error::new(Kind::Internal, "the registry failed; its operator finds the cause in the log")
     })?;
-    let mut response = response
-        .status(StatusCode::OK)
-        .header(header::CONTENT_TYPE, media_type)
-        .header(header::CONTENT_LENGTH, body.len());
+    let mut response =
+        response.header(header::CONTENT_TYPE, media_type).header(header::CONTENT_LENGTH, body.len());
     if let Some(next) = next {
         response = response.header(header::LINK, format!("<{next}>; rel=\"next\""));
     }

@@ -7,12 +7,14 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode, header};
-use plimsoll_store::{Deleted, ManifestPut, Stored};
+use plimsoll_store::{Deleted, ManifestHead, ManifestPut, QuarantineState, Stored};
+use plimsoll_types::access::Verb;
 use plimsoll_types::manifest::MAX_MANIFEST_BYTES;
 use plimsoll_types::{Digest, Manifest, Reference, RepositoryName, Tag};
 use serde_json::json;
 
 use crate::Registry;
+use crate::access::Visit;
 use crate::answers::{CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG, about, client_has, empty, not_modified};
 use crate::errors::{Error, Kind};
 use crate::incoming::{announced_length, stream};
@@ -23,13 +25,15 @@ const MAX_TAGS: usize = 46;
 
 /// `HEAD`: digest, type and size of the manifest.
 pub(crate) async fn head(
-    registry: &Registry,
+    visit: &Visit,
     repository: &RepositoryName,
     reference: &Reference,
     headers: &HeaderMap,
 ) -> Result<Response, Error> {
-    let found = registry.store.manifest_head(repository, reference).await?;
-    let (digest, media_type, size) = found.ok_or_else(|| unknown(repository, reference))?;
+    let found = visit.registry().store.manifest_head(repository, reference).await?;
+    let ManifestHead { digest, media_type, size, quarantine } =
+        found.ok_or_else(|| unknown(repository, reference))?;
+    hold_back(visit, repository, reference, quarantine)?;
     if client_has(headers, &digest) {
         return Ok(not_modified(&digest)?);
     }
@@ -41,13 +45,14 @@ pub(crate) async fn head(
 
 /// `GET`: the manifest, as it was pushed.
 pub(crate) async fn get(
-    registry: &Registry,
+    visit: &Visit,
     repository: &RepositoryName,
     reference: &Reference,
     headers: &HeaderMap,
 ) -> Result<Response, Error> {
-    let found = registry.store.manifest(repository, reference).await?;
+    let found = visit.registry().store.manifest(repository, reference).await?;
     let manifest = found.ok_or_else(|| unknown(repository, reference))?;
+    hold_back(visit, repository, reference, manifest.quarantine)?;
     if client_has(headers, &manifest.digest) {
         return Ok(not_modified(&manifest.digest)?);
     }
@@ -128,6 +133,29 @@ pub(crate) async fn delete(
             format!("an index in {repository} lists the manifest {reference}; delete the index first"),
         )),
     }
+}
+
+/// Refuses an image that nobody has let out of quarantine, but to those who look at such images. To others its tag is not
+/// there; who knows the digest knows that it is, and is told.
+fn hold_back(
+    visit: &Visit,
+    repository: &RepositoryName,
+    reference: &Reference,
+    said: Option<QuarantineState>,
+) -> Result<(), Error> {
+    if !visit.here.quarantines
+        || said == Some(QuarantineState::Passed)
+        || visit.decide(Verb::QuarantineRead, Some(repository)).is_ok()
+    {
+        return Ok(());
+    }
+    Err(match reference {
+        Reference::Tag(_) => unknown(repository, reference),
+        Reference::Digest(_) => {
+            let message = format!("the operation is disallowed: {repository}@{reference} is in quarantine");
+            Error::new(Kind::Locked, message)
+        }
+    })
 }
 
 fn unknown(repository: &RepositoryName, reference: &Reference) -> Error {

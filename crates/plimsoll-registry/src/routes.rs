@@ -12,6 +12,7 @@
 //! /v2/<name>/blobs/uploads/            POST           mount, upload or session
 //! /v2/<name>/blobs/uploads/<id>        GET PATCH PUT DELETE  session
 //! /v2/<name>/referrers/<digest>        GET            referrers
+//! /acr/v1/…                            see the module acr
 //! /oauth2/token                        GET POST       an access token
 //! /oauth2/exchange                     POST           a refresh token
 //! ```
@@ -20,76 +21,135 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Query as UriQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use plimsoll_store::UploadId;
 use plimsoll_types::access::Verb;
 use plimsoll_types::{Digest, ParseError, Reference, RepositoryName};
 
-use crate::access::Visit;
+use crate::access::{Arrival, Visit};
 use crate::answers::API_VERSION;
 use crate::errors::{Error, Kind};
-use crate::{Registry, blobs, lists, manifests, tokens, uploads};
+use crate::hosts::Hosts;
+use crate::logs::Deed;
+use crate::{Registry, acr, blobs, lists, manifests, tokens, uploads};
 
 /// The longest path with query that is read.
 const MAX_URI_BYTES: usize = 8 * 1024;
 
-/// All routes of the registry, `/v2/` and below. Unknown paths below it are answered in the specification's form, so the
+/// All routes of the registry: `/v2/`, `/acr/v1/`, `/oauth2/` and below. Unknown paths below it are answered in the specification's form, so the
 /// router has no fallback of its own and can be merged with others.
 pub fn router(registry: Registry) -> Router {
     Router::new()
         .route("/v2", any(serve))
         .route("/v2/", any(serve))
         .route("/v2/{*rest}", any(serve))
+        .route("/acr/v1", any(serve))
+        .route("/acr/v1/{*rest}", any(serve))
         .route("/oauth2/token", any(serve))
         .route("/oauth2/exchange", any(serve))
-        .with_state(Arc::new(registry))
+        .with_state(Arc::new(Hosts::new(registry)))
 }
 
-async fn serve(State(registry): State<Arc<Registry>>, request: Request) -> Response {
-    let asked =
-        tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), request.uri().clone()));
-    let mut response = answer(&registry, request).await.unwrap_or_else(IntoResponse::into_response);
+async fn serve(State(hosts): State<Arc<Hosts>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let mut response = answer(&hosts, &head, body).await.unwrap_or_else(IntoResponse::into_response);
     response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
-    if let Some((method, uri)) = asked {
-        tracing::debug!(%method, path = uri.path(), status = response.status().as_u16(), "answered");
-    }
+    let status = response.status().as_u16();
+    tracing::debug!(method = %head.method, path = head.uri.path(), status, "answered");
     response
 }
 
-async fn answer(registry: &Registry, request: Request) -> Result<Response, Error> {
-    match request.uri().path() {
-        "/oauth2/token" => return tokens::token(registry, request).await,
-        "/oauth2/exchange" => return tokens::exchange(registry, request).await,
-        _ => {}
+async fn answer(hosts: &Hosts, head: &Parts, body: Body) -> Result<Response, Error> {
+    let arrival = Arrival::of(hosts, head).await?;
+    if let Err(refusal) = arrival.here.network.admit(arrival.client) {
+        arrival.note_login(head, refusal.status(), None);
+        return Err(refusal);
     }
-    let (head, body) = request.into_parts();
-    let endpoint = Endpoint::parse(&head.method, &head.uri)?;
+    if head.uri.path_and_query().is_some_and(|text| text.as_str().len() > MAX_URI_BYTES) {
+        let message = format!("path and query have at most {MAX_URI_BYTES} bytes");
+        return Err(Error::new(Kind::UriTooLong, message));
+    }
+    let path = head.uri.path();
+    if path.starts_with("/oauth2/") {
+        return log_in(&arrival, head, body).await;
+    }
+    let method = &head.method;
     let query = Query::parse(&head.uri)?;
-    let (method, headers) = (&head.method, &head.headers);
+    if let Some(rest) = path.strip_prefix("/acr/v1") {
+        let rest = decoded(rest)?;
+        let endpoint = acr::Endpoint::parse(method, rest.strip_prefix('/').unwrap_or_default())?;
+        let (verb, repository) = (endpoint.verb(method), endpoint.repository());
+        let visit = Visit::of(&arrival, head, verb, repository).await?;
+        let answered = match visit.decide(verb, repository) {
+            Ok(()) => acr::answer(&visit, &endpoint, method, &query, body).await,
+            Err(refusal) => Err(refusal),
+        };
+        let deed = Deed::of_acr(&endpoint, method);
+        arrival.note(head, &visit.caller, deed, &answered);
+        return answered;
+    }
+    let endpoint = Endpoint::parse(method, &head.uri)?;
     let (verb, repository) = (endpoint.verb(method), endpoint.repository());
-    let visit = Visit::of(registry, &head.uri, headers, verb, repository).await?;
-    visit.decide(verb, repository)?;
-    let registry = &visit.registry;
-    match (&endpoint, method) {
+    let visit = Visit::of(&arrival, head, verb, repository).await?;
+    let answered = match visit.decide(verb, repository) {
+        Ok(()) => dispatch(&visit, &endpoint, head, &query, body).await,
+        Err(refusal) => Err(refusal),
+    };
+    if let Endpoint::Manifest(name, reference) = &endpoint {
+        arrival.note(head, &visit.caller, Deed::of_manifest(method, name, reference), &answered);
+    }
+    answered
+}
+
+async fn log_in(arrival: &Arrival, head: &Parts, body: Body) -> Result<Response, Error> {
+    let login = match head.uri.path() {
+        "/oauth2/token" => tokens::token(arrival, head, body).await,
+        _ => tokens::exchange(arrival, head, body).await,
+    };
+    match login {
+        Ok(login) => {
+            arrival.note_login(head, login.response.status(), Some((&login.caller, &login.token)));
+            Ok(login.response)
+        }
+        Err(refusal) => {
+            arrival.note_login(head, refusal.status(), None);
+            Err(refusal)
+        }
+    }
+}
+
+/// Answers a request that was let in.
+async fn dispatch(
+    visit: &Visit,
+    endpoint: &Endpoint,
+    head: &Parts,
+    query: &Query,
+    body: Body,
+) -> Result<Response, Error> {
+    let (method, headers) = (&head.method, &head.headers);
+    let registry = visit.registry();
+    match (endpoint, method) {
         (Endpoint::Base, &Method::GET | &Method::HEAD) => {
             Ok((StatusCode::OK, axum::Json(serde_json::json!({}))).into_response())
         }
-        (Endpoint::Catalog, &Method::GET | &Method::HEAD) => lists::repositories(&visit, &query).await,
-        (Endpoint::Tags(name), &Method::GET | &Method::HEAD) => lists::tags(registry, name, &query).await,
+        (Endpoint::Catalog, &Method::GET | &Method::HEAD) => lists::repositories(visit, query).await,
+        (Endpoint::Tags(name), &Method::GET | &Method::HEAD) => lists::tags(registry, name, query).await,
         (Endpoint::Referrers(name, subject), &Method::GET | &Method::HEAD) => {
-            lists::referrers(registry, name, subject, &query).await
+            lists::referrers(registry, name, subject, query).await
         }
         (Endpoint::Manifest(name, reference), &Method::GET) => {
-            manifests::get(registry, name, reference, headers).await
+            manifests::get(visit, name, reference, headers).await
         }
         (Endpoint::Manifest(name, reference), &Method::HEAD) => {
-            manifests::head(registry, name, reference, headers).await
+            manifests::head(visit, name, reference, headers).await
         }
         (Endpoint::Manifest(name, reference), &Method::PUT) => {
-            manifests::put(registry, name, reference, &query, headers, body).await
+            manifests::put(registry, name, reference, query, headers, body).await
         }
         (Endpoint::Manifest(name, reference), &Method::DELETE) => {
             manifests::delete(registry, name, reference).await
@@ -97,15 +157,13 @@ async fn answer(registry: &Registry, request: Request) -> Result<Response, Error
         (Endpoint::Blob(name, digest), &Method::GET) => blobs::get(registry, name, digest, headers).await,
         (Endpoint::Blob(name, digest), &Method::HEAD) => blobs::head(registry, name, digest, headers).await,
         (Endpoint::Blob(name, digest), &Method::DELETE) => blobs::delete(registry, name, digest).await,
-        (Endpoint::Uploads(name), &Method::POST) => {
-            uploads::start(&visit, name, &query, headers, body).await
-        }
+        (Endpoint::Uploads(name), &Method::POST) => uploads::start(visit, name, query, headers, body).await,
         (Endpoint::Upload(name, id), &Method::GET | &Method::HEAD) => uploads::show(registry, name, id).await,
         (Endpoint::Upload(name, id), &Method::PATCH) => {
             uploads::append(registry, name, id, headers, body).await
         }
         (Endpoint::Upload(name, id), &Method::PUT) => {
-            uploads::finish(registry, name, id, &query, headers, body).await
+            uploads::finish(registry, name, id, query, headers, body).await
         }
         (Endpoint::Upload(name, id), &Method::DELETE) => uploads::cancel(registry, name, id).await,
         (endpoint, method) => {
@@ -130,12 +188,6 @@ enum Endpoint {
 
 impl Endpoint {
     fn parse(method: &Method, uri: &Uri) -> Result<Self, Error> {
-        if uri.path_and_query().is_some_and(|text| text.as_str().len() > MAX_URI_BYTES) {
-            return Err(Error::new(
-                Kind::UriTooLong,
-                format!("path and query have at most {MAX_URI_BYTES} bytes"),
-            ));
-        }
         let path = uri.path();
         let rest = path.strip_prefix("/v2").unwrap_or(path);
         let rest = rest.strip_prefix('/').unwrap_or(rest);
@@ -206,8 +258,9 @@ impl Endpoint {
     }
 }
 
-/// The path with its percent signs resolved: some clients write the colon of a digest so. A slash must not come out of it,
-/// nor a segment that walks; both could only be meant to be read differently by somebody behind or before us.
+/// The path with its percent signs resolved: some clients write the colon of a digest so, and Azure's SDKs the slashes of
+/// a repository's name. A segment that walks must not come out of it: it could only be meant to be read differently by
+/// somebody behind or before us.
 fn decoded(path: &str) -> Result<Cow<'_, str>, Error> {
     let bad = || Error::new(Kind::NameInvalid, "the path contains a segment that cannot be part of a name");
     let mut decoded = Cow::Borrowed(path);
@@ -219,7 +272,7 @@ fn decoded(path: &str) -> Result<Cow<'_, str>, Error> {
                 encoded.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())).ok_or_else(bad)?;
             let byte = u8::from_str_radix(code, 16).map_err(|_| bad())?;
             // No name has any other character than these.
-            if !byte.is_ascii_graphic() || matches!(byte, b'/' | b'\\' | b'%') {
+            if !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'%') {
                 return Err(bad());
             }
             text.push_str(plain);
@@ -235,7 +288,7 @@ fn decoded(path: &str) -> Result<Cow<'_, str>, Error> {
     Ok(decoded)
 }
 
-fn repository(name: &str) -> Result<RepositoryName, Error> {
+pub(crate) fn repository(name: &str) -> Result<RepositoryName, Error> {
     name.parse().map_err(|error: ParseError| Error::new(Kind::NameInvalid, error.to_string()))
 }
 
@@ -251,7 +304,7 @@ fn reference(method: &Method, text: &str) -> Result<Reference, Error> {
 }
 
 /// A digest in a path. One of an algorithm that we do not know is well-formed: on reading it is simply not there.
-fn digest(method: &Method, text: &str, unknown: Kind) -> Result<Digest, Error> {
+pub(crate) fn digest(method: &Method, text: &str, unknown: Kind) -> Result<Digest, Error> {
     let is_read = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
     text.parse().map_err(|error: ParseError| {
         let kind = if is_read && has_foreign_algorithm(text) { unknown } else { Kind::DigestInvalid };
@@ -328,7 +381,10 @@ mod tests {
             ("/v2/_catalog".to_owned(), Endpoint::Catalog),
             ("/v2/a/tags/list".to_owned(), Endpoint::Tags(name("a"))),
             ("/v2/a/b/c/d/e/f/g/h/i/tags/list".to_owned(), Endpoint::Tags(name("a/b/c/d/e/f/g/h/i"))),
+            ("/v2/team%2Fapp/tags/list".to_owned(), Endpoint::Tags(name("team/app"))),
+            ("/v2/team%2fapp%2Ftags%2flist".to_owned(), Endpoint::Tags(name("team/app"))),
             ("/v2/tags/tags/list".to_owned(), Endpoint::Tags(name("tags"))),
+            ("/v2/a%2Fb%2fc/tags/list".to_owned(), Endpoint::Tags(name("a/b/c"))),
             ("/v2/a/manifests/list".to_owned(), Endpoint::Manifest(name("a"), "list".parse().unwrap())),
             (
                 "/v2/a/blobs/uploads/manifests/1".to_owned(),
@@ -357,9 +413,11 @@ mod tests {
         for path in [
             "/v2/a/../b/tags/list",
             "/v2/../etc/tags/list",
-            "/v2/a%2fb/tags/list",
-            "/v2/a%2Fb/tags/list",
+            "/v2/a%2f%2fb/tags/list",
+            "/v2/%2Fetc/tags/list",
             "/v2/a/%2e%2e/tags/list",
+            "/v2/a%2f..%2fb/tags/list",
+            "/v2/a%2F%2e%2E%2Fb/tags/list",
             "/v2/a%5cb/tags/list",
             "/v2/a%00/tags/list",
             "/v2/a%252fb/tags/list",
@@ -386,7 +444,6 @@ mod tests {
         {
             assert_eq!(parse(Method::GET, path), Err(Kind::NotFound), "{path}");
         }
-        assert_eq!(parse(Method::GET, &format!("/v2/{}", "a/".repeat(5000))), Err(Kind::UriTooLong));
     }
 
     #[test]

@@ -11,33 +11,30 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method, header};
 use plimsoll_access::{ACCESS_TOKEN_SECONDS, Access, Caller, Gate, RegistryScope, basic_credentials, form};
 use serde_json::json;
 
-use crate::Registry;
-use crate::access::gate;
+use crate::access::Arrival;
 use crate::errors::{Error, Kind};
 
 /// A form with a token of an identity provider has a few KiB.
 const MAX_FORM: usize = 64 * 1024;
 
 /// `/oauth2/token`
-pub(crate) async fn token(front: &Registry, request: Request) -> Result<Response, Error> {
-    let (head, body) = request.into_parts();
+pub(crate) async fn token(arrival: &Arrival, head: &Parts, body: Body) -> Result<Login, Error> {
+    let front = &arrival.here.registry;
     let (fields, is_form) = match head.method {
         Method::GET | Method::HEAD => (Fields::read(head.uri.query().unwrap_or_default())?, false),
         Method::POST => (Fields::of_body(body).await?, true),
         _ => return Err(wrong_method("GET, HEAD, POST")),
     };
-    let (_, origin, gate) = gate(front, &head.uri, &head.headers).await?;
-    let host = &origin.host;
-    let caller = asking(&front.access, &fields, is_form, &head, host, &gate).await?;
+    let (host, gate) = (&arrival.origin.host, &arrival.here.gate);
+    let caller = asking(&front.access, &fields, is_form, head, host, gate).await?;
     let asked = RegistryScope::parse_all(fields.all("scope"));
-    let token = front.access.access_token(&caller, host, &caller.granted(&asked, &gate))?;
+    let token = front.access.access_token(&caller, host, &caller.granted(&asked, gate))?;
     let mut answer = json!({
         "access_token": token,
         "token": token,
@@ -45,29 +42,37 @@ pub(crate) async fn token(front: &Registry, request: Request) -> Result<Response
         "expires_in": ACCESS_TOKEN_SECONDS,
         "issued_at": front.now().to_string(),
     });
-    let is_wanted = fields.first("offline_token") == Some("true") || fields.first("access_type") == Some("offline");
+    let is_wanted =
+        fields.first("offline_token") == Some("true") || fields.first("access_type") == Some("offline");
     if is_wanted && !caller.is_anonymous() {
         answer["refresh_token"] = front.access.refresh_token(&caller, host)?.into();
     }
-    Ok(secret(Json(answer).into_response()))
+    Ok(Login { response: secret(Json(answer).into_response()), caller, token })
 }
 
 /// `POST /oauth2/exchange`
-pub(crate) async fn exchange(front: &Registry, request: Request) -> Result<Response, Error> {
-    let (head, body) = request.into_parts();
+pub(crate) async fn exchange(arrival: &Arrival, head: &Parts, body: Body) -> Result<Login, Error> {
+    let front = &arrival.here.registry;
     if head.method != Method::POST {
         return Err(wrong_method("POST"));
     }
     let fields = Fields::of_body(body).await?;
-    let (_, origin, gate) = gate(front, &head.uri, &head.headers).await?;
     match fields.first("grant_type") {
         Some("access_token" | "refresh_token" | "access_token_refresh_token") => {}
         _ => return Err(Error::new(Kind::FormInvalid, "grant_type must be access_token")),
     }
     let token = fields.first("access_token").unwrap_or_default();
-    let caller = front.access.caller_of_bearer(token, &gate).await?;
-    let token = front.access.refresh_token(&caller, &origin.host)?;
-    Ok(secret(Json(json!({ "refresh_token": token })).into_response()))
+    let caller = front.access.caller_of_bearer(token, &arrival.here.gate).await?;
+    let token = front.access.refresh_token(&caller, &arrival.origin.host)?;
+    let response = secret(Json(json!({ "refresh_token": token })).into_response());
+    Ok(Login { response, caller, token })
+}
+
+/// A login that went well: what the client gets, who it is, and the token that it was given.
+pub(crate) struct Login {
+    pub(crate) response: Response,
+    pub(crate) caller: Caller,
+    pub(crate) token: String,
 }
 
 /// Who asks for an access token.
@@ -110,8 +115,8 @@ impl Fields {
 
     async fn of_body(body: Body) -> Result<Self, Error> {
         let bytes = axum::body::to_bytes(body, MAX_FORM).await;
-        let bytes =
-            bytes.map_err(|_| Error::new(Kind::FormInvalid, format!("a form has at most {MAX_FORM} bytes")))?;
+        let bytes = bytes
+            .map_err(|_| Error::new(Kind::FormInvalid, format!("a form has at most {MAX_FORM} bytes")))?;
         Self::read(&String::from_utf8_lossy(&bytes))
     }
 

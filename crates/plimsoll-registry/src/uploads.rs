@@ -26,7 +26,7 @@ pub(crate) async fn start(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Error> {
-    let registry = &visit.registry;
+    let registry = visit.registry();
     // A mount that cannot be never fails: the client gets a session and pushes.
     let mount = query.first("mount").and_then(|digest| digest.parse::<Digest>().ok());
     if let Some(digest) = &mount
@@ -123,7 +123,7 @@ async fn mounted(
     if visit.decide(Verb::Pull, Some(&from)).is_err() {
         return Ok(false);
     }
-    let registry = &visit.registry;
+    let registry = visit.registry();
     Ok(registry.store.mount_blob(&from, repository, digest, registry.now()).await?)
 }
 

@@ -17,6 +17,7 @@ mod assess;
 mod client;
 mod clock;
 mod error;
+mod exploits;
 mod feeds;
 mod flight;
 mod pipeline;
@@ -31,6 +32,7 @@ pub use assess::verdict_state;
 pub use client::{ClientOptions, CredentialFiles, Credentials, FetchedManifest, RegistryClient, Secret};
 pub use clock::{Clock, system as system_clock};
 pub use error::{Error, ErrorKind, Result};
+pub use exploits::ExploitFeeds;
 pub use feeds::{
     Change, EcosystemStatus, FeedEvent, FeedLocation, FeedProgress, FeedStatus, Feeds, UpdateOptions, Updated,
 };
@@ -40,7 +42,7 @@ pub use report::Report;
 pub use sandbox::{Input, Sandbox};
 pub use schedule::{ScheduleSettings, run as run_schedule};
 pub use source::{SourceOptions, Target, parse_platform, this_machine};
-pub use worker::{Worker, WorkerSettings};
+pub use worker::{EventLog, ImportLimits, Worker, WorkerSettings};
 
 /// What registries and feeds are told that we are.
 const USER_AGENT: &str = concat!("plimsoll/", env!("CARGO_PKG_VERSION"));

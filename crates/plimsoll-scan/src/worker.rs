@@ -4,11 +4,13 @@
 //! What a layer or an image does wrong is recorded in its verdict; only what is our own fault (a database or a disk that
 //! does not answer) is tried again, later and later, and in the end told as the image's failure.
 
+mod gate;
 mod image;
+mod import;
 mod rematch;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -25,6 +27,9 @@ use crate::flight::Flights;
 use crate::sandbox::{Input, Sandbox};
 use crate::{Error, Result};
 
+pub use gate::EventLog;
+pub use import::ImportLimits;
+
 /// How the worker works. The defaults are for a machine of its own.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
@@ -40,6 +45,8 @@ pub struct WorkerSettings {
     pub refresh: Duration,
     /// How long running jobs may go on when the process is asked to stop.
     pub grace: Duration,
+    /// What imports may take.
+    pub imports: ImportLimits,
 }
 
 impl Default for WorkerSettings {
@@ -49,8 +56,9 @@ impl Default for WorkerSettings {
             lease: Duration::from_secs(60),
             max_attempts: 12,
             first_retry: Duration::from_secs(1),
-            refresh: Duration::from_secs(2),
+            refresh: Duration::from_millis(400),
             grace: Duration::from_secs(10),
+            imports: ImportLimits::default(),
         }
     }
 }
@@ -71,6 +79,8 @@ struct Shared {
     layers: Flights<Digest, LayerAnswer>,
     /// Matches are brought to one generation at a time.
     rematching: Mutex<()>,
+    /// Where the scanner's own logins and pulls are noted.
+    log: OnceLock<EventLog>,
 }
 
 /// A layer's inventory; `None` where its blob is not there.
@@ -86,9 +96,16 @@ impl Worker {
         settings: WorkerSettings,
     ) -> Self {
         let layers = Flights::new();
-        let shared =
-            Shared { store, sandbox, advisories, clock, settings, layers, rematching: Mutex::default() };
+        let (rematching, log) = (Mutex::default(), OnceLock::new());
+        let shared = Shared { store, sandbox, advisories, clock, settings, layers, rematching, log };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// The same worker, which notes its logins at registries and its pulls here.
+    pub fn noting_in(self, log: EventLog) -> Self {
+        // Set once, before it runs; who asks again gets the first.
+        let _ = self.shared.log.set(log);
+        self
     }
 
     /// Does jobs until `shutdown`, then lets the running ones end, as far as the grace allows. Jobs that were cut off are
@@ -101,6 +118,8 @@ impl Worker {
         let following = tokio::spawn(follow(Arc::clone(shared), shutdown.clone()));
         let slots = Arc::new(Semaphore::new(shared.settings.concurrency.max(1)));
         let mut running = JoinSet::new();
+        // Imports wait for others most of the time and have their own places, so that they hold up no push.
+        let import_slots = Arc::new(Semaphore::new(shared.settings.imports.at_once.max(1)));
         while !shutdown.is_cancelled() {
             while running.try_join_next().is_some() {}
             let slot = tokio::select! {
@@ -108,16 +127,26 @@ impl Worker {
                 slot = Arc::clone(&slots).acquire_owned() => slot,
             };
             let Ok(slot) = slot else { break };
-            match shared.store.claim_job((shared.clock)(), millis(shared.settings.lease)).await {
+            let import_slot = Arc::clone(&import_slots).try_acquire_owned().ok();
+            let (now, lease) = ((shared.clock)(), millis(shared.settings.lease));
+            let claimed = match import_slot {
+                Some(_) => shared.store.claim_job(now, lease).await,
+                None => shared.store.claim_job_but_imports(now, lease).await,
+            };
+            match claimed {
                 Ok(Some(job)) => {
                     let shared = Arc::clone(shared);
+                    let slot = match &job.kind {
+                        JobKind::Import(_) => import_slot,
+                        _ => Some(slot),
+                    };
                     running.spawn(async move {
                         shared.attend(job).await;
                         drop(slot);
                     });
                 }
                 Ok(None) => {
-                    drop(slot);
+                    drop((slot, import_slot));
                     tokio::select! {
                         () = shutdown.cancelled() => break,
                         () = shared.store.job_wake_up(Duration::from_secs(1)) => {}
@@ -206,6 +235,7 @@ impl Shared {
             JobKind::ReadLayer(blob) => self.layer(blob).await.map(drop),
             JobKind::ScanImage(digest) => self.scan_image(digest).await,
             JobKind::Rematch { .. } => self.rematch().await,
+            JobKind::Import(operation) => self.import(operation, job.attempts).await,
         }
     }
 
@@ -232,7 +262,11 @@ impl Shared {
         let now = (self.clock)();
         let reason = error.chain();
         let attempt = u32::try_from(job.attempts).unwrap_or(u32::MAX);
-        if job.attempts < self.settings.max_attempts {
+        let most = match &job.kind {
+            JobKind::Import(_) => self.settings.imports.attempts,
+            _ => self.settings.max_attempts,
+        };
+        if job.attempts < most {
             let wait = backoff(self.settings.first_retry, Duration::from_secs(300), attempt);
             tracing::warn!(job = ?job.kind, attempt, error = reason, "a job failed and will be tried again");
             return Ok(self.store.fail_job(job, &reason, Some(now.plus_millis(millis(wait)))).await?);
@@ -240,6 +274,10 @@ impl Shared {
         tracing::error!(job = ?job.kind, attempt, error = reason, "a job failed for good");
         if let JobKind::ScanImage(digest) = &job.kind {
             self.store.set_image_state(digest, &ImageState::Failed(reason.clone()), now).await?;
+        }
+        if let JobKind::Import(operation) = &job.kind {
+            self.end_failed_import(operation, &serde_json::json!({}), error).await?;
+            return Ok(self.store.complete_job(job).await?);
         }
         Ok(self.store.fail_job(job, &reason, None).await?)
     }

@@ -20,9 +20,11 @@ use futures_util::{Stream, StreamExt};
 use plimsoll_types::inventory::PROBE_VERSION;
 use plimsoll_types::{Algorithm, Digest, Hasher, ParseError, RepositoryName, Timestamp};
 
+use crate::attributes::{self, Attributes};
 use crate::database::{Tx, args};
 use crate::jobs::enqueue_in;
 use crate::manifests::{find_repository, make_repository, record_event};
+use crate::plans::is_registry_covered;
 use crate::{Deleted, Error, ErrorKind, JobKind, Priority, Result, Store};
 use folder::Folder;
 use objects::Objects;
@@ -95,12 +97,15 @@ impl UploadId {
 
 impl Store {
     /// The blob, if this repository holds it. Being stored elsewhere does not count (CVE-2024-39897, CVE-2026-35172).
+    /// `Err(Locked)` where the repository may not be read.
     pub async fn blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<BlobInfo>> {
-        let sql = "select b.size, b.location from repositories r \
+        let sql = "select b.size, b.location, r.attributes from repositories r \
             join repository_blobs l on l.repository = r.id join blobs b on b.digest = l.blob \
             where r.key = $1 and l.blob = $2";
         let row = self.db.one("look for a blob", sql, &args![&self.key(repository), digest]).await?;
-        row.map(|row| BlobInfo::read(digest, &row)).transpose()
+        let Some(row) = row else { return Ok(None) };
+        Attributes::of_bits(row.get(2)?).allow_reading(format_args!("the repository {repository}"))?;
+        BlobInfo::read(digest, &row).map(Some)
     }
 
     /// The blob wherever it is: for scans, which ask by what a stored manifest names, never for clients.
@@ -145,6 +150,11 @@ impl Store {
             select $1, $2, $3, 0, $4, $5, $6, '[]', 0, 0, $7, $7 \
             where (select count(*) from uploads) < $8";
         let mut tx = self.db.begin("start an upload").await?;
+        // Told before the bytes come; what counts is the same question when they have.
+        if let Some(id) = find_repository(&mut tx, &self.key(repository)).await? {
+            let attributes = attributes::of_repository(&mut tx, id).await?;
+            attributes.allow_writing(format_args!("the repository {repository}"))?;
+        }
         let inserted = tx
             .execute(
                 sql,
@@ -320,7 +330,8 @@ impl Store {
         let mut tx = self.db.begin("mount a blob").await?;
         let lock = tx.for_share();
         let sql = format!(
-            "select 1 from repository_blobs where blob = $2 and repository = (select id from repositories where key = $1){lock}"
+            "select 1 from repository_blobs where blob = $2 and repository = \
+            (select id from repositories where key = $1 and (attributes & 4) <> 0){lock}"
         );
         if tx.one(sql, &args![&self.key(from), digest]).await?.is_none() {
             return Ok(false);
@@ -342,6 +353,7 @@ impl Store {
         let mut tx = self.db.begin("delete a blob").await?;
         let Some(id) = find_repository(&mut tx, &key).await? else { return Ok(Deleted::Unknown) };
         // The lock waits for a manifest that is being stored and needs the blob; the next statement then sees it.
+        attributes::of_repository(&mut tx, id).await?.allow_deletion(format_args!("the repository {key}"))?;
         let sql =
             format!("select 1 from repository_blobs where repository = $1 and blob = $2{}", tx.for_update());
         if tx.one(sql, &args![id, digest]).await?.is_none() {
@@ -490,8 +502,11 @@ impl Store {
         let mut queued = false;
         if looks_like_a_layer(&progress.head) {
             let sql = "select 1 from layer_blobs where blob = $1 and probe_version = $2";
-            if tx.one(sql, &args![digest, PROBE_VERSION]).await?.is_none() {
-                enqueue_in(&mut tx, &JobKind::ReadLayer(digest.clone()), Priority::Push, now).await?;
+            if tx.one(sql, &args![digest, PROBE_VERSION]).await?.is_none()
+                && is_registry_covered(&mut tx, self.registry).await?
+            {
+                let job = JobKind::ReadLayer(digest.clone());
+                enqueue_in(&mut tx, &job, Priority::from(self.trigger), now).await?;
                 queued = true;
             }
         }
@@ -526,7 +541,7 @@ impl BlobInfo {
     }
 }
 
-async fn link_blob(tx: &mut Tx, repository: i64, digest: &Digest, now: Timestamp) -> Result<()> {
+pub(crate) async fn link_blob(tx: &mut Tx, repository: i64, digest: &Digest, now: Timestamp) -> Result<()> {
     let sql = "insert into repository_blobs (repository, blob, linked_at) values ($1, $2, $3) \
         on conflict (repository, blob) do nothing";
     tx.execute(sql, &args![repository, digest, now]).await?;

@@ -328,6 +328,14 @@ impl Tx {
         }
     }
 
+    /// What makes a `select` keep its rows from being deleted until the transaction ends.
+    pub(crate) fn for_key_share(&self) -> &'static str {
+        match self.inner {
+            TxInner::Sqlite(_) => "",
+            TxInner::Postgres(_) => " for key share",
+        }
+    }
+
     /// What makes a `select` lock its rows and pass over those that others have locked.
     pub(crate) fn for_update_skip_locked(&self) -> &'static str {
         match self.inner {

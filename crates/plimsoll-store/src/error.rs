@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Conflict,
     /// A limit was passed: too many open uploads, too large.
     LimitExceeded,
+    /// Its owner has switched off that this is done with it.
+    Locked,
 }
 
 /// An error of the store.

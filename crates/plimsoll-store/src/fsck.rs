@@ -36,7 +36,7 @@ const CONTRADICTIONS: [(&str, &str); 5] = [
     ),
     (
         "an image has neither a verdict nor a job that would give it one",
-        "select i.state, i.digest, '' from images i where i.verdict is null and i.state <> 'awaiting-advisories' \
+        "select i.state, i.digest, '' from images i where i.verdict is null and i.state not in ('awaiting-advisories', 'uncovered') \
         and not exists (select 1 from jobs j where j.kind = 'scan-image' and j.subject = i.digest)",
     ),
     (

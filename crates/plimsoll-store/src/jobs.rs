@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use plimsoll_types::{Digest, Timestamp};
+use plimsoll_types::{Digest, Timestamp, Trigger};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -29,6 +29,8 @@ pub enum JobKind {
         /// The generation to bring the matches to.
         generation: u64,
     },
+    /// Copy an image from another registry: the operation that was asked for.
+    Import(String),
 }
 
 /// How urgent a job is: push before import before manual before periodic.
@@ -42,6 +44,17 @@ pub enum Priority {
     Import,
     /// A push waits.
     Push,
+}
+
+impl From<Trigger> for Priority {
+    fn from(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::Push => Self::Push,
+            Trigger::Import => Self::Import,
+            Trigger::Manual | Trigger::Plan => Self::Manual,
+            Trigger::Advisories | Trigger::RecentlyPulled => Self::Periodic,
+        }
+    }
 }
 
 /// A job that this process holds the lease of.
@@ -67,16 +80,26 @@ impl Store {
 
     /// Takes the most urgent job that is due, for `lease_ms` milliseconds. Jobs whose lease ran out are due again.
     pub async fn claim_job(&self, now: Timestamp, lease_ms: i64) -> Result<Option<Job>> {
+        self.claim(now, lease_ms, true).await
+    }
+
+    /// The same, passing over imports: for a worker that has as many of them as it may.
+    pub async fn claim_job_but_imports(&self, now: Timestamp, lease_ms: i64) -> Result<Option<Job>> {
+        self.claim(now, lease_ms, false).await
+    }
+
+    async fn claim(&self, now: Timestamp, lease_ms: i64, imports: bool) -> Result<Option<Job>> {
         let mut tx = self.db.begin("take a job").await?;
         let sql = format!(
             "update jobs set state = 'running', owner = $2, due_at = $3, claimed_at = $1, \
                 attempts = attempts + 1 \
-            where id = (select id from jobs where due_at <= $1 \
+            where id = (select id from jobs where due_at <= $1 and ($4 = 1 or kind <> 'import') \
                 order by priority desc, due_at, id limit 1{}) \
             returning id, kind, subject, attempts",
             tx.for_update_skip_locked()
         );
-        let row = tx.one(sql, &args![now, &*self.node, now.plus_millis(lease_ms)]).await?;
+        let row =
+            tx.one(sql, &args![now, &*self.node, now.plus_millis(lease_ms), i64::from(imports)]).await?;
         let Some(row) = row else {
             tx.commit().await?;
             return Ok(None);
@@ -167,22 +190,36 @@ pub(crate) async fn enqueue_in(
 ) -> Result<()> {
     let (kind, subject) = kind.names();
     // A waiting job is due at once, whatever it waits for: somebody asked. A failed one gets a new chance.
-    let sql = "insert into jobs (kind, subject, priority, state, due_at, attempts) \
-        values ($1, $2, $3, 'waiting', $4, 0) \
-        on conflict (kind, subject) do update set \
-            priority = case when jobs.state = 'failed' or jobs.priority < excluded.priority \
-                then excluded.priority else jobs.priority end, \
-            attempts = case when jobs.state = 'failed' then 0 else jobs.attempts end, \
-            reason = case when jobs.state = 'failed' then null else jobs.reason end, \
-            again_at = case when jobs.state = 'running' then excluded.due_at end, \
-            again_priority = case when jobs.state = 'running' then excluded.priority end, \
-            due_at = case when jobs.state = 'running' then jobs.due_at \
-                when jobs.state = 'waiting' and jobs.due_at < excluded.due_at then jobs.due_at \
-                else excluded.due_at end, \
-            state = case when jobs.state = 'running' then 'running' else 'waiting' end";
-    tx.execute(sql, &args![kind, subject, priority as i64, now]).await?;
+    tx.insert(INSERT_JOBS, 6, &args![kind, subject, priority as i64, "waiting", now, 0_i64]).await?;
     notify_other_nodes(tx).await
 }
+
+/// Queues the scans of many images in a transaction of somebody else.
+pub(crate) async fn enqueue_scans_in(
+    tx: &mut Tx,
+    images: &[Digest],
+    priority: Priority,
+    now: Timestamp,
+) -> Result<()> {
+    let row = |image| args!["scan-image", image, priority as i64, "waiting", now, 0_i64];
+    let rows: Vec<_> = images.iter().flat_map(row).collect();
+    tx.insert(INSERT_JOBS, 6, &rows).await?;
+    notify_other_nodes(tx).await
+}
+
+/// One row for a kind and a subject, whatever state the one that is there is in.
+const INSERT_JOBS: &str = "insert into jobs (kind, subject, priority, state, due_at, attempts) values {rows} \
+    on conflict (kind, subject) do update set \
+        priority = case when jobs.state = 'failed' or jobs.priority < excluded.priority \
+            then excluded.priority else jobs.priority end, \
+        attempts = case when jobs.state = 'failed' then 0 else jobs.attempts end, \
+        reason = case when jobs.state = 'failed' then null else jobs.reason end, \
+        again_at = case when jobs.state = 'running' then excluded.due_at end, \
+        again_priority = case when jobs.state = 'running' then excluded.priority end, \
+        due_at = case when jobs.state = 'running' then jobs.due_at \
+            when jobs.state = 'waiting' and jobs.due_at < excluded.due_at then jobs.due_at \
+            else excluded.due_at end, \
+        state = case when jobs.state = 'running' then 'running' else 'waiting' end";
 
 /// Tells the other nodes, once the transaction is committed.
 pub(crate) async fn notify_other_nodes(tx: &mut Tx) -> Result<()> {
@@ -207,6 +244,7 @@ impl JobKind {
             Self::ReadLayer(blob) => ("read-layer", blob.to_string()),
             Self::ScanImage(image) => ("scan-image", image.to_string()),
             Self::Rematch { generation } => ("rematch", generation.to_string()),
+            Self::Import(operation) => ("import", operation.clone()),
         }
     }
 
@@ -216,6 +254,7 @@ impl JobKind {
             "read-layer" => digest().map(Self::ReadLayer),
             "scan-image" => digest().map(Self::ScanImage),
             "rematch" => subject.parse().ok().map(|generation| Self::Rematch { generation }),
+            "import" => Some(Self::Import(subject.to_owned())),
             _ => None,
         };
         read.ok_or_else(|| Error::corrupt(format!("the job {kind} of {subject} is of no known kind")))

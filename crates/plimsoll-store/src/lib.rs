@@ -8,45 +8,63 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod access;
+mod attributes;
 mod blobs;
+mod charges;
 mod database;
 mod error;
+mod exploits;
 mod fsck;
 mod graph;
+mod imports;
 mod jobs;
+mod logs;
 mod manifests;
 mod migrations;
 mod notify;
+mod plans;
 mod pulls;
 mod registries;
 mod resources;
 mod scans;
 mod scopes;
+mod triggers;
 mod verdicts;
 
 pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
+pub use attributes::{
+    AttributeChange, Attributes, DeletedRepository, ManifestChange, ManifestDetails, Order, QuarantineState,
+    RepositoryDetails, TagDetails,
+};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
+pub use charges::{Charge, MeterRow};
 pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
 pub use graph::FindingGroup;
+pub use imports::StoredImport;
 pub use jobs::{Job, JobKind, Priority};
-pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
+pub use logs::{ImagePlace, LogFilter, LoggedEvent};
+pub use manifests::{Deleted, ManifestHead, ManifestPut, Referrer, Stored, StoredManifest};
 pub use notify::{
     Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
     Position, Replay, Target, Telling, Tellings,
 };
+pub use plans::PlanStored;
 pub use pulls::{Pull, PulledImage};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use resources::{Operation, OperationState, Resource};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
 pub use scopes::RegistryUsage;
+pub use triggers::{ScanFilter, ScanRow};
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use blobs::BlobStore;
 use database::Database;
 use jobs::WakeUp;
+use plimsoll_types::Trigger;
 
 /// Where everything is kept. Cheap to clone; all clones are one store.
 #[derive(Clone)]
@@ -57,8 +75,12 @@ pub struct Store {
     node: Arc<str>,
     /// The registry that methods speak of where they name a repository.
     registry: RegistryId,
+    /// Counts the changes to registries that this process made.
+    registries_changed: Arc<AtomicU64>,
     /// Who asks for what is changed through this handle.
     origin: Option<Arc<Origin>>,
+    /// Why what is stored through this handle is scanned.
+    trigger: Trigger,
 }
 
 /// What a store is opened with.
@@ -93,8 +115,16 @@ impl Store {
         let db = Database::open(&settings.database).await?;
         let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
         let wake_up = Arc::new(WakeUp::listen(&db));
-        let (node, registry) = (settings.node.as_str().into(), RegistryId::FIRST);
-        let store = Self { db, blobs, wake_up, node, registry, origin: None };
+        let store = Self {
+            db,
+            blobs,
+            wake_up,
+            node: settings.node.as_str().into(),
+            registry: RegistryId::FIRST,
+            registries_changed: Arc::default(),
+            origin: None,
+            trigger: Trigger::Push,
+        };
         store.remove_stray_uploads().await?;
         Ok(store)
     }

@@ -10,11 +10,14 @@ use bytes::Bytes;
 use plimsoll_types::manifest::media;
 use plimsoll_types::{Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag, Timestamp};
 
+use crate::attributes::{self, Attributes};
+use crate::charges::charge_image;
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
-use crate::jobs::enqueue_in;
 use crate::notify::changes::record_arrival;
+use crate::plans::is_registry_covered;
 use crate::registries::{RegistryId, RepositoryKey};
-use crate::{Error, ErrorKind, JobKind, Priority, Result, Store};
+use crate::triggers::queue_images;
+use crate::{Error, ErrorKind, QuarantineState, Result, Store};
 
 /// Manifests that may name one subject in one repository.
 const MAX_REFERRERS: u64 = 10_000;
@@ -30,6 +33,21 @@ pub struct StoredManifest {
     pub media_type: String,
     /// The bytes that were pushed.
     pub body: Bytes,
+    /// What was said of it in quarantine.
+    pub quarantine: Option<QuarantineState>,
+}
+
+/// What HEAD tells of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestHead {
+    /// Its digest.
+    pub digest: Digest,
+    /// The media type it was pushed as.
+    pub media_type: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What was said of it in quarantine.
+    pub quarantine: Option<QuarantineState>,
 }
 
 /// A manifest to be stored. The digest was computed from the body by the caller, and the manifest parsed from it.
@@ -90,7 +108,7 @@ pub struct Referrer {
 impl Store {
     /// Stores a manifest with its tags, links to blobs and children, scan job (for an image) and event row in one
     /// transaction. Storing it again is harmless: tags move, nothing is scanned twice. Non-distributable layers and the
-    /// subject may be absent.
+    /// subject may be absent. `Err(Locked)` where the repository, or a tag that would move, may not be written.
     pub async fn put_manifest(&self, put: ManifestPut<'_>) -> Result<Stored> {
         let mut conflicts = 0;
         loop {
@@ -135,14 +153,14 @@ impl Store {
         let is_new = tx.execute(sql, &values).await? > 0;
         if !is_new {
             let sql = "update repository_manifests set media_type = $3, pushed_at = $4, changed_at = $4 \
-                where repository = $1 and digest = $2";
+                where repository = $1 and digest = $2 and (attributes & 2) <> 0";
             tx.execute(sql, &args![repository, put.digest, media_type, put.now]).await?;
         }
         let detail = serde_json::json!({ "mediaType": media_type, "size": put.body.len(), "tags": put.tags });
         let detail = detail.to_string();
         record_event(&mut tx, "image.pushed", &key, Some(put.digest), None, put.now, &detail).await?;
         move_tags(&mut tx, repository, &key, put).await?;
-        let queued = put.manifest.kind == ManifestKind::Image && queue_scan(&mut tx, put).await?;
+        let queued = put.manifest.kind == ManifestKind::Image && self.queue_scan(&mut tx, put).await?;
         if is_new && !queued && put.manifest.kind == ManifestKind::Image {
             record_arrival(&mut tx, &key, put.digest, put.now).await?;
         }
@@ -153,7 +171,7 @@ impl Store {
         Ok(Stored::Yes)
     }
 
-    /// The manifest that a tag or digest names in this repository.
+    /// The manifest that a tag or digest names in this repository. `Err(Locked)` where one of them may not be read.
     pub async fn manifest(
         &self,
         repository: &RepositoryName,
@@ -161,26 +179,21 @@ impl Store {
     ) -> Result<Option<StoredManifest>> {
         let sql = match reference {
             Reference::Tag(_) => {
-                "select m.digest, l.media_type, m.body from repositories r \
-                join tags t on t.repository = r.id \
+                "select m.digest, l.media_type, m.body, l.quarantine, r.attributes & l.attributes & t.attributes \
+                from repositories r join tags t on t.repository = r.id \
                 join repository_manifests l on l.repository = r.id and l.digest = t.digest \
                 join manifests m on m.digest = l.digest where r.key = $1 and t.name = $2"
             }
             Reference::Digest(_) => {
-                "select m.digest, l.media_type, m.body from repositories r \
-                join repository_manifests l on l.repository = r.id \
+                "select m.digest, l.media_type, m.body, l.quarantine, r.attributes & l.attributes \
+                from repositories r join repository_manifests l on l.repository = r.id \
                 join manifests m on m.digest = l.digest where r.key = $1 and l.digest = $2"
             }
         };
-        let row = self
-            .db
-            .one("look for a manifest", sql, &reference_args(&self.key(repository), reference))
-            .await?;
-        let read = |row: Row| {
-            let body = Bytes::from(row.get::<Vec<u8>>(2)?);
-            Ok(StoredManifest { digest: row.parse(0)?, media_type: row.get(1)?, body })
-        };
-        row.map(read).transpose()
+        let Some(row) = self.readable(sql, repository, reference).await? else { return Ok(None) };
+        let body = Bytes::from(row.get::<Vec<u8>>(2)?);
+        let quarantine = quarantine(&row)?;
+        Ok(Some(StoredManifest { digest: row.parse(0)?, media_type: row.get(1)?, body, quarantine }))
     }
 
     /// Only digest, media type and size of it: what HEAD needs.
@@ -188,25 +201,61 @@ impl Store {
         &self,
         repository: &RepositoryName,
         reference: &Reference,
-    ) -> Result<Option<(Digest, String, u64)>> {
+    ) -> Result<Option<ManifestHead>> {
         let sql = match reference {
             Reference::Tag(_) => {
-                "select m.digest, l.media_type, m.size from repositories r \
-                join tags t on t.repository = r.id \
+                "select m.digest, l.media_type, m.size, l.quarantine, r.attributes & l.attributes & t.attributes \
+                from repositories r join tags t on t.repository = r.id \
                 join repository_manifests l on l.repository = r.id and l.digest = t.digest \
                 join manifests m on m.digest = l.digest where r.key = $1 and t.name = $2"
             }
             Reference::Digest(_) => {
-                "select m.digest, l.media_type, m.size from repositories r \
-                join repository_manifests l on l.repository = r.id \
+                "select m.digest, l.media_type, m.size, l.quarantine, r.attributes & l.attributes \
+                from repositories r join repository_manifests l on l.repository = r.id \
                 join manifests m on m.digest = l.digest where r.key = $1 and l.digest = $2"
             }
         };
-        let row = self
-            .db
-            .one("look for a manifest", sql, &reference_args(&self.key(repository), reference))
-            .await?;
-        row.map(|row| Ok((row.parse(0)?, row.get(1)?, row.count(2)?))).transpose()
+        let Some(row) = self.readable(sql, repository, reference).await? else { return Ok(None) };
+        let quarantine = quarantine(&row)?;
+        let (digest, media_type, size) = (row.parse(0)?, row.get(1)?, row.count(2)?);
+        Ok(Some(ManifestHead { digest, media_type, size, quarantine }))
+    }
+
+    /// The digest that a tag or digest names in this repository, whether or not it may be read.
+    pub(crate) async fn digest_of(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<Digest>> {
+        let sql = match reference {
+            Reference::Tag(_) => {
+                "select t.digest from repositories r join tags t on t.repository = r.id \
+                where r.key = $1 and t.name = $2"
+            }
+            Reference::Digest(_) => {
+                "select l.digest from repositories r join repository_manifests l on l.repository = r.id \
+                where r.key = $1 and l.digest = $2"
+            }
+        };
+        let values = reference_args(&self.key(repository), reference);
+        let row = self.db.one("look for a manifest", sql, &values).await?;
+        row.map(|row| row.parse(0)).transpose()
+    }
+
+    /// The row of a manifest, whose fifth column holds what may be done with it.
+    async fn readable(
+        &self,
+        sql: &'static str,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<Row>> {
+        let values = reference_args(&self.key(repository), reference);
+        let row = self.db.one("look for a manifest", sql, &values).await?;
+        if let Some(row) = &row {
+            Attributes::of_bits(row.get(4)?)
+                .allow_reading(format_args!("the manifest {reference} of {repository}"))?;
+        }
+        Ok(row)
     }
 
     /// Removes a manifest from the repository, with all tags on it. `InUse` where an index of the repository names it.
@@ -220,21 +269,26 @@ impl Store {
         let mut tx = self.db.begin("delete a manifest").await?;
         let Some(id) = find_repository(&mut tx, &key).await? else { return Ok(Deleted::Unknown) };
         // The lock waits for an index or a tag that is being stored and needs the manifest; what follows then sees it.
+        let lock = tx.for_update();
         let sql = format!(
-            "select 1 from repository_manifests where repository = $1 and digest = $2{}",
-            tx.for_update()
+            "select attributes from repository_manifests where repository = $1 and digest = $2{lock}"
         );
-        if tx.one(sql, &args![id, digest]).await?.is_none() {
-            return Ok(Deleted::Unknown);
-        }
+        let Some(row) = tx.one(sql, &args![id, digest]).await? else { return Ok(Deleted::Unknown) };
+        attributes::of_repository(&mut tx, id).await?.allow_deletion(format_args!("the repository {key}"))?;
+        Attributes::of_bits(row.get(0)?).allow_deletion(format_args!("{key}@{digest}"))?;
         let sql = "select 1 from manifest_children c join repository_manifests p on p.digest = c.parent \
             where c.child = $2 and p.repository = $1 limit 1";
         if tx.one(sql, &args![id, digest]).await?.is_some() {
             return Ok(Deleted::InUse);
         }
-        let sql = "delete from tags where repository = $1 and digest = $2 returning name";
-        let mut tags = tx.all(sql, &args![id, digest]).await?;
-        let mut tags = tags.iter_mut().map(|row| row.parse(0)).collect::<Result<Vec<Tag>>>()?;
+        let sql = "delete from tags where repository = $1 and digest = $2 returning name, attributes";
+        let mut tags = Vec::new();
+        for row in tx.all(sql, &args![id, digest]).await? {
+            let tag: Tag = row.parse(0)?;
+            // Returning without a commit undoes what was done so far.
+            Attributes::of_bits(row.get(1)?).allow_deletion(format_args!("{key}:{tag}"))?;
+            tags.push(tag);
+        }
         tags.sort();
         for tag in &tags {
             record_event(&mut tx, "image.untagged", &key, Some(digest), Some(tag), now, "{}").await?;
@@ -262,15 +316,17 @@ impl Store {
         let key = self.key(repository);
         let mut tx = self.db.begin("delete a tag").await?;
         let Some(id) = find_repository(&mut tx, &key).await? else { return Ok(Deleted::Unknown) };
-        let sql = "delete from tags where repository = $1 and name = $2 returning digest";
+        attributes::of_repository(&mut tx, id).await?.allow_deletion(format_args!("the repository {key}"))?;
+        let sql = "delete from tags where repository = $1 and name = $2 returning digest, attributes";
         let Some(row) = tx.one(sql, &args![id, tag]).await? else { return Ok(Deleted::Unknown) };
+        Attributes::of_bits(row.get(1)?).allow_deletion(format_args!("{key}:{tag}"))?;
         let digest: Digest = row.parse(0)?;
         record_event(&mut tx, "image.untagged", &key, Some(&digest), Some(tag), now, "{}").await?;
         tx.commit().await?;
         Ok(Deleted::Yes)
     }
 
-    /// Up to `n` tags behind `last`, in ASCII order. `None` where the repository does not exist.
+    /// Up to `n` tags that lists may show, behind `last`, in ASCII order. `None` where the repository does not exist.
     pub async fn tags(
         &self,
         repository: &RepositoryName,
@@ -278,7 +334,7 @@ impl Store {
         n: u32,
     ) -> Result<Option<Vec<Tag>>> {
         let sql = "select t.name from repositories r join tags t on t.repository = r.id \
-            where r.key = $1 and t.name > $2 order by t.name limit $3";
+            where r.key = $1 and t.name > $2 and (t.attributes & 8) <> 0 order by t.name limit $3";
         let limit = i64::from(n.min(MAX_PAGE));
         let rows =
             self.db.all("list tags", sql, &args![&self.key(repository), last.unwrap_or(""), limit]).await?;
@@ -288,9 +344,10 @@ impl Store {
         rows.iter().map(|row| row.parse(0)).collect::<Result<_>>().map(Some)
     }
 
-    /// Up to `n` repositories behind `last`, in ASCII order.
+    /// Up to `n` repositories that lists may show, behind `last`, in ASCII order.
     pub async fn repositories(&self, last: Option<&str>, n: u32) -> Result<Vec<RepositoryName>> {
-        let sql = "select name from repositories where registry = $3 and name > $1 order by name limit $2";
+        let sql = "select name from repositories where registry = $3 and name > $1 and (attributes & 8) <> 0 \
+            order by name limit $2";
         let values = args![last.unwrap_or(""), i64::from(n.min(MAX_PAGE)), self.registry.0];
         self.db.all("list repositories", sql, &values).await?.iter().map(|row| row.parse(0)).collect()
     }
@@ -313,6 +370,7 @@ impl Store {
         let sql = "select m.digest, l.media_type, m.size, m.artifact_type, m.annotations from repositories r \
             join repository_manifests l on l.repository = r.id join manifests m on m.digest = l.digest \
             where r.key = $1 and l.subject = $2 and l.digest > $4 and ($3 is null or m.artifact_type = $3) \
+            and (l.attributes & 8) <> 0 \
             order by l.digest limit $5";
         let last = last.map_or("", Digest::as_str);
         let values = args![&self.key(repository), subject, artifact_type, last, i64::from(n.min(MAX_PAGE))];
@@ -326,6 +384,26 @@ impl Store {
             })
         };
         self.db.all("list referrers", sql, &values).await?.iter().map(read).collect()
+    }
+
+    /// Queues the scan of an image that has no good verdict yet, where its registry is covered. One that was judged before
+    /// is charged to the subscription that it came to now, if it never was.
+    async fn queue_scan(&self, tx: &mut Tx, put: &ManifestPut<'_>) -> Result<bool> {
+        let sql = "insert into images (digest, state, layers, coverage) values ($1, 'uncovered', '[]', 'null') \
+            on conflict (digest) do nothing";
+        tx.execute(sql, &args![put.digest]).await?;
+        let sql = format!("select verdict from images where digest = $1{}", tx.for_change());
+        let verdict = tx.one(sql, &args![put.digest]).await?;
+        let verdict = verdict.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
+        if !is_registry_covered(tx, self.registry).await? {
+            return Ok(false);
+        }
+        if verdict.as_deref() == Some("done") {
+            charge_image(tx, put.digest, put.now).await?;
+            return Ok(false);
+        }
+        queue_images(tx, "digest = $1", &args![put.digest], self.trigger, put.now).await?;
+        Ok(true)
     }
 }
 
@@ -451,11 +529,15 @@ async fn store_content(
 async fn move_tags(tx: &mut Tx, repository: i64, key: &RepositoryKey, put: &ManifestPut<'_>) -> Result<()> {
     let tags: BTreeSet<&Tag> = put.tags.iter().collect();
     for tag in tags {
-        let sql = format!("select digest from tags where repository = $1 and name = $2{}", tx.for_change());
-        let before = tx.one(sql, &args![repository, tag]).await?;
-        let before = before.map(|row| row.get::<String>(0)).transpose()?;
+        let lock = tx.for_change();
+        let sql = format!("select digest, attributes from tags where repository = $1 and name = $2{lock}");
+        let row = tx.one(sql, &args![repository, tag]).await?;
+        let before = row.as_ref().map(|row| row.get::<String>(0)).transpose()?;
         if before.as_deref() == Some(put.digest.as_str()) {
             continue;
+        }
+        if let Some(row) = row {
+            Attributes::of_bits(row.get(1)?).allow_writing(format_args!("{key}:{tag}"))?;
         }
         let sql = "insert into tags (repository, name, digest, moved_at, created_at, changed_at) \
             values ($1, $2, $3, $4, $4, $4) on conflict (repository, name) do update set \
@@ -467,21 +549,8 @@ async fn move_tags(tx: &mut Tx, repository: i64, key: &RepositoryKey, put: &Mani
     Ok(())
 }
 
-/// Queues the scan of an image that has no good verdict yet.
-async fn queue_scan(tx: &mut Tx, put: &ManifestPut<'_>) -> Result<bool> {
-    let sql = "insert into images (digest, state, layers, coverage) values ($1, 'queued', '[]', 'null') \
-        on conflict (digest) do nothing";
-    tx.execute(sql, &args![put.digest]).await?;
-    let sql = format!("select verdict from images where digest = $1{}", tx.for_change());
-    let verdict = tx.one(sql, &args![put.digest]).await?;
-    let verdict = verdict.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
-    if verdict.as_deref() == Some("done") {
-        return Ok(false);
-    }
-    let sql = "update images set state = 'queued', reason = null where digest = $1 and state <> 'running'";
-    tx.execute(sql, &args![put.digest]).await?;
-    enqueue_in(tx, &JobKind::ScanImage(put.digest.clone()), Priority::Push, put.now).await?;
-    Ok(true)
+fn quarantine(row: &Row) -> Result<Option<QuarantineState>> {
+    row.get::<Option<&str>>(3)?.map(QuarantineState::read).transpose()
 }
 
 fn reference_args<'a>(repository: &RepositoryKey, reference: &'a Reference) -> [Arg<'a>; 2] {
@@ -496,9 +565,10 @@ pub(crate) async fn find_repository(tx: &mut Tx, key: &RepositoryKey) -> Result<
     row.map(|row| row.get(0)).transpose()
 }
 
-/// The repository's row, made now if there is none.
+/// The row of the repository that something is written to, made now if there is none. It is not deleted before the
+/// transaction ends. `Err(Locked)` where the repository may not be written.
 pub(crate) async fn make_repository(tx: &mut Tx, key: &RepositoryKey, now: Timestamp) -> Result<i64> {
-    if let Some(id) = find_repository(tx, key).await? {
+    if let Some(id) = hold_repository(tx, key).await? {
         return Ok(id);
     }
     if key.registry != RegistryId::FIRST {
@@ -508,11 +578,19 @@ pub(crate) async fn make_repository(tx: &mut Tx, key: &RepositoryKey, now: Times
             return Err(Error::new(ErrorKind::NotFound, format!("the registry of {key} is gone")));
         }
     }
-    let sql = "insert into repositories (key, registry, name, created_at) values ($1, $2, $3, $4) \
-        on conflict (key) do nothing";
+    let sql = "insert into repositories (key, registry, name, created_at, changed_at) \
+        values ($1, $2, $3, $4, $4) on conflict (key) do nothing";
     tx.execute(sql, &args![key, key.registry.0, &key.name, now]).await?;
-    let id = find_repository(tx, key).await?;
+    let id = hold_repository(tx, key).await?;
     id.ok_or_else(|| Error::corrupt(format!("the repository {key} was not kept")))
+}
+
+async fn hold_repository(tx: &mut Tx, key: &RepositoryKey) -> Result<Option<i64>> {
+    let lock = tx.for_key_share();
+    let sql = format!("select id, attributes from repositories where key = $1{lock}");
+    let Some(row) = tx.one(sql, &args![key]).await? else { return Ok(None) };
+    Attributes::of_bits(row.get(1)?).allow_writing(format_args!("the repository {key}"))?;
+    row.get(0).map(Some)
 }
 
 /// Writes down what happens in this transaction.

@@ -608,7 +608,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool> {
         let mut tx = self.db.begin("store a resource").await?;
-        let is_new = crate::resources::put_resource_in(&mut tx, id, body, now).await?;
+        let is_new = crate::resources::write_resource(&mut tx, id, body, now).await?;
         tx.execute("delete from resource_secrets where resource = $1", &args![id.key()]).await?;
         for (slot, secret) in secrets {
             let sql = "insert into resource_secrets (resource, slot, value) values ($1, $2, $3)";

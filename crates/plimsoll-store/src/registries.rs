@@ -1,5 +1,7 @@
 //! Subscriptions, resource groups and registries: what everything else belongs to.
 
+use std::sync::atomic::Ordering;
+
 use plimsoll_types::{RepositoryName, Scope, Timestamp};
 use serde_json::Value;
 
@@ -99,9 +101,9 @@ impl Store {
     pub async fn ensure_registry(&self, scope: &Scope, body: &Value, now: Timestamp) -> Result<RegistryId> {
         let mut tx = self.db.begin("set up the registry").await?;
         let key = scope.subscription.to_ascii_lowercase();
-        let sql = "insert into subscriptions (id, display_name, created_at) values ($1, $2, $3) \
+        let sql = "insert into subscriptions (id, display_name, created_at) values ($1, 'Plimsoll', $2) \
             on conflict (id) do nothing";
-        tx.execute(sql, &args![&key, &scope.subscription, now]).await?;
+        tx.execute(sql, &args![&key, now]).await?;
         let sql = "insert into resource_groups (id, subscription, name, location, tags, created_at) \
             values ($1, $2, $3, 'local', '{}', $4) on conflict (id) do nothing";
         let group = group_key(&scope.subscription, &scope.resource_group);
@@ -123,6 +125,7 @@ impl Store {
         let row = row.ok_or_else(|| Error::corrupt("the registry was not kept"))?;
         let id = RegistryId(row.get(0)?);
         tx.commit().await?;
+        self.registries_have_changed();
         Ok(id)
     }
 
@@ -184,7 +187,24 @@ impl Store {
             }
         };
         tx.commit().await?;
+        self.registries_have_changed();
         Ok((id, is_new))
+    }
+
+    /// Replaces the body of a registry, unless it is no longer what the caller has seen. Gives whether it is done.
+    pub async fn change_registry(
+        &self,
+        id: RegistryId,
+        seen: &Value,
+        body: &Value,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut tx = self.db.begin("change a registry").await?;
+        let sql = "update registries set body = $3, changed_at = $4 where id = $1 and body = $2";
+        let values = args![id.0, seen.to_string(), body.to_string(), now];
+        let changed = tx.execute(sql, &values).await?;
+        tx.commit().await?;
+        Ok(changed > 0)
     }
 
     /// One registry.
@@ -242,6 +262,16 @@ impl Store {
             })
         };
         self.db.all("list the resource groups", sql, &values).await?.iter().map(read).collect()
+    }
+
+    /// A number that grows whenever this process has changed a registry.
+    pub fn registries_version(&self) -> u64 {
+        self.registries_changed.load(Ordering::Acquire)
+    }
+
+    /// To be called once such a change is committed.
+    pub(crate) fn registries_have_changed(&self) {
+        self.registries_changed.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(crate) fn key(&self, repository: &RepositoryName) -> RepositoryKey {

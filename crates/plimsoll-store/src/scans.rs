@@ -14,10 +14,11 @@ use plimsoll_types::{
 use plimsoll_version::Scheme;
 use sha2::Digest as _;
 
+use crate::charges::charge_image;
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
-use crate::jobs::{enqueue_in, notify_other_nodes};
+use crate::jobs::enqueue_scans_in;
 use crate::notify::changes::{BEFORE_COLUMNS, Before, Standing, record_matches};
-use crate::{Error, JobKind, Priority, Result, Store};
+use crate::{Error, Priority, Result, Store};
 
 /// The largest record of a layer that is unpacked. The probe's own limit is 64 MiB.
 const MAX_RECORD_BYTES: u64 = 256 << 20;
@@ -29,6 +30,8 @@ const MAX_PAGE: u32 = 10_000;
 /// How far the scan of an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageState {
+    /// It was never judged, and no plan covers the registries that it is in.
+    Uncovered,
     /// A job waits.
     Queued,
     /// A job runs.
@@ -163,7 +166,9 @@ impl Store {
             verdict_reason = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $3 else verdict_reason end, \
             assessed_at = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $5 else assessed_at end, \
             first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $5) else first_assessed_at end, \
-            verdict = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $2 else verdict end \
+            verdict = case when $4 = 1 and coalesce(verdict, 'failed') <> 'done' then $2 else verdict end, \
+            started_at = case when $2 = 'running' then $5 else started_at end, \
+            finished_at = case when $4 = 1 then $5 else finished_at end \
             where digest = $1";
         let is_verdict = i64::from(matches!(state, ImageState::Failed(_) | ImageState::Unsupported(_)));
         let mut tx = self.db.begin("set the state of an image").await?;
@@ -228,6 +233,7 @@ impl Store {
         replace_matches(&mut tx, &matches, verdict.generation, verdict.now).await?;
         let linked = verdict.inventory.packages.iter().filter_map(id_of).collect();
         standing.record(&mut tx, verdict, linked).await?;
+        charge_image(&mut tx, verdict.image, verdict.now).await?;
         tx.commit().await
     }
 
@@ -304,16 +310,16 @@ impl Store {
             tx.for_change()
         );
         let rows = tx.all(sql, &[]).await?;
-        for row in &rows {
-            enqueue_in(&mut tx, &JobKind::ScanImage(row.parse(0)?), Priority::Manual, now).await?;
-        }
-        tx.execute("update images set state = 'queued' where state = 'awaiting-advisories'", &[]).await?;
-        notify_other_nodes(&mut tx).await?;
+        let images = rows.iter().map(|row| row.parse(0)).collect::<Result<Vec<Digest>>>()?;
+        // The reason for which they were queued stands: nobody has judged them yet.
+        let sql = "update images set state = 'queued', queued_at = $1 where state = 'awaiting-advisories'";
+        tx.execute(sql, &args![now]).await?;
+        enqueue_scans_in(&mut tx, &images, Priority::Manual, now).await?;
         tx.commit().await?;
-        if !rows.is_empty() {
+        if !images.is_empty() {
             self.wake_up.one();
         }
-        Ok(rows.len() as u64)
+        Ok(images.len() as u64)
     }
 
     /// The generation of the advisory database that all matches were last brought to; 0 for none.
@@ -335,6 +341,7 @@ impl ImageState {
     /// The word that the database has for it.
     pub(crate) fn word(&self) -> &'static str {
         match self {
+            Self::Uncovered => "uncovered",
             Self::Queued => "queued",
             Self::Running => "running",
             Self::AwaitingAdvisories => "awaiting-advisories",
@@ -354,6 +361,7 @@ impl ImageState {
     pub(crate) fn read(word: &str, reason: Option<String>) -> Result<Self> {
         let reason = reason.unwrap_or_default();
         Ok(match word {
+            "uncovered" => Self::Uncovered,
             "queued" => Self::Queued,
             "running" => Self::Running,
             "awaiting-advisories" => Self::AwaitingAdvisories,
@@ -395,8 +403,12 @@ async fn write_image(tx: &mut Tx, verdict: &Verdict<'_>, layers: &[&Digest]) -> 
         verdict_reason = case when $4 = 1 then $3 else verdict_reason end, \
         platform = $5, distro = $6, layers = $7, coverage = $8, complete = $10, \
         assessed_at = case when $4 = 1 then $9 else assessed_at end, \
-        first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $9) else first_assessed_at end \
-        where digest = $1 returning id";
+        first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $9) else first_assessed_at end, \
+        finished_at = $9, billable = $11 where digest = $1 returning id";
+    // An image with neither an operating system nor packages gives nothing to judge.
+    let inventory = verdict.inventory;
+    let billable =
+        verdict.state == ImageState::Done && (inventory.distro.is_some() || !inventory.packages.is_empty());
     let values = args![
         verdict.image,
         verdict.state.word(),
@@ -408,6 +420,7 @@ async fn write_image(tx: &mut Tx, verdict: &Verdict<'_>, layers: &[&Digest]) -> 
         verdict.coverage.to_string(),
         verdict.now,
         i64::from(verdict.coverage["conclusion"]["complete"] == true),
+        i64::from(billable),
     ];
     let row = tx.one(sql, &values).await?.ok_or_else(|| no_image(verdict.image))?;
     row.get(0)
@@ -616,7 +629,7 @@ fn match_row<'a>((package, vulnerability): (i64, i64), found: &'a Match, now: Ti
     ]
 }
 
-async fn write_fact(tx: &mut Tx, name: &'static str, value: i64) -> Result<()> {
+pub(crate) async fn write_fact(tx: &mut Tx, name: &'static str, value: i64) -> Result<()> {
     let sql = "insert into facts (name, value) values ($1, $2) \
         on conflict (name) do update set value = excluded.value";
     tx.execute(sql, &args![name, value]).await?;

@@ -4,8 +4,9 @@
 //! statement with a union and a sort, which PostgreSQL would compute as a whole, but a walk in the order of the images'
 //! rows: a handful of images at a time, and for each that has findings a range of two indexes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use plimsoll_types::exploit::Exploitation;
 use plimsoll_types::{
     Digest, InstalledPackage, Match, ParseError, Platform, RepositoryName, Severity, Timestamp,
 };
@@ -56,6 +57,8 @@ pub struct FindingRow {
     pub finding: Option<(InstalledPackage, Match)>,
     /// When this finding was first seen on any image of the store, or for a row without a finding when the verdict was made.
     pub first_seen: Timestamp,
+    /// What is known of its exploitation, under any of its CVE names; `None` where no feed knows it.
+    pub exploitation: Option<Exploitation>,
 }
 
 /// An image in its repository.
@@ -253,6 +256,7 @@ impl Store {
             first_seen: image.summary.assessed_at.unwrap_or_default(),
             image: image.summary,
             finding: Some((installed, found)),
+            exploitation: None,
         }))
     }
 
@@ -346,11 +350,31 @@ impl Store {
         );
         let values = args![image.row, after.package, after.vulnerability, n as i64];
         let rows = self.db.all("list the findings of an image", sql, &values).await?;
-        rows.iter().map(|row| image.row_of(row)).collect()
+        let mut rows = rows.iter().map(|row| image.row_of(row)).collect::<Result<Vec<_>>>()?;
+        self.add_exploitation(&mut rows).await?;
+        Ok(rows)
+    }
+
+    /// Adds what is known of the exploitation of what was found.
+    async fn add_exploitation(&self, rows: &mut [FindingRow]) -> Result<()> {
+        let names: BTreeSet<&str> =
+            rows.iter().filter_map(|row| row.finding.as_ref()).flat_map(|(_, found)| found.cves()).collect();
+        let known = self.exploitation(&names.into_iter().collect::<Vec<_>>()).await?;
+        if known.is_empty() {
+            return Ok(());
+        }
+        for row in rows {
+            let Some((_, found)) = &row.finding else { continue };
+            let all = found.cves().filter_map(|cve| known.get(cve));
+            // Of several names the one that is exploited counts, then the first that has a score.
+            row.exploitation =
+                all.reduce(|a, b| if a.known.is_none() && b.known.is_some() { b } else { a }).cloned();
+        }
+        Ok(())
     }
 
     /// The tags on these rows of `repository_manifests`, sorted.
-    async fn tags_of(&self, ids: &[i64]) -> Result<HashMap<i64, Vec<String>>> {
+    pub(crate) async fn tags_of(&self, ids: &[i64]) -> Result<HashMap<i64, Vec<String>>> {
         let sql = "select l.id, t.name from repository_manifests l \
             join tags t on t.repository = l.repository and t.digest = l.digest \
             where l.id in ({list}) order by t.name";
@@ -412,6 +436,7 @@ impl JudgedImage {
             image: self.summary.clone(),
             finding: None,
             first_seen: self.summary.assessed_at.unwrap_or_default(),
+            exploitation: None,
         }
     }
 
@@ -427,7 +452,8 @@ impl JudgedImage {
             ..package_at(row, 8)?
         };
         let first_seen = Timestamp(row.get(3)?);
-        Ok(FindingRow { id, image: self.summary.clone(), finding: Some((package, found)), first_seen })
+        let finding = Some((package, found));
+        Ok(FindingRow { id, image: self.summary.clone(), finding, first_seen, exploitation: None })
     }
 }
 

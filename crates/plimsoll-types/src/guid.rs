@@ -65,7 +65,10 @@ impl FromStr for Guid {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let is_dash = |i| matches!(i, 8 | 13 | 18 | 23);
         let fits = text.len() == 36
-            && text.bytes().enumerate().all(|(i, b)| if is_dash(i) { b == b'-' } else { b.is_ascii_hexdigit() });
+            && text
+                .bytes()
+                .enumerate()
+                .all(|(i, b)| if is_dash(i) { b == b'-' } else { b.is_ascii_hexdigit() });
         if !fits {
             return Err(ParseError::new("a GUID such as 8e3af657-a8ff-443c-a75c-2fe8c4bcb635", text));
         }
@@ -101,9 +104,12 @@ mod tests {
     fn a_guid_is_read_in_any_case_and_written_in_one() {
         let guid: Guid = "8E3AF657-A8FF-443C-A75C-2FE8C4BCB635".parse().unwrap();
         assert_eq!(guid.as_str(), "8e3af657-a8ff-443c-a75c-2fe8c4bcb635");
-        for text in
-            ["", "8e3af657a8ff443ca75c2fe8c4bcb635", "8e3af657-a8ff-443c-a75c-2fe8c4bcb63g", "{8e3af657-a8ff}"]
-        {
+        for text in [
+            "",
+            "8e3af657a8ff443ca75c2fe8c4bcb635",
+            "8e3af657-a8ff-443c-a75c-2fe8c4bcb63g",
+            "{8e3af657-a8ff}",
+        ] {
             assert!(text.parse::<Guid>().is_err(), "{text}");
         }
     }

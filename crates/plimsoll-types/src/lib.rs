@@ -10,18 +10,22 @@ pub mod automation;
 pub mod coverage;
 pub mod digest;
 pub mod ecosystem;
+pub mod exploit;
 pub mod finding;
-pub mod import;
 pub mod guid;
+pub mod import;
 pub mod inventory;
+pub mod log;
 pub mod manifest;
 pub mod package;
+pub mod plan;
 pub mod probe;
 pub mod purl;
 pub mod reference;
 pub mod registry;
 pub mod resource;
 pub mod time;
+pub mod trigger;
 pub mod webhook;
 
 pub use coverage::{Coverage, Health};
@@ -36,6 +40,7 @@ pub use purl::Purl;
 pub use reference::{ImageReference, Reference, RepositoryName, Tag};
 pub use resource::{ResourceId, Scope};
 pub use time::Timestamp;
+pub use trigger::{Trigger, Watch};
 
 /// A text that is not what it should be: what was expected, and what was found instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

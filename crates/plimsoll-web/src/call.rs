@@ -40,16 +40,8 @@ impl Call<'_> {
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let body = if self.body.is_empty() { b"null" } else { &*self.body };
         let mut reader = serde_json::Deserializer::from_slice(body);
-        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            let message = match path.as_str() {
-                "." => format!("the body of the request is not as it should be: {}", error.inner()),
-                path => {
-                    format!("{path} in the body of the request is not as it should be: {}", error.inner())
-                }
-            };
-            Error::bad_request("InvalidRequestContent", message)
-        })?;
+        let value = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| malformed(&error.path().to_string(), error.inner()))?;
         reader.end().map_err(|error| {
             Error::bad_request(
                 "InvalidRequestContent",
@@ -74,6 +66,15 @@ impl Call<'_> {
     pub(crate) fn unauthenticated(&self, error: plimsoll_access::Error) -> Error {
         Error::of_access(error, &self.base)
     }
+}
+
+/// The error that names the field of a body that is not as it should be.
+pub(crate) fn malformed(path: &str, problem: &dyn std::fmt::Display) -> Error {
+    let message = match path {
+        "." => format!("the body of the request is not as it should be: {problem}"),
+        path => format!("{path} in the body of the request is not as it should be: {problem}"),
+    };
+    Error::bad_request("InvalidRequestContent", message)
 }
 
 /// A path: a scope, a provider, and what of the provider is asked for. Case does not count in keywords and names, and
@@ -118,7 +119,12 @@ impl Path {
     /// The nearest thing that the path names: the resource that an action is done to, or what a list is of.
     pub(crate) fn nearest(&self) -> Result<ResourceId, Error> {
         let pairs = self.rest().len() & !1;
-        if self.scope == self.segments.len() || pairs == 0 { self.scope() } else { self.resource(pairs) }
+        if self.scope == self.segments.len() {
+            // Of `/subscriptions/S/locations` it is the subscription.
+            let above = self.segments.len().saturating_sub(1);
+            return self.scope().or_else(|error| id(&self.segments[..above]).map_err(|_| error));
+        }
+        if pairs == 0 { self.scope() } else { self.resource(pairs) }
     }
 
     /// The id of the resource that the first `n` segments of [`Path::rest`] name.
@@ -157,7 +163,7 @@ mod tests {
         assert_eq!(action.rest(), ["registries", "r", "importImage"]);
         assert_eq!(action.resource(2).unwrap().name(), "r");
         assert_eq!(action.nearest().unwrap(), action.resource(2).unwrap());
-                let list = Path::parse("/subscriptions/s/providers/Microsoft.Security/assessments").unwrap();
+        let list = Path::parse("/subscriptions/s/providers/Microsoft.Security/assessments").unwrap();
         assert_eq!(list.nearest().unwrap().as_str(), "/subscriptions/s");
     }
 

@@ -10,10 +10,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod call;
+mod document;
 mod error;
 mod generation;
 mod handlers;
 mod links;
+mod listing;
 mod openapi;
 pub mod operations;
 mod page;
@@ -33,7 +35,7 @@ use plimsoll_access::{Access, Caller};
 use plimsoll_store::Store;
 use plimsoll_types::{Scope, Timestamp};
 
-pub use links::Connection;
+pub use links::{Connection, login_server_suffix};
 pub use openapi::document as openapi_document;
 pub use rooms::resource_graph::Settings as GraphSettings;
 
@@ -60,6 +62,9 @@ pub struct Web {
     pub scope: Scope,
     /// How clients reach the listener.
     pub connection: Connection,
+    /// What the host names of new registries end with: `localhost:5000`, so that one is `quay.localhost:5000`. See
+    /// [`login_server_suffix`].
+    pub login_server_suffix: String,
 }
 
 /// The API as a router that answers every path, since case does not count in most of its segments; what it does not know
@@ -124,17 +129,7 @@ async fn routed(call: &Call<'_>) -> Result<Response, Error> {
     if let Some(operations::Access::Action(action)) = operation.map(|operation| operation.access) {
         call.authorize(action, &call.path.nearest()?)?;
     }
-    let answer = if let Some(answer) = rooms::clients::answer(call)? {
-        answer
-    } else if let Some(answer) = rooms::access::answer(call).await? {
-        answer
-    } else if let Some(answer) = rooms::security::answer(call).await? {
-        answer
-    } else if let Some(answer) = rooms::resource_graph::answer(call).await? {
-        answer
-    } else {
-        return Err(Error::UnknownRoute);
-    };
+    let answer = rooms::answer(call).await?.ok_or(Error::UnknownRoute)?;
     operations::check(call.method, call.uri.path());
     Ok(answer)
 }

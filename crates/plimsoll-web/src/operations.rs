@@ -8,6 +8,7 @@
 mod access;
 mod clients;
 mod data;
+mod governance;
 mod graph;
 mod plimsoll;
 mod registries;
@@ -69,8 +70,9 @@ pub enum Area {
 
 /// All of them, in the order in which the document tells them.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    let areas: [&'static [Operation]; 8] = [
+    let areas: [&'static [Operation]; 9] = [
         security::ALL,
+        governance::ALL,
         plimsoll::ALL,
         resources::ALL,
         access::ALL,

@@ -399,6 +399,7 @@ impl Api {
             registry: "Quay".into(),
             registry_host: "quay.example:5000".into(),
         };
+        store.ensure_registry(&scope, &json!({}), Timestamp(1_790_000_000_000)).await.unwrap();
         let clock: plimsoll_access::Clock = std::sync::Arc::new(instant);
         let settings = plimsoll_access::Settings { mode, tenant: Guid::nil(), oidc: None };
         let access = Access::open(store.clone(), clock, settings).await.unwrap();
@@ -408,6 +409,7 @@ impl Api {
             clock: std::sync::Arc::new(|| Timestamp(1_790_000_000_000)),
             scope,
             connection: Connection::default(),
+            login_server_suffix: "quay.example:5000".into(),
         });
         Self { router, store, application, _folder: folder }
     }
@@ -428,12 +430,16 @@ impl Api {
     }
 
     async fn send(&self, method: Method, path: &str) -> (StatusCode, HeaderMap, Value) {
+        self.send_body(method, path, "").await
+    }
+
+    async fn send_body(&self, method: Method, path: &str, body: &str) -> (StatusCode, HeaderMap, Value) {
         let request = Request::builder().method(method).uri(path).header("host", "quay.example:5000");
-        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response =
+            self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-        (parts.status, parts.headers, body)
+        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap_or_default())
     }
 }
 
@@ -462,12 +468,7 @@ async fn every_operation_of_the_table_is_answered() {
     let api = Api::with_images().await;
     let (_, document) = api.get("/openapi.json").await;
     assert_eq!(document["openapi"], "3.1.0");
-    for operation in plimsoll_web::operations::all() {
-        // The registry and the binary answer the others.
-        if !is_ours(operation) {
-            continue;
-        }
-        let path = path_of(operation);
+    for (operation, path) in ours() {
         let method = operation.method.parse().unwrap();
         let (status, _, answer) = api.send(method, &format!("{path}?api-version=2021-06-01")).await;
         let code = &answer["error"]["code"];
@@ -477,6 +478,46 @@ async fn every_operation_of_the_table_is_answered() {
             operation.method
         );
     }
+}
+
+#[tokio::test]
+async fn every_body_of_a_wrong_type_is_refused() {
+    let api = Api::with_images().await;
+    for (operation, path) in ours().filter(|(operation, _)| operation.request.is_some()) {
+        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+        for body in [
+            "[]",
+            "7",
+            "true",
+            "\"text\"",
+            "{",
+            "{\"a\":",
+            "\u{fffd}",
+            &deep,
+            "{\"properties\": 7}",
+            "{\"properties\": []}",
+        ] {
+            let method: Method = operation.method.parse().unwrap();
+            let (status, _, answer) =
+                api.send_body(method, &format!("{path}?api-version=2021-06-01"), body).await;
+            let shown: String = body.chars().take(30).collect();
+            // What does not read its properties does not mind them.
+            let minds = !body.starts_with("{\"properties") || operation.method == "PUT";
+            if minds {
+                assert!(status.is_client_error(), "{} {path} {shown}: {status} {answer}", operation.method);
+                let message = answer["error"]["message"].as_str().unwrap_or_default();
+                assert!(!message.is_empty(), "{} {path} {shown}: {answer}", operation.method);
+            }
+            assert!(!status.is_server_error(), "{} {path} {shown}: {status} {answer}", operation.method);
+        }
+    }
+}
+
+/// The operations of the table that this router answers, each with a path that has known names in it.
+fn ours() -> impl Iterator<Item = (&'static Operation, String)> {
+    plimsoll_web::operations::all()
+        .filter(|operation| is_ours(operation))
+        .map(|operation| (operation, path_of(operation)))
 }
 
 /// Whether this router answers the operation: the registry and the binary answer the others.

@@ -67,24 +67,183 @@ pub(crate) enum Command {
     /// Versions as their ecosystems order them
     #[command(subcommand)]
     Version(Version),
+    /// Tokens: what programs (and people) log in with
+    Token(Tokens),
+    /// Users: people who log in with a password
+    User(Users),
+    /// Roles: who may do what, and where
+    Role(Roles),
     /// Check that what is stored is whole: every row has its bytes, every image its verdict or its job
     Fsck(Kept),
+    /// Who did what in the registry, and who logged in: the resource logs that are kept
+    Logs(Logs),
     /// Try the walls around the probe, and say which stand on this machine
     Doctor,
+    /// How the scans of a server's registry go
+    Scans(Scans),
+    /// Ask a server to scan images again
+    Rescan(Rescan),
+    /// Copy an image from another registry into a server's
+    Import(Import),
+    /// What a server has charged: one charge for each image ever scanned
+    Meter(Meter),
+}
+
+/// The server and registry that a command speaks of.
+#[derive(Args)]
+pub(crate) struct Remote {
+    /// Address of the server; the token comes from PLIMSOLL_TOKEN [env: PLIMSOLL_SERVER] [default: http://127.0.0.1:5000]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// PEM file of the authority of the server's certificate [env: PLIMSOLL_SERVER_CA] [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    server_ca: Option<String>,
+    /// Subscription of the registry [env: PLIMSOLL_SUBSCRIPTION]
+    #[arg(long, value_name = "GUID")]
+    subscription: Option<String>,
+    /// Resource group of the registry [env: PLIMSOLL_RESOURCE_GROUP] [default: plimsoll]
+    #[arg(long, value_name = "NAME")]
+    resource_group: Option<String>,
+    /// Name of the registry in resource ids [env: PLIMSOLL_REGISTRY] [default: local]
+    #[arg(long, value_name = "NAME")]
+    registry: Option<String>,
+}
+
+/// Flags of `scans`.
+#[derive(Args)]
+pub(crate) struct Scans {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Only this repository
+    #[arg(long, value_name = "NAME")]
+    pub(crate) repository: Option<String>,
+    /// Only scans in this state: Queued, Running, Done, Failed, Unsupported, TooLarge, AwaitingAdvisories, NotCovered
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<String>,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+    pub(crate) format: PlainFormat,
+}
+
+/// Flags of `rescan`.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  plimsoll rescan team/app:1\n  plimsoll rescan team/app\n  plimsoll rescan --all"
+)]
+pub(crate) struct Rescan {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// What to scan again: REPOSITORY, REPOSITORY:TAG or REPOSITORY@DIGEST
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) image: Option<String>,
+    /// Every image of the registry
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Flags of `import`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  plimsoll import docker.io/library/alpine:3.20 base/alpine:3.20\n  \
+    plimsoll import registry.example/team/app@sha256:… team/app:1 --force --username ann --password-stdin < secret")]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The image to copy: HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST
+    pub(crate) source: String,
+    /// Its name here: REPOSITORY:TAG; without a tag, the source's
+    pub(crate) target: String,
+    /// Move the tag if it is there already
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// User of the source registry
+    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    pub(crate) username: Option<String>,
+    /// Read the password of the source registry from stdin
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+}
+
+/// Flags of `meter`.
+#[derive(Args)]
+pub(crate) struct Meter {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Only this month: 2026-11
+    #[arg(long, value_name = "MONTH")]
+    pub(crate) month: Option<String>,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = MeterFormat::Table)]
+    pub(crate) format: MeterFormat,
+}
+
+/// The forms of the meter.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MeterFormat {
+    /// For a person
+    Table,
+    /// For a program
+    Json,
+    /// For a spreadsheet
+    Csv,
 }
 
 /// Where everything is kept.
 #[derive(Args)]
 pub(crate) struct Kept {
     /// Database: sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME [env: PLIMSOLL_DATABASE] [default: sqlite:DATA/plimsoll.db]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
     /// Blob store: file:DIR, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX; keys come from the cloud's usual variables [env: PLIMSOLL_BLOBS] [default: file:DATA/blobs]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     blobs: Option<String>,
     /// Name of this process among those that share a database [env: PLIMSOLL_NODE] [default: plimsoll]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     node: Option<String>,
+}
+
+/// Flags of `logs`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  plimsoll logs --operation Pull --repository team/app\n  \
+    plimsoll logs --table login --since 2026-11-01T00:00:00Z --format json")]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    kept: Kept,
+    /// Which of the two
+    #[arg(long, value_enum, default_value_t = LogTable::Repository)]
+    pub(crate) table: LogTable,
+    /// The newest so many, the oldest of them first
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    /// Only events at this instant or later: 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) since: Option<String>,
+    /// Only events before this instant
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) until: Option<String>,
+    /// Only events of the registry of this name
+    #[arg(long = "registry", value_name = "NAME")]
+    pub(crate) of_registry: Option<String>,
+    /// Only events of this repository
+    #[arg(long, value_name = "NAME")]
+    pub(crate) repository: Option<String>,
+    /// Only this operation: Push, Pull, Untag, Delete, Login
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operation: Option<String>,
+    /// Only what this principal did
+    #[arg(long, value_name = "GUID")]
+    pub(crate) identity: Option<String>,
+    /// How to answer; JSON comes a line an event, with all columns
+    #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+    pub(crate) format: PlainFormat,
+}
+
+/// The tables of resource logs.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogTable {
+    /// What happened in repositories (ContainerRegistryRepositoryEvents)
+    Repository,
+    /// Who logged in, or tried to (ContainerRegistryLoginEvents)
+    Login,
 }
 
 /// Flags of `serve`.
@@ -110,6 +269,9 @@ pub(crate) struct Serve {
     /// Name by which clients reach the registry, as findings show it [env: PLIMSOLL_REGISTRY_HOST] [default: the address of --listen]
     #[arg(long, value_name = "HOST")]
     registry_host: Option<String>,
+    /// What the host names of further registries end with [env: PLIMSOLL_LOGIN_SERVER_SUFFIX] [default: the registry host, or localhost where that is an address]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    login_server_suffix: Option<String>,
     /// PEM file with the certificate for TLS and those that lead to its authority; read again when it changes or on SIGHUP [env: PLIMSOLL_TLS_CERT]
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<String>,
@@ -122,6 +284,39 @@ pub(crate) struct Serve {
     /// The most connections at once; more wait until one ends [env: PLIMSOLL_MAX_CONNECTIONS] [default: 10000]
     #[arg(long, value_name = "N")]
     max_connections: Option<String>,
+    /// Where resource logs go as lines of JSON: off, stdout, or a file, which may be moved away at any time [env: PLIMSOLL_RESOURCE_LOG] [default: off]
+    #[arg(long, value_name = "WHERE")]
+    resource_log: Option<String>,
+    /// For how many days resource logs are kept for `plimsoll logs` and queries; 0 keeps none [env: PLIMSOLL_RESOURCE_LOG_DAYS] [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    resource_log_days: Option<String>,
+    /// CISA's catalogue of exploited vulnerabilities: https://…, file:PATH or off [env: PLIMSOLL_KEV_FEED] [default: CISA's own address where --feed is the public one, else off]
+    #[arg(long, value_name = "URL")]
+    kev_feed: Option<String>,
+    /// FIRST's exploit prediction scores: https://…, file:PATH or off [env: PLIMSOLL_EPSS_FEED] [default: the public address where --feed is the public one, else off]
+    #[arg(long, value_name = "URL")]
+    epss_feed: Option<String>,
+    /// Days for which a pull keeps an image under watch [env: PLIMSOLL_PULL_WINDOW] [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    pull_window: Option<String>,
+    /// Days between two assessments of an image under watch [env: PLIMSOLL_REASSESS_EVERY] [default: 7]
+    #[arg(long, value_name = "DAYS")]
+    reassess_every: Option<String>,
+    /// Days after its assessment for which an image's findings are kept where the plan is off [env: PLIMSOLL_KEEP_FINDINGS] [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    keep_findings: Option<String>,
+    /// For rehearsals of ageing, never in production: file with the time to add to the clock, such as 8d or 36h, read each second [env: PLIMSOLL_CLOCK_OFFSET_FILE]
+    #[arg(long, value_name = "FILE")]
+    clock_offset_file: Option<String>,
+    /// required: everybody must log in; off: nobody is asked, and anyone may do anything [env: PLIMSOLL_AUTHENTICATION] [default: required where others can connect; on loopback, from the first token or user on]
+    #[arg(long, value_name = "MODE")]
+    authentication: Option<String>,
+    /// Identity provider (OpenID Connect) whose tokens are taken: its address, as its tokens say it in `iss` [env: PLIMSOLL_OIDC_ISSUER]
+    #[arg(long, value_name = "URL")]
+    oidc_issuer: Option<String>,
+    /// Audience (`aud`) that its tokens for this server have; several separated by commas [env: PLIMSOLL_OIDC_AUDIENCE]
+    #[arg(long, value_name = "LIST")]
+    oidc_audience: Option<String>,
     /// Believe X-Forwarded-Host and X-Forwarded-Proto: only behind a proxy that sets them [env: PLIMSOLL_TRUST_FORWARDED_HEADERS]
     #[arg(long)]
     trust_forwarded_headers: bool,
@@ -200,6 +395,178 @@ pub(crate) enum PlainFormat {
     Json,
 }
 
+/// What can be done with tokens.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    plimsoll token create ci --role AcrPush --scope registry:local\n  \
+    plimsoll token create laptop --for ada --expires-in 90d\n  \
+    plimsoll token create az --role Owner --scope / | tee token.txt\n  \
+    plimsoll token revoke ci\n\n\
+    A token is shown once, on stdout and alone, so that it can be piped. It works as a bearer token, as the password of\n\
+    `docker login` (with any user name), and as IDENTITY_HEADER of `az login --identity`. From the first token or user on a\n\
+    server on loopback asks everybody too, unless `authentication` is `off`.")]
+pub(crate) struct Tokens {
+    #[command(flatten)]
+    kept: Kept,
+    #[command(subcommand)]
+    pub(crate) command: Token,
+}
+
+/// A command on tokens.
+#[derive(Subcommand)]
+pub(crate) enum Token {
+    /// Make a token, and show it once
+    Create {
+        /// What the token is called; without --for also the name of the program that it speaks for
+        name: String,
+        /// The user or program that it speaks for [default: a new program of that name]
+        #[arg(long = "for", value_name = "NAME")]
+        principal: Option<String>,
+        /// When it ends: 12h, 30d, 52w [default: never]
+        #[arg(long, value_name = "TIME")]
+        expires_in: Option<String>,
+        #[command(flatten)]
+        give: Give,
+    },
+    /// All tokens: whom they speak for, when they end, when they were last used
+    List {
+        /// How to answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+        format: PlainFormat,
+    },
+    /// End a token at once, and with it everything that was issued for it
+    Revoke {
+        /// Its number, or its name if no other has it
+        token: String,
+    },
+}
+
+/// What can be done with users.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    plimsoll user add ada --role Reader --scope /\n  \
+    plimsoll user passwd ada < password.txt\n\n\
+    A password is asked for on the terminal, or read from stdin; never from the command line, which others can see.")]
+pub(crate) struct Users {
+    #[command(flatten)]
+    kept: Kept,
+    #[command(subcommand)]
+    pub(crate) command: User,
+}
+
+/// A command on users.
+#[derive(Subcommand)]
+pub(crate) enum User {
+    /// Make a user
+    Add {
+        /// The name to log in with
+        name: String,
+        #[command(flatten)]
+        give: Give,
+    },
+    /// Change a password; what was opened with the old one ends
+    Passwd {
+        /// Whose
+        name: String,
+    },
+    /// All users
+    List {
+        /// How to answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+        format: PlainFormat,
+    },
+    /// Remove a user, with its tokens and roles
+    Remove {
+        /// Whom
+        name: String,
+    },
+}
+
+/// What can be done with roles.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    plimsoll role assign --role 'Security Reader' --scope / --principal ada\n  \
+    plimsoll role assign --role AcrPull --scope registry:local/team/app --principal ci\n  \
+    plimsoll role assign --role AcrPush --scope 'registry:local/team/*' --principal group:developers\n  \
+    plimsoll role list --principal ada\n\n\
+    Scopes:\n  \
+    /                            everything\n  \
+    /subscriptions/…             a subscription, a resource group or a resource, by its resource id\n  \
+    registry:NAME                a registry\n  \
+    registry:NAME/REPOSITORY     a repository; `…/team/*` is all that begin with team/\n\n\
+    Principals:\n  \
+    NAME                         a user or a program of this server\n  \
+    GUID                         any principal, by its id\n  \
+    oidc:SUBJECT, group:NAME     a user (by `sub`) or a group of the identity provider of the settings\n\n\
+    Roles count at once, at their scope and everything below. `plimsoll role definitions` tells which there are.")]
+pub(crate) struct Roles {
+    #[command(flatten)]
+    kept: Kept,
+    #[command(subcommand)]
+    pub(crate) command: Role,
+}
+
+/// A command on roles.
+#[derive(Subcommand)]
+pub(crate) enum Role {
+    /// Give somebody a role
+    Assign(Assign),
+    /// Who has which role where
+    List {
+        /// Only what this one has
+        #[arg(long, value_name = "PRINCIPAL")]
+        principal: Option<String>,
+        /// Only what counts at this scope or below it
+        #[arg(long, value_name = "SCOPE")]
+        scope: Option<String>,
+        /// How to answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+        format: PlainFormat,
+    },
+    /// Take a role away: by the id of the assignment, or by role, scope and principal
+    Remove {
+        /// The id of the assignment
+        #[arg(required_unless_present_all = ["role", "scope", "principal"])]
+        id: Option<String>,
+        /// The role's name or id
+        #[arg(long, value_name = "ROLE", conflicts_with = "id")]
+        role: Option<String>,
+        /// Where it was given
+        #[arg(long, value_name = "SCOPE", conflicts_with = "id")]
+        scope: Option<String>,
+        /// From whom
+        #[arg(long, value_name = "PRINCIPAL", conflicts_with = "id")]
+        principal: Option<String>,
+    },
+    /// The roles that there are, and what each is for
+    Definitions,
+}
+
+/// A role to be given.
+#[derive(Args)]
+pub(crate) struct Assign {
+    /// The role's name or id: Owner, Reader, 'Security Reader', AcrPull, …
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: String,
+    /// Where it counts
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: String,
+    /// Who gets it
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub(crate) principal: String,
+}
+
+/// A role to be given to somebody new.
+#[derive(Args)]
+pub(crate) struct Give {
+    /// Give this role too, by name or id [default: none, and then it may do nothing]
+    #[arg(long, value_name = "ROLE", requires = "scope")]
+    pub(crate) role: Option<String>,
+    /// Where the role counts: /, /subscriptions/…, registry:NAME or registry:NAME/REPOSITORY
+    #[arg(long, value_name = "SCOPE", requires = "role")]
+    pub(crate) scope: Option<String>,
+}
+
 /// What can be done with versions.
 #[derive(Subcommand)]
 pub(crate) enum Version {
@@ -240,17 +607,48 @@ impl Cli {
                 (key::RESOURCE_GROUP, serve.resource_group.clone()),
                 (key::REGISTRY, serve.registry.clone()),
                 (key::REGISTRY_HOST, serve.registry_host.clone()),
+                (key::LOGIN_SERVER_SUFFIX, serve.login_server_suffix.clone()),
+                (key::KEV_FEED, serve.kev_feed.clone()),
+                (key::EPSS_FEED, serve.epss_feed.clone()),
+                (key::PULL_WINDOW, serve.pull_window.clone()),
+                (key::REASSESS_EVERY, serve.reassess_every.clone()),
+                (key::KEEP_FINDINGS, serve.keep_findings.clone()),
+                (key::CLOCK_OFFSET_FILE, serve.clock_offset_file.clone()),
                 (key::TLS, serve.tls.clone()),
                 (key::TLS_CERT, serve.tls_cert.clone()),
                 (key::TLS_KEY, serve.tls_key.clone()),
                 (key::MAX_CONNECTIONS, serve.max_connections.clone()),
+                (key::AUTHENTICATION, serve.authentication.clone()),
+                (key::OIDC_ISSUER, serve.oidc_issuer.clone()),
+                (key::OIDC_AUDIENCE, serve.oidc_audience.clone()),
+                (key::RESOURCE_LOG, serve.resource_log.clone()),
+                (key::RESOURCE_LOG_DAYS, serve.resource_log_days.clone()),
                 (key::TRUST_FORWARDED, switch(serve.trust_forwarded_headers)),
                 (key::OPEN_TO_ALL, switch(serve.serve_anyone_without_tls_or_authentication)),
+            ]);
+        }
+        let remote = match &self.command {
+            Command::Scans(Scans { remote, .. })
+            | Command::Rescan(Rescan { remote, .. })
+            | Command::Import(Import { remote, .. })
+            | Command::Meter(Meter { remote, .. }) => Some(remote),
+            _ => None,
+        };
+        if let Some(remote) = remote {
+            flags.extend([
+                (key::SERVER, remote.server.clone()),
+                (key::SERVER_CA, remote.server_ca.clone()),
+                (key::SUBSCRIPTION, remote.subscription.clone()),
+                (key::RESOURCE_GROUP, remote.resource_group.clone()),
+                (key::REGISTRY, remote.registry.clone()),
             ]);
         }
         let kept = match &self.command {
             Command::Serve(serve) => Some(&serve.kept),
             Command::Fsck(kept) => Some(kept),
+            Command::Token(Tokens { kept, .. }) | Command::User(Users { kept, .. }) => Some(kept),
+            Command::Role(Roles { kept, .. }) => Some(kept),
+            Command::Logs(logs) => Some(&logs.kept),
             _ => None,
         };
         if let Some(kept) = kept {

@@ -2,15 +2,22 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod access;
 mod cli;
+mod clock;
 mod config;
 mod db;
 mod doctor;
 mod fsck;
+mod import;
 mod listener;
 mod logs;
+mod meter;
 mod progress;
+mod remote;
+mod resource_log;
 mod scan;
+mod scans;
 mod serve;
 mod table;
 mod tls;
@@ -69,8 +76,16 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::Serve(_) => serve::run(settings).await.map(|()| ExitCode::SUCCESS),
         Command::Scan(scan) => scan::run(scan, settings).await,
         Command::Db(command) => db::run(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Token(tokens) => access::tokens(&tokens.command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::User(users) => access::users(&users.command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Role(roles) => access::roles(&roles.command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Fsck(_) => fsck::run(settings).await,
+        Command::Logs(command) => resource_log::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor => doctor::run(settings).await,
+        Command::Scans(command) => scans::list(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Rescan(command) => scans::rescan(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Import(command) => import::run(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Meter(command) => meter::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Version(version) => version::run(version).map(|()| ExitCode::SUCCESS),
     }
 }

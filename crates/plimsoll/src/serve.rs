@@ -12,11 +12,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::uri::Authority;
 use axum::routing::get;
-use plimsoll_registry::Registry;
+use plimsoll_access::{Access, Mode, Secret};
+use plimsoll_registry::{Journal, JournalSettings, Registry};
 use plimsoll_scan::{
     AdvisoryHandle, Clock, Sandbox, ScheduleSettings, UpdateOptions, Worker, WorkerSettings,
 };
 use plimsoll_store::Store;
+use plimsoll_types::Guid;
 use plimsoll_types::probe::Limits;
 use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
@@ -24,9 +26,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::tls::Tls;
-use crate::{db, listener, logs};
+use crate::{clock, db, listener, logs, resource_log};
 
 /// The longest that the parts may take to end once the listener has.
 const END: Duration = Duration::from_secs(15);
@@ -47,10 +49,20 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         // With port 0 the system has chosen another.
         scope.registry_host = address.to_string();
     }
-    let clock = plimsoll_scan::system_clock();
-    let tls = open_tls(settings, address, Arc::clone(&clock))?.map(Arc::new);
-    store.ensure_registry(&scope, &json!({}), clock()).await?;
     let stop = CancellationToken::new();
+    // Certificates are looked at by others, whose clocks are not moved.
+    let tls = open_tls(settings, address, plimsoll_scan::system_clock())?.map(Arc::new);
+    let clock = clock::of(settings, &stop)?;
+    store.ensure_registry(&scope, &json!({}), clock()).await?;
+    let access = Access::open(store.clone(), Arc::clone(&clock), access_settings(settings)).await?;
+    let first_token = match settings.authentication {
+        Mode::Required => plimsoll_access::first_token(&store, clock()).await?,
+        Mode::Off | Mode::WhenConfigured => None,
+    };
+    warn_of_openness(settings, address);
+    let settings_of_journal =
+        JournalSettings { days: settings.resource_log_days, lines: resource_log::lines(settings)? };
+    let journal = Journal::new(store.clone(), Arc::clone(&clock), settings_of_journal);
     let worker = Worker::new(
         store.clone(),
         Arc::clone(&sandbox),
@@ -58,11 +70,18 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         Arc::clone(&clock),
         // One job more than there are probes: while all read layers, a scan that needs none goes on.
         WorkerSettings { concurrency: settings.workers + 1, ..WorkerSettings::default() },
-    );
+    )
+    .noting_in({
+        let journal = journal.clone();
+        Arc::new(move |registry, event| journal.log(registry, event))
+    });
     let schedule = plimsoll_scan::run_schedule(
         ScheduleSettings {
             update_every: Some(settings.feed_interval),
             update: UpdateOptions { ecosystems: settings.ecosystems.clone(), ..UpdateOptions::default() },
+            watch: settings.watch,
+            exploits: settings.exploits.clone(),
+            exploits_every: settings.feed_interval,
             ..ScheduleSettings::default()
         },
         store.clone(),
@@ -77,14 +96,32 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
             async move { worker.run(stop).await }
         }),
         tokio::spawn(schedule),
+        tokio::spawn({
+            let (journal, stop) = (journal.clone(), stop.clone());
+            async move { journal.run(stop.cancelled_owned()).await }
+        }),
     ];
+    let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
     let registry = Registry {
         store: store.clone(),
         clock: Arc::clone(&clock),
-        settings: plimsoll_registry::Settings::default(),
+        access: access.clone(),
+        journal: journal.clone(),
+        settings: plimsoll_registry::Settings { connection, ..plimsoll_registry::Settings::default() },
     };
-    let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
-    let web = Web { store: store.clone(), clock, scope: scope.clone(), connection };
+    let asks = access.is_required().await?;
+    let login_server_suffix = settings
+        .login_server_suffix
+        .clone()
+        .unwrap_or_else(|| plimsoll_web::login_server_suffix(&scope.registry_host));
+    let web = Web {
+        store: store.clone(),
+        clock,
+        access,
+        scope: scope.clone(),
+        connection,
+        login_server_suffix,
+    };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state((store.clone(), advisories.clone())))
@@ -102,7 +139,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).keep_up(stop.clone())?);
     }
-    greet(&address.to_string(), tls.as_deref(), &scope.subscription_id());
+    greet(&address.to_string(), tls.as_deref(), &scope.subscription_id(), asks, first_token.as_ref());
 
     tokio::spawn(wait_for_signal(stop.clone()));
     let front = listener::Front { router, tls, max_connections: settings.max_connections };
@@ -112,6 +149,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
             tracing::warn!("a part did not end in time; what it did will be done again at the next start");
         }
     }
+    // What the last requests and jobs left.
+    journal.flush().await;
     store.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -167,6 +206,29 @@ async fn ready(State((store, advisories)): State<(Store, AdvisoryHandle)>) -> (S
     }
 }
 
+/// How callers are recognised, as the settings want it. There is one tenant, and it has the GUID of zeros.
+fn access_settings(settings: &Settings) -> plimsoll_access::Settings {
+    plimsoll_access::Settings {
+        mode: settings.authentication,
+        tenant: Guid::nil(),
+        oidc: settings.oidc.clone(),
+    }
+}
+
+/// Tells the operator's log what others can see or do.
+fn warn_of_openness(settings: &Settings, address: SocketAddr) {
+    if address.ip().is_loopback() {
+        return;
+    }
+    if settings.authentication == Mode::Off {
+        tracing::warn!("nobody is asked who he is: whoever can connect may read, push and delete");
+    } else if settings.tls == config::Tls::Off && !settings.trust_forwarded_headers {
+        tracing::warn!(
+            "without TLS, tokens and passwords cross the network for all to read; see --tls and --tls-cert"
+        );
+    }
+}
+
 /// TLS as the settings want it. Its certificate is for the address and the registry's host too.
 fn open_tls(settings: &Settings, address: SocketAddr, clock: Clock) -> Result<Option<Tls>> {
     let mut names = Vec::new();
@@ -183,7 +245,7 @@ fn open_tls(settings: &Settings, address: SocketAddr, clock: Clock) -> Result<Op
 }
 
 /// Tells a person what to do next.
-fn greet(address: &str, tls: Option<&Tls>, subscription: &str) {
+fn greet(address: &str, tls: Option<&Tls>, subscription: &str, asks: bool, first_token: Option<&Secret>) {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let authority = tls.and_then(Tls::authority);
     // What the two programs need to know of the server's certificate.
@@ -198,12 +260,25 @@ fn greet(address: &str, tls: Option<&Tls>, subscription: &str) {
     let trust = authority.map_or_else(String::new, |file| {
         format!("Trust its authority: {0} (REQUESTS_CA_BUNDLE={0} for az and Azure's SDKs)\n", file.display())
     });
+    let header = if asks { "-H \"Authorization: Bearer $TOKEN\" " } else { "" };
+    let login = match (first_token, asks) {
+        (Some(token), _) => format!(
+            "\nAdmin token, Owner of everything, shown only now:\n\n    {}\n\n\
+             Log in:             skopeo login --username token --password $TOKEN {address}\n",
+            token.reveal()
+        ),
+        (None, true) => format!(
+            "\nLog in:             skopeo login --username token --password $TOKEN {address}\n\
+             Make a token:       plimsoll token create NAME --role ROLE --scope SCOPE\n"
+        ),
+        (None, false) => "\n".to_owned(),
+    };
     let text = format!(
         "Plimsoll listens on {scheme}://{address}\n\
          {trust}\
-         \n\
+         {login}\
          Push an image:      skopeo copy {skopeo}docker://alpine docker://{address}/alpine\n\
-         Read its verdict:   curl -s {curl}'{scheme}://{address}{subscription}/providers/Microsoft.Security/subAssessments?api-version=2019-01-01-preview'\n\
+         Read its verdict:   curl -s {curl}{header}'{scheme}://{address}{subscription}/providers/Microsoft.Security/subAssessments?api-version=2019-01-01-preview'\n\
          Or as a table:      plimsoll scan docker://{address}/alpine\n\
          Stop:               Ctrl-C\n"
     );

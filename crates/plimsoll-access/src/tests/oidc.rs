@@ -81,7 +81,10 @@ async fn a_token_with_something_wrong_is_refused() {
         ("our own name", signed(&with("iss", "Plimsoll".into()))),
         ("no subject", signed(&with("sub", json!(null)))),
         ("alg none", format!("{}.", TestIssuer::unsigned(json!({"alg": "none"}), &good))),
-        ("alg none with a key", format!("{}.", TestIssuer::unsigned(json!({"alg": "none", "kid": "rsa-1"}), &good))),
+        (
+            "alg none with a key",
+            format!("{}.", TestIssuer::unsigned(json!({"alg": "none", "kid": "rsa-1"}), &good)),
+        ),
         ("public key as a secret", symmetric),
         ("another algorithm's key", issuer.rs256(json!({"alg": "ES256", "kid": "ec-1"}), &good)),
         ("a longer RSA", issuer.rs256(json!({"alg": "RS512", "kid": "rsa-1"}), &good)),
@@ -95,7 +98,9 @@ async fn a_token_with_something_wrong_is_refused() {
         let refused = house.access.caller_of_bearer(&token, &gate()).await;
         assert!(matches!(refused, Err(Error::Refused(Refusal::Invalid(_)))), "{what}: {refused:?}");
     }
-    assert!(house.caller(&format!("Bearer {}", signed(&with("aud", json!(["a", "plimsoll"]))))).await.is_ok());
+    assert!(
+        house.caller(&format!("Bearer {}", signed(&with("aud", json!(["a", "plimsoll"]))))).await.is_ok()
+    );
 }
 
 #[tokio::test]
@@ -152,7 +157,8 @@ fn an_identity_provider_is_asked_over_tls_or_at_home() {
             groups_claim: "groups".to_owned(),
         })
     };
-    for good in ["https://login.example/realm", "http://127.0.0.1:9/", "http://[::1]:9", "http://localhost:9"] {
+    for good in ["https://login.example/realm", "http://127.0.0.1:9/", "http://[::1]:9", "http://localhost:9"]
+    {
         assert!(issuer(good).is_ok(), "{good}");
     }
     for bad in ["http://login.example", "ftp://login.example", "login", "http://10.0.0.1/"] {

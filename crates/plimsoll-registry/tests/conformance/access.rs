@@ -16,19 +16,18 @@ const HOST: (&str, &str) = ("host", "acme.example:5000");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// A registry that asks everybody.
-async fn closed() -> App {
+pub(crate) async fn closed() -> App {
     App::start_as(Settings::default(), Mode::Required).await
 }
 
 /// Somebody with these roles, each at a scope; gives the text of a token.
-async fn somebody(app: &App, name: &str, roles: &[(&str, &str)]) -> Secret {
+pub(crate) async fn somebody(app: &App, name: &str, roles: &[(&str, &str)]) -> Secret {
     let id = Guid::derived(&[name]);
     let kind = PrincipalKind::ServicePrincipal;
     let principal = Principal { id: id.clone(), kind, name: name.to_owned(), created_at: NOW };
     assert!(app.store.create_principal(&principal).await.unwrap());
     let minted = Minted::new().unwrap();
-    let token =
-        NewToken { id: &minted.id, name, principal: &id, hash: &minted.hash, expires_at: None };
+    let token = NewToken { id: &minted.id, name, principal: &id, hash: &minted.hash, expires_at: None };
     app.store.create_token(token, NOW).await.unwrap();
     for (role, at) in roles {
         let assignment = Assignment {
@@ -45,15 +44,15 @@ async fn somebody(app: &App, name: &str, roles: &[(&str, &str)]) -> Secret {
     minted.text
 }
 
-fn registry() -> String {
+pub(crate) fn registry() -> String {
     scope().registry_id()
 }
 
-fn repository(name: &str) -> String {
+pub(crate) fn repository(name: &str) -> String {
     format!("{}/repositories/{name}", registry())
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
@@ -61,7 +60,7 @@ fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
 }
 
-async fn ask(app: &App, line: &str, authorization: &str) -> Answer {
+pub(crate) async fn ask(app: &App, line: &str, authorization: &str) -> Answer {
     app.send(line, &[HOST, ("authorization", authorization)], "").await
 }
 
@@ -70,7 +69,7 @@ async fn post(app: &App, path: &str, form: &str) -> Answer {
 }
 
 /// The access token that docker gets for these scopes with a token of ours.
-async fn docker_token(app: &App, secret: &Secret, scopes: &str) -> String {
+pub(crate) async fn docker_token(app: &App, secret: &Secret, scopes: &str) -> String {
     let line = format!("GET /oauth2/token?service=acme.example:5000&scope={scopes}");
     let answer = ask(app, &line, &basic("x", secret.reveal())).await.is(200).json();
     assert_eq!(answer["token"], answer["access_token"]);
@@ -103,11 +102,20 @@ fn every_request() -> Vec<(String, bool)> {
         format!("/v2/app/blobs/uploads/{upload}"),
         format!("/v2/app/blobs/uploads/{upload}?digest={digest}"),
         format!("/v2/app/referrers/{digest}"),
+        "/acr/v1/_catalog".to_owned(),
+        "/acr/v1/_deleted/_catalog".to_owned(),
+        "/acr/v1/app".to_owned(),
+        "/acr/v1/app/_tags".to_owned(),
+        "/acr/v1/app/_tags/1".to_owned(),
+        "/acr/v1/app/_manifests".to_owned(),
+        format!("/acr/v1/app/_manifests/{digest}"),
+        "/v2/app%2Fpart/tags/list".to_owned(),
+        "/acr/v1/app%2Fpart/_tags".to_owned(),
     ];
     let mut all = Vec::new();
     for method in ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "BREW"] {
         for path in &paths {
-            all.push((format!("{method} {path}"), path.starts_with("/v2/app")));
+            all.push((format!("{method} {path}"), path.contains("/app")));
         }
     }
     all
@@ -119,16 +127,20 @@ async fn every_route_refuses_who_does_not_say_who_he_is() {
     for (line, is_of_repository) in every_request() {
         let answer = app.send(&line, &[HOST], "").await.is(401);
         let challenge = answer.header("www-authenticate").to_owned();
-        let start = "Bearer realm=\"http://acme.example:5000/oauth2/token\",service=\"acme.example:5000\",scope=\"";
+        let start =
+            "Bearer realm=\"http://acme.example:5000/oauth2/token\",service=\"acme.example:5000\",scope=\"";
         assert!(challenge.starts_with(start), "{line}: {challenge}");
-        let scope = if is_of_repository { "repository:app:" } else { "registry:catalog:*" };
+        let scope = if is_of_repository { "repository:app" } else { "registry:catalog:*" };
         assert!(challenge[start.len()..].starts_with(scope), "{line}: {challenge}");
         // az splits at blanks and commas.
         assert!(!challenge.contains(", ") && challenge.matches(' ').count() == 1, "{challenge}");
         if !line.starts_with("HEAD") {
             let error = &answer.json()["errors"][0];
             assert_eq!(error["code"], "UNAUTHORIZED");
-            assert!(error["detail"][0]["Type"].is_string() && error["detail"][0]["Action"].is_string(), "{error}");
+            assert!(
+                error["detail"][0]["Type"].is_string() && error["detail"][0]["Action"].is_string(),
+                "{error}"
+            );
         }
         for wrong in ["Bearer rubbish", "Basic Onk=", "Bearer a.b.c"] {
             let answer = app.send(&line, &[HOST, ("authorization", wrong)], "").await.is(401);
@@ -177,7 +189,10 @@ async fn who_may_pull_pulls_and_nothing_else() {
     let puller = somebody(&app, "puller", &[("AcrPull", &registry())]).await;
     let deleter = somebody(&app, "deleter", &[("AcrDelete", &registry()), ("AcrPull", &registry())]).await;
     let token = docker_token(&app, &pusher, "repository:app:pull,push,delete").await;
-    assert_eq!(access_in(&token), json!([{"type": "repository", "name": "app", "actions": ["pull", "push"]}]));
+    assert_eq!(
+        access_in(&token),
+        json!([{"type": "repository", "name": "app", "actions": ["pull", "push"]}])
+    );
     let blob = Digest::sha256(b"content");
     let push = format!("POST /v2/app/blobs/uploads/?digest={blob}");
     app.send(&push, &[HOST, ("authorization", &bearer(&token))], "content").await.is(201);
@@ -194,7 +209,10 @@ async fn who_may_pull_pulls_and_nothing_else() {
     let narrow = docker_token(&app, &deleter, "repository:app:pull").await;
     let answer = ask(&app, &delete, &bearer(&narrow)).await.fails(401, "UNAUTHORIZED");
     let challenge = answer.header("www-authenticate");
-    assert!(challenge.ends_with("scope=\"repository:app:delete\",error=\"insufficient_scope\""), "{challenge}");
+    assert!(
+        challenge.ends_with("scope=\"repository:app:delete\",error=\"insufficient_scope\""),
+        "{challenge}"
+    );
     let wide = docker_token(&app, &deleter, "repository:app:delete").await;
     ask(&app, &delete, &bearer(&wide)).await.is(202);
 }
@@ -253,11 +271,14 @@ async fn azures_clients_exchange_their_token_and_come_back() {
     let app = closed().await;
     let secret = somebody(&app, "sdk", &[("AcrPush", &registry())]).await;
     for grant in ["access_token", "refresh_token", "access_token_refresh_token"] {
-        let form =
-            format!("grant_type={grant}&service=acme.example%3A5000&tenant=t&access_token={}", secret.reveal());
+        let form = format!(
+            "grant_type={grant}&service=acme.example%3A5000&tenant=t&access_token={}",
+            secret.reveal()
+        );
         post(&app, "/oauth2/exchange?api-version=2021-07-01", &form).await.is(200);
     }
-    let form = format!("grant_type=access_token&service=acme.example%3A5000&access_token={}", secret.reveal());
+    let form =
+        format!("grant_type=access_token&service=acme.example%3A5000&access_token={}", secret.reveal());
     let answer = post(&app, "/oauth2/exchange?api-version=2021-07-01", &form).await.is(200);
     assert_eq!(answer.header("cache-control"), "no-store");
     let refresh = answer.json()["refresh_token"].as_str().unwrap().to_owned();
@@ -271,7 +292,8 @@ async fn azures_clients_exchange_their_token_and_come_back() {
     assert_eq!(access[0], json!({"type": "repository", "name": "team/app", "actions": ["metadata_read"]}));
     assert_eq!(access[1]["actions"], json!(["pull", "push", "metadata_read", "metadata_write"]));
     // docker login with the GUID of zeros, as `az acr login` does.
-    let line = "GET /oauth2/token?service=acme.example:5000&scope=repository:team/app:pull&offline_token=true";
+    let line =
+        "GET /oauth2/token?service=acme.example:5000&scope=repository:team/app:pull&offline_token=true";
     let zeros = basic("00000000-0000-0000-0000-000000000000", &refresh);
     let answer = ask(&app, line, &zeros).await.is(200).json();
     assert!(answer["refresh_token"].is_string());
@@ -283,7 +305,9 @@ async fn azures_clients_exchange_their_token_and_come_back() {
 }
 
 fn form_of_password(name: &str, password: &str) -> String {
-    format!("grant_type=password&service=s&scope=repository:team/app:pull&username={name}&password={password}")
+    format!(
+        "grant_type=password&service=s&scope=repository:team/app:pull&username={name}&password={password}"
+    )
 }
 
 #[tokio::test]
@@ -322,7 +346,10 @@ async fn everybody_pulls_where_the_registry_allows_it() {
     let answer = app.send(&format!("GET /oauth2/token?scope={scopes}"), &[HOST], "").await.is(200).json();
     let token = answer["token"].as_str().unwrap().to_owned();
     let sdk = post(&app, "/oauth2/token", "grant_type=password&service=s&scope=repository:app:pull").await;
-    assert_eq!(access_in(sdk.is(200).json()["access_token"].as_str().unwrap())[0]["actions"], json!(["pull"]));
+    assert_eq!(
+        access_in(sdk.is(200).json()["access_token"].as_str().unwrap())[0]["actions"],
+        json!(["pull"])
+    );
     assert_eq!(access_in(&token)[0]["actions"], json!(["pull", "metadata_read"]));
     ask(&app, &get, &bearer(&token)).await.is(200);
     ask(&app, "GET /v2/_catalog", &bearer(&token)).await.is(200);

@@ -1,15 +1,16 @@
 //! A registry of a test's own, and the few things that every test does with it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use plimsoll_access::{Access, Clock, Mode};
-use plimsoll_registry::{Registry, Settings, router};
+use plimsoll_registry::{Journal, JournalSettings, Registry, Settings, router};
 use plimsoll_store::Store;
 use plimsoll_types::manifest::media;
 use plimsoll_types::{Digest, Guid, Scope, Timestamp};
@@ -20,7 +21,11 @@ use tower::ServiceExt;
 pub(crate) struct App {
     pub(crate) router: Router,
     pub(crate) store: Store,
-    _folder: tempfile::TempDir,
+    pub(crate) journal: Journal,
+    /// What the journal wrote as lines.
+    pub(crate) lines: Arc<Mutex<String>>,
+    ticks: Arc<AtomicI64>,
+    folder: tempfile::TempDir,
 }
 
 /// What the registry said.
@@ -42,22 +47,28 @@ impl App {
 
     pub(crate) async fn start_as(settings: Settings, mode: Mode) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&plimsoll_store::Settings {
-            database: format!("sqlite:{}", folder.path().join("plimsoll.db").display()),
-            blobs: format!("file:{}", folder.path().join("blobs").display()),
-            blob_options: Vec::new(),
-            node: "test".to_owned(),
-        })
-        .await
-        .unwrap();
+        let store = open(&folder, "test").await;
         // A clock that never says the same twice, so that nothing hangs on two things happening at once.
-        let ticks = AtomicI64::new(1_700_000_000_000);
-        let clock: Clock = Arc::new(move || Timestamp(ticks.fetch_add(1, Ordering::Relaxed)));
+        let ticks = Arc::new(AtomicI64::new(1_700_000_000_000));
+        let clock: Clock = {
+            let ticks = Arc::clone(&ticks);
+            Arc::new(move || Timestamp(ticks.fetch_add(1, Ordering::Relaxed)))
+        };
         store.ensure_registry(&scope(), &json!({}), clock()).await.unwrap();
         let settings_of_access = plimsoll_access::Settings { mode, tenant: Guid::nil(), oidc: None };
         let access = Access::open(store.clone(), clock.clone(), settings_of_access).await.unwrap();
-        let registry = Registry { store: store.clone(), clock, access, settings };
-        Self { router: router(registry), store, _folder: folder }
+        let written = Arc::new(Mutex::new(String::new()));
+        let lines = {
+            let written = Arc::clone(&written);
+            Arc::new(move |text: &str| {
+                written.lock().unwrap().push_str(text);
+                Ok(())
+            })
+        };
+        let settings_of_journal = JournalSettings { days: 30, lines: Some(lines) };
+        let journal = Journal::new(store.clone(), clock.clone(), settings_of_journal);
+        let registry = Registry { store: store.clone(), clock, access, journal: journal.clone(), settings };
+        Self { router: router(registry), store, journal, lines: written, ticks, folder }
     }
 
     /// Sends a request: method and path, headers, body. `Content-Length` is that of the body unless given.
@@ -71,6 +82,14 @@ impl App {
         self.stream(line, &headers, Body::from(body)).await
     }
 
+    /// Sends a request from this address.
+    pub(crate) async fn send_from(&self, address: &str, line: &str) -> Answer {
+        let peer: std::net::SocketAddr = format!("{address}:4711").parse().unwrap();
+        let (method, path) = line.split_once(' ').unwrap();
+        let request = Request::builder().method(method).uri(path).extension(ConnectInfo(peer));
+        self.ask(line, request.body(Body::empty()).unwrap()).await
+    }
+
     /// Sends a request whose body has no announced length.
     pub(crate) async fn stream(&self, line: &str, headers: &[(&str, &str)], body: Body) -> Answer {
         let (method, path) = line.split_once(' ').unwrap();
@@ -78,14 +97,19 @@ impl App {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        self.ask(line, request.body(body).unwrap()).await
+    }
+
+    async fn ask(&self, line: &str, request: Request<Body>) -> Answer {
+        let method = request.method().to_string();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let answer = Answer {
             status: head.status,
             headers: head.headers,
             body: body.collect().await.unwrap().to_bytes(),
         };
-        answer.keeps_the_protocol(method, line);
+        answer.keeps_the_protocol(&method, line);
         answer
     }
 
@@ -99,6 +123,27 @@ impl App {
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send(&format!("DELETE {path}"), &[], "").await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.send(&format!("PATCH {path}"), &headers, body.to_string()).await
+    }
+
+    /// Another process over the same data.
+    pub(crate) async fn another_node(&self) -> Store {
+        open(&self.folder, "other").await
+    }
+
+    /// Puts the clock forward.
+    pub(crate) fn let_pass(&self, milliseconds: i64) {
+        self.ticks.fetch_add(milliseconds, Ordering::Relaxed);
+    }
+
+    /// Changes what Resource Manager knows of the registry.
+    pub(crate) async fn configure(&self, properties: Value) {
+        let body = json!({ "properties": properties });
+        self.store.put_registry(&scope(), &body, Timestamp(1)).await.unwrap();
     }
 
     /// Pushes a blob in one request.
@@ -142,6 +187,16 @@ impl App {
             }],
         })
     }
+}
+
+async fn open(folder: &tempfile::TempDir, node: &str) -> Store {
+    let settings = plimsoll_store::Settings {
+        database: format!("sqlite:{}", folder.path().join("plimsoll.db").display()),
+        blobs: format!("file:{}", folder.path().join("blobs").display()),
+        blob_options: Vec::new(),
+        node: node.to_owned(),
+    };
+    Store::open(&settings).await.unwrap()
 }
 
 /// Where the registry of a test stands.

@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod acr;
 mod app;
 mod connections;
 mod discovery;
+mod hosts;
+mod logs;
 mod management;
+mod network;
 mod protocol;
 mod pull;
 mod push_blobs;

@@ -28,6 +28,15 @@ impl Shared {
         if image.manifest.kind != ManifestKind::Image {
             return Ok(());
         }
+        if !self.store.is_image_covered(digest).await? && self.store.set_uncovered(digest).await? {
+            tracing::info!(image.digest = %digest, "an image was not scanned: no plan covers it");
+            return Ok(());
+        }
+        if let Some(reason) = self.refusal(digest).await? {
+            tracing::info!(image.digest = %digest, reason, "an image was not read");
+            let state = ImageState::Unsupported(reason);
+            return Ok(self.store.set_image_state(digest, &state, (self.clock)()).await?);
+        }
         self.store.set_image_state(digest, &ImageState::Running, (self.clock)()).await?;
         let mut problems = Vec::new();
         let config = self.config(&image, &mut problems).await?;

@@ -1,11 +1,10 @@
 //! Brings the stored matches to a new generation of advisories, without touching an image.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use plimsoll_advisory::Database;
-use plimsoll_store::{ImageState, JobKind, PackageId, Priority};
-use plimsoll_types::Coverage;
+use plimsoll_store::PackageId;
+use plimsoll_types::{Coverage, Digest, Trigger};
 
 use super::Shared;
 use super::image::match_packages;
@@ -18,8 +17,8 @@ const BATCH: u32 = 1_000;
 const NAMES: usize = 500;
 /// With more changed names than this, going through all package versions is less work.
 const MANY_NAMES: usize = 50_000;
-/// Images that are looked through for ecosystems that came or went.
-const IMAGES: u32 = 1_000_000;
+/// Images that are looked through together for ecosystems that came or went.
+const IMAGES: u32 = 500;
 
 /// What changed between two generations.
 struct Delta {
@@ -99,25 +98,26 @@ impl Shared {
 
     /// Queues the images whose verdict says something else of its ecosystems than the new generation does: an image that
     /// could not be judged may be healthy now. Their layers are not read again.
-    async fn rescan_changed_coverage(&self, advisories: &Advisories) -> Result<usize> {
-        let mut queued = HashSet::new();
-        for image in self.store.images(None, IMAGES).await? {
-            if image.state != ImageState::Done || queued.contains(&image.digest) {
-                continue;
-            }
-            let differs = serde_json::from_value::<Coverage>(image.coverage).map_or(true, |coverage| {
-                coverage
-                    .ecosystems
-                    .iter()
-                    .any(|known| known.advisories_known != advisories.knows(&known.ecosystem))
-            });
-            if differs {
-                let job = JobKind::ScanImage(image.digest.clone());
-                self.store.enqueue(&job, Priority::Periodic, (self.clock)()).await?;
-                queued.insert(image.digest);
-            }
+    async fn rescan_changed_coverage(&self, advisories: &Advisories) -> Result<u64> {
+        let (mut after, mut queued) = (0, 0);
+        loop {
+            let images = self.store.judged(after, IMAGES).await?;
+            let Some((last, ..)) = images.last() else { return Ok(queued) };
+            after = *last;
+            let differs = |coverage| {
+                serde_json::from_value::<Coverage>(coverage).map_or(true, |coverage| {
+                    coverage
+                        .ecosystems
+                        .iter()
+                        .any(|known| known.advisories_known != advisories.knows(&known.ecosystem))
+                })
+            };
+            let changed: Vec<Digest> = images
+                .into_iter()
+                .filter_map(|(_, digest, coverage)| differs(coverage).then_some(digest))
+                .collect();
+            queued += self.store.queue_scans(&changed, Trigger::Advisories, (self.clock)()).await?;
         }
-        Ok(queued.len())
     }
 }
 

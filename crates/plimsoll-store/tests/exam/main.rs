@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
+mod attributes;
 mod blobs;
 mod jobs;
+
 mod killed;
+mod logs;
 mod manifests;
 mod notify;
 mod place;
@@ -40,6 +43,20 @@ macro_rules! exam {
 }
 
 exam! {
+    attributes:
+        lists_of_tags_and_manifests_are_ordered_and_paged
+        a_repository_is_described
+        what_may_not_be_written_is_not_written
+        what_may_not_be_deleted_is_not_deleted_by_any_way
+        what_may_not_be_read_is_not_read
+        what_may_not_be_listed_is_in_no_list
+        a_deleted_repository_begins_anew
+        pushes_while_the_repository_is_deleted
+        the_word_on_an_image_in_quarantine_is_kept;
+    logs:
+        events_are_kept_and_filtered
+        old_events_go
+        the_scanner_keeps_its_identity;
     access:
         a_principal_has_one_name_whatever_its_case
         a_password_is_set_and_changed

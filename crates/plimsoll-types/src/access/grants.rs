@@ -74,7 +74,8 @@ mod tests {
     use super::*;
 
     const SUBSCRIPTION: &str = "/subscriptions/s";
-    const REGISTRY: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r";
+    const REGISTRY: &str =
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r";
     const FINDINGS: &str = "Microsoft.Security/assessments/subAssessments/read";
     const PULL: &str = "Microsoft.ContainerRegistry/registries/pull/read";
 
@@ -99,7 +100,11 @@ mod tests {
         let puller = grants(&[("AcrPull", REGISTRY)]);
         assert!(puller.decide(PULL, &scope(REGISTRY)).is_allowed());
         assert!(!puller.decide(FINDINGS, &scope(REGISTRY)).is_allowed());
-        assert!(!puller.decide("Microsoft.ContainerRegistry/registries/push/write", &scope(REGISTRY)).is_allowed());
+        assert!(
+            !puller
+                .decide("Microsoft.ContainerRegistry/registries/push/write", &scope(REGISTRY))
+                .is_allowed()
+        );
     }
 
     #[test]

@@ -182,7 +182,9 @@ impl Role {
 
     /// The role of this name or id, whatever the case.
     pub fn named(text: &str) -> Option<&'static Self> {
-        Self::ALL.iter().find(|role| role.name.eq_ignore_ascii_case(text) || role.id.eq_ignore_ascii_case(text))
+        Self::ALL
+            .iter()
+            .find(|role| role.name.eq_ignore_ascii_case(text) || role.id.eq_ignore_ascii_case(text))
     }
 
     /// The id as a GUID.

@@ -28,7 +28,8 @@ pub fn holds(scope: &ResourceId, other: &ResourceId) -> bool {
 /// Reads a scope that a role can be given at. The slash that it begins with may be missing.
 pub fn assignable(text: &str) -> Result<ResourceId, ParseError> {
     let wrong = || {
-        let expected = "a scope: /, /subscriptions/… or /providers/Microsoft.Management/managementGroups/NAME";
+        let expected =
+            "a scope: /, /subscriptions/… or /providers/Microsoft.Management/managementGroups/NAME";
         ParseError::new(expected, text)
     };
     if text.is_empty() {
@@ -54,7 +55,8 @@ fn is_repository(scope: &ResourceId) -> bool {
 mod tests {
     use super::*;
 
-    const REGISTRY: &str = "/subscriptions/S/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r";
+    const REGISTRY: &str =
+        "/subscriptions/S/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r";
 
     fn scope(text: &str) -> ResourceId {
         assignable(text).unwrap_or_else(|error| panic!("{text}: {error}"))

@@ -104,7 +104,8 @@ impl Grants {
     /// Whether a verb is granted in a repository of the registry at `registry`. Without a repository it is the registry as
     /// a whole; its catalog may be seen by whoever may see something in it.
     pub fn decide_verb(&self, verb: Verb, registry: &ResourceId, name: Option<&RepositoryName>) -> bool {
-        let allowed = |scope: &ResourceId| verb.actions().iter().any(|action| self.decide(action, scope).is_allowed());
+        let allowed =
+            |scope: &ResourceId| verb.actions().iter().any(|action| self.decide(action, scope).is_allowed());
         match (verb, name) {
             (Verb::Look, _) => true,
             (Verb::Catalog, _) => verb
@@ -124,7 +125,9 @@ mod tests {
     use crate::access::{Grant, Role};
 
     fn registry() -> ResourceId {
-        "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r".parse().unwrap()
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r"
+            .parse()
+            .unwrap()
     }
 
     fn words(role: &str, at: ResourceId, repository: &str) -> Vec<&'static str> {

@@ -47,11 +47,15 @@ pub(super) const ALL: &[Operation] = &[
     .for_anyone()
     .gives("IdentityToken")
     .asks(&["api-version", "resource"]),
-    get("/oauth2/token", "RegistryToken_Get", "An access token of the registry, for Basic credentials or none")
-        .of(Area::Tokens)
-        .for_anyone()
-        .gives("RegistryToken")
-        .asks(&["service", "scope", "offline_token"]),
+    get(
+        "/oauth2/token",
+        "RegistryToken_Get",
+        "An access token of the registry, for Basic credentials or none",
+    )
+    .of(Area::Tokens)
+    .for_anyone()
+    .gives("RegistryToken")
+    .asks(&["service", "scope", "offline_token"]),
     post(
         "/oauth2/token",
         "RegistryToken_Create",

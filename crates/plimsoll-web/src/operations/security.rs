@@ -1,6 +1,6 @@
 //! `Microsoft.Security`: verdicts.
 
-use super::{Operation, get};
+use super::{Operation, get, put};
 
 const READ: &str = "Microsoft.Security/assessments/read";
 const READ_SUB: &str = "Microsoft.Security/assessments/subAssessments/read";
@@ -64,6 +64,25 @@ pub(super) const ALL: &[Operation] = &[
     )
     .needs(READ_METADATA)
     .gives("AssessmentMetadata"),
+    get("/subscriptions/{subscriptionId}/providers/Microsoft.Security/pricings", "Pricings_List", "The plans")
+        .needs("Microsoft.Security/pricings/read")
+        .gives("PricingList")
+        .asks(&["$filter"]),
+    get(
+        "/subscriptions/{subscriptionId}/providers/Microsoft.Security/pricings/{pricingName}",
+        "Pricings_Get",
+        "One plan",
+    )
+    .needs("Microsoft.Security/pricings/read")
+    .gives("Pricing"),
+    put(
+        "/subscriptions/{subscriptionId}/providers/Microsoft.Security/pricings/{pricingName}",
+        "Pricings_Update",
+        "Switches a plan on or off",
+    )
+    .needs("Microsoft.Security/pricings/write")
+    .takes("Pricing")
+    .gives("Pricing"),
 ];
 
 const PAGED: &[&str] = &["$top", "$skipToken"];

@@ -65,7 +65,10 @@ async fn identity_token(call: &Call<'_>) -> Result<Response, Error> {
     }
     let secret = call.headers.get("x-identity-header").and_then(|value| value.to_str().ok());
     let secret = secret.ok_or_else(|| {
-        Error::bad_request("InvalidRequest", "the header X-IDENTITY-HEADER is missing: a token of this server")
+        Error::bad_request(
+            "InvalidRequest",
+            "the header X-IDENTITY-HEADER is missing: a token of this server",
+        )
     })?;
     let resource = call.parameters.get("resource").filter(|resource| !resource.is_empty());
     let resource = resource.ok_or_else(|| {
@@ -104,8 +107,14 @@ fn wanted_definitions(filter: &str) -> Result<Option<String>, Error> {
         match equals(part, "roleName") {
             Some(wanted) => name = Some(wanted),
             // All are built in, and all can be assigned anywhere.
-            None if is(part, "atScopeAndBelow()") || equals(part, "type").is_some_and(|t| is(&t, "BuiltInRole")) => {}
-            None => return Err(unknown_filter(part, "roleName eq 'NAME', type eq 'BuiltInRole' and atScopeAndBelow()")),
+            None if is(part, "atScopeAndBelow()")
+                || equals(part, "type").is_some_and(|t| is(&t, "BuiltInRole")) => {}
+            None => {
+                return Err(unknown_filter(
+                    part,
+                    "roleName eq 'NAME', type eq 'BuiltInRole' and atScopeAndBelow()",
+                ));
+            }
         }
     }
     Ok(name)
@@ -178,7 +187,8 @@ impl AssignmentFilter {
         let mut read = Self::default();
         for part in conditions(filter) {
             let of = |name: &str| {
-                let rest = part.get(..name.len()).filter(|start| is(start, name)).map(|_| &part[name.len()..])?;
+                let rest =
+                    part.get(..name.len()).filter(|start| is(start, name)).map(|_| &part[name.len()..])?;
                 Some(rest.strip_prefix("('")?.strip_suffix("')")?.to_owned())
             };
             if is(part, "atScope()") {
@@ -278,7 +288,8 @@ async fn put_assignment(call: &Call<'_>, id: &str) -> Result<Response, Error> {
             Err(Error::conflict("RoleAssignmentExists", message))
         }
         Assigned::IdTaken => {
-            let message = "this id belongs to another role assignment, and those are not changed, only deleted";
+            let message =
+                "this id belongs to another role assignment, and those are not changed, only deleted";
             Err(Error::conflict("RoleAssignmentUpdateNotPermitted", message))
         }
     }
@@ -325,7 +336,10 @@ fn equals(condition: &str, name: &str) -> Option<String> {
 }
 
 fn unknown_filter(part: &str, known: &str) -> Error {
-    Error::bad_request("InvalidFilter", format!("the filter {part:.200} is not understood; there are {known}"))
+    Error::bad_request(
+        "InvalidFilter",
+        format!("the filter {part:.200} is not understood; there are {known}"),
+    )
 }
 
 fn encoded(text: &str) -> String {

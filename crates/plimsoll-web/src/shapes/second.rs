@@ -1,11 +1,13 @@
 //! `AzureContainerRegistryVulnerability`: the second generation's view of a finding.
 //!
-//! Two parts of Azure's shape are left out on purpose: `cpe`, which advisories of packages do not have, and
-//! `exploitabilityAssessment`, whose flags would claim that there is no exploit where nobody has looked.
+//! One part of Azure's shape is left out on purpose: `cpe`, which advisories of packages do not have. And
+//! `exploitabilityAssessment` is there only where a feed of exploits knows the vulnerability: elsewhere its flags would claim
+//! that there is no exploit where nobody has looked.
 
 use std::collections::BTreeMap;
 
-use plimsoll_store::ImageSummary;
+use plimsoll_store::{FindingRow, ImageSummary};
+use plimsoll_types::exploit::Exploitation;
 use plimsoll_types::{InstalledPackage, Match, PackageType, Scope, Status};
 use serde::Serialize;
 
@@ -39,6 +41,52 @@ struct VulnerabilityDetails<'a> {
     workarounds: [&'static str; 0],
     references: Vec<Link>,
     weaknesses: Weaknesses,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exploitability_assessment: Option<ExploitabilityAssessment>,
+    /// Plimsoll's own: whether CISA knows of an exploitation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exploited: Option<bool>,
+    /// Plimsoll's own: CISA's entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_exploited: Option<&'a plimsoll_types::exploit::KnownExploited>,
+    /// Plimsoll's own: FIRST's prediction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epss: Option<Epss<'a>>,
+}
+
+/// CISA tells that it was exploited and whether extortionists do it; more is not claimed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExploitabilityAssessment {
+    exploit_steps_published: bool,
+    exploit_steps_verified: bool,
+    is_in_exploit_kit: bool,
+    exploit_uris: Vec<&'static str>,
+    types: [&'static str; 1],
+}
+
+#[derive(Debug, Serialize)]
+struct Epss<'a> {
+    score: f64,
+    percentile: f64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    date: &'a str,
+}
+
+/// Where CISA shows its catalogue.
+const KEV_PAGE: &str = "https://www.cisa.gov/known-exploited-vulnerabilities-catalog";
+
+impl ExploitabilityAssessment {
+    fn new(known: &Exploitation) -> Self {
+        let entry = known.known.as_ref();
+        Self {
+            exploit_steps_published: entry.is_some(),
+            exploit_steps_verified: entry.is_some(),
+            is_in_exploit_kit: entry.is_some_and(|entry| entry.ransomware),
+            exploit_uris: entry.map(|_| KEV_PAGE).into_iter().collect(),
+            types: ["NotAvailable"],
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -93,14 +141,12 @@ struct OsDetails<'a> {
 }
 
 impl<'a> AdditionalData<'a> {
-    pub(super) fn new(
-        scope: &'a Scope,
-        image: &'a ImageSummary,
-        finding: Option<(&'a InstalledPackage, &'a Match)>,
-    ) -> Self {
+    pub(super) fn new(scope: &'a Scope, row: &'a FindingRow) -> Self {
+        let (image, finding) = (&row.image, row.finding.as_ref());
         Self {
             cvss_v30_score: finding.and_then(|(_, found)| Some(wording::cvss(found, "3.0")?.score)),
-            vulnerability_details: finding.map(|(_, found)| VulnerabilityDetails::new(found)),
+            vulnerability_details: finding
+                .map(|(_, found)| VulnerabilityDetails::new(found, row.exploitation.as_ref())),
             artifact_details: ArtifactDetails {
                 registry_host: &scope.registry_host,
                 repository_name: image.repository.as_str(),
@@ -116,7 +162,7 @@ impl<'a> AdditionalData<'a> {
 }
 
 impl<'a> VulnerabilityDetails<'a> {
-    fn new(found: &'a Match) -> Self {
+    fn new(found: &'a Match, exploitation: Option<&'a Exploitation>) -> Self {
         let cvss = |version| {
             wording::cvss(found, version)
                 .map(|cvss| Cvss { base: cvss.score, cvss_vector_string: &cvss.vector })
@@ -134,6 +180,14 @@ impl<'a> VulnerabilityDetails<'a> {
             workarounds: [],
             references: wording::references(found),
             weaknesses: Weaknesses { cwe: [] },
+            exploitability_assessment: exploitation.map(ExploitabilityAssessment::new),
+            exploited: exploitation.map(|known| known.known.is_some()),
+            known_exploited: exploitation.and_then(|known| known.known.as_ref()),
+            epss: exploitation.and_then(|known| known.epss.as_ref()).map(|epss| Epss {
+                score: epss.probability(),
+                percentile: epss.rank(),
+                date: &epss.day,
+            }),
         }
     }
 }

@@ -92,7 +92,7 @@ impl<'a> SubAssessment<'a> {
             additional_data: match generation {
                 Generation::First => AdditionalData::First(first::AdditionalData::new(scope, image, finding)),
                 Generation::Second => {
-                    AdditionalData::Second(Box::new(second::AdditionalData::new(scope, image, finding)))
+                    AdditionalData::Second(Box::new(second::AdditionalData::new(scope, row)))
                 }
             },
         };
@@ -166,7 +166,7 @@ fn doubt(image: &ImageSummary) -> Option<(&'static str, String)> {
             "there is no advisory database yet to compare this image's packages with".to_owned(),
         )),
         // While the next scan waits or runs, the last verdict stands.
-        ImageState::Done | ImageState::Queued | ImageState::Running => {
+        ImageState::Done | ImageState::Queued | ImageState::Running | ImageState::Uncovered => {
             let conclusion = Conclusion::deserialize(&image.coverage["conclusion"]);
             let unsaid = || "it is not recorded how far this image was looked at".to_owned();
             match conclusion {

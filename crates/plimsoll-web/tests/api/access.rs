@@ -101,7 +101,9 @@ async fn every_operation_refuses_who_does_not_say_who_he_is() {
     // What is open is open on purpose; whoever adds to it must say so here.
     assert_eq!(open, ["/msi/token", "/metadata/endpoints", "/openapi.json"]);
     // A path that has no operation is for nobody.
-    for line in ["GET /", "GET /subscriptions/x/providers/Microsoft.Security/secrets", "DELETE /subscriptions"] {
+    for line in
+        ["GET /", "GET /subscriptions/x/providers/Microsoft.Security/secrets", "DELETE /subscriptions"]
+    {
         send(&api, line, &[], Value::Null).await.fails(401, "AuthenticationFailed");
     }
     send(&api, "GET /metadata/endpoints", &[("authorization", "Bearer rubbish")], Value::Null).await.is(200);
@@ -203,16 +205,28 @@ async fn an_assignment_that_is_not_one_is_refused() {
         (at(REGISTRY, "x"), with("principalType", "User".into()), "InvalidRoleAssignmentId"),
         (at(REGISTRY, id.as_str()), with("principalId", "ada".into()), "InvalidPrincipalId"),
         (at(REGISTRY, id.as_str()), with("principalType", "Robot".into()), "InvalidPrincipalType"),
-        (at(REGISTRY, id.as_str()), with("roleDefinitionId", id.as_str().into()), "RoleDefinitionDoesNotExist"),
+        (
+            at(REGISTRY, id.as_str()),
+            with("roleDefinitionId", id.as_str().into()),
+            "RoleDefinitionDoesNotExist",
+        ),
         (at(REGISTRY, id.as_str()), with("condition", "a == b".into()), "ConditionNotSupported"),
-        (at(&format!("{REGISTRY}/repositories/A"), id.as_str()), with("condition", Value::Null), "InvalidScope"),
+        (
+            at(&format!("{REGISTRY}/repositories/A"), id.as_str()),
+            with("condition", Value::Null),
+            "InvalidScope",
+        ),
         (at(REGISTRY, id.as_str()), json!({"properties": {}}), "InvalidRequestContent"),
         (at(REGISTRY, id.as_str()), json!([1]), "InvalidRequestContent"),
         (at(REGISTRY, id.as_str()), Value::Null, "InvalidRequestContent"),
     ] {
         send(&api, &line, &[("authorization", &bearer)], body).await.fails(400, code);
     }
-    for scope in [String::new(), format!("{REGISTRY}/repositories/team/app"), format!("{REGISTRY}/repositories/team/*")] {
+    for scope in [
+        String::new(),
+        format!("{REGISTRY}/repositories/team/app"),
+        format!("{REGISTRY}/repositories/team/*"),
+    ] {
         let line = at(&scope, Guid::derived(&[&scope]).as_str());
         send(&api, &line, &[("authorization", &bearer)], with("principalType", "user".into())).await.is(201);
     }
@@ -242,7 +256,8 @@ async fn assignments_are_listed_at_a_scope_by_filter_and_page() {
     let mut names = BTreeSet::new();
     let mut page = list(SUBSCRIPTION, "&$top=3").await;
     loop {
-        names.extend(page["value"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap().to_owned()));
+        names
+            .extend(page["value"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap().to_owned()));
         let Some(next) = page["nextLink"].as_str() else { break };
         let path = next.strip_prefix("http://quay.example:5000").unwrap();
         page = ask(&api, &format!("GET {path}"), &owner).await.is(200).body;
@@ -261,7 +276,10 @@ async fn roles_are_told_with_azures_ids_and_the_callers_permissions() {
     let one = ask(&api, &at(&filter), &puller).await.is(200).body;
     let id = "7f951dda-4ed3-4680-a7ca-43fe172d538d";
     assert_eq!(one["value"][0]["name"], id);
-    assert_eq!(one["value"][0]["properties"]["permissions"][0]["actions"][0], "Microsoft.ContainerRegistry/registries/pull/read");
+    assert_eq!(
+        one["value"][0]["properties"]["permissions"][0]["actions"][0],
+        "Microsoft.ContainerRegistry/registries/pull/read"
+    );
     let again = ask(&api, &at(&format!("roleDefinitions/{id}?{VERSION}")), &puller).await.is(200).body;
     assert_eq!(again, one["value"][0]);
     let root = format!("GET /providers/Microsoft.Authorization/roleDefinitions/{id}?{VERSION}");
@@ -269,8 +287,12 @@ async fn roles_are_told_with_azures_ids_and_the_callers_permissions() {
         ask(&api, &root, &puller).await.is(200).body["id"],
         format!("/providers/Microsoft.Authorization/roleDefinitions/{id}")
     );
-    ask(&api, &at(&format!("roleDefinitions/x?{VERSION}")), &puller).await.fails(404, "RoleDefinitionDoesNotExist");
-    ask(&api, &at(&format!("roleDefinitions?{VERSION}&$filter=x")), &puller).await.fails(400, "InvalidFilter");
+    ask(&api, &at(&format!("roleDefinitions/x?{VERSION}")), &puller)
+        .await
+        .fails(404, "RoleDefinitionDoesNotExist");
+    ask(&api, &at(&format!("roleDefinitions?{VERSION}&$filter=x")), &puller)
+        .await
+        .fails(400, "InvalidFilter");
     let permissions = format!("GET {REGISTRY}/providers/Microsoft.Authorization/permissions?{VERSION}");
     let mine = ask(&api, &permissions, &puller).await.is(200).body;
     assert_eq!(mine["value"][0], one["value"][0]["properties"]["permissions"][0]);
@@ -301,6 +323,8 @@ async fn a_managed_identity_gets_a_token_and_resource_manager_takes_it() {
     }
     ask_for("https://management.azure.com", "anything").await.fails(401, "InvalidAuthenticationToken");
     send(&api, &line("x"), &[], Value::Null).await.fails(400, "InvalidRequest");
-    send(&api, "GET /msi/token", &[("x-identity-header", &reader)], Value::Null).await.fails(400, "InvalidRequest");
+    send(&api, "GET /msi/token", &[("x-identity-header", &reader)], Value::Null)
+        .await
+        .fails(400, "InvalidRequest");
     send(&api, "POST /msi/token", &[("x-identity-header", &reader)], Value::Null).await.is(401);
 }
