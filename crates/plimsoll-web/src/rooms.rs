@@ -10,6 +10,7 @@ pub(crate) mod pricings;
 pub(crate) mod resource_graph;
 pub(crate) mod resources;
 pub(crate) mod scanning;
+pub(crate) mod resource_graph;
 pub(crate) mod security;
 
 use axum::response::Response;
