@@ -132,6 +132,18 @@ async fn routed(call: &Call<'_>) -> Result<Response, Error> {
         call.authorize(action, &call.path.nearest()?)?;
     }
     let answer = rooms::answer(call).await?.ok_or(Error::UnknownRoute)?;
+    let answer = rooms::answer(&call).await?.ok_or(Error::UnknownRoute)?;
+    let answer = if let Some(answer) = rooms::clients::answer(call)? {
+        answer
+    } else if let Some(answer) = rooms::access::answer(call).await? {
+        answer
+    } else if let Some(answer) = rooms::security::answer(call).await? {
+        answer
+    } else if let Some(answer) = rooms::resource_graph::answer(call).await? {
+        answer
+    } else {
+        return Err(Error::UnknownRoute);
+    };
     operations::check(call.method, call.uri.path());
     Ok(answer)
 }

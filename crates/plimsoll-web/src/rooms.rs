@@ -42,6 +42,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         alerts,
         governance,
         notify,
+        resource_graph,
         long_running,
         resource_graph,
     }

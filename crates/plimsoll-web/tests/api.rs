@@ -4,6 +4,8 @@
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/graph.rs"]
+mod graph;
 
 use std::collections::BTreeSet;
 
