@@ -356,13 +356,19 @@ impl Store {
     /// Makes a registry's own password of this name another one.
     pub async fn renew_registry_password(&self, registry: &ResourceId, name: &str) -> Result<u64> {
         let mut tx = self.db.begin("renew a registry's password").await?;
-        let sql = "insert into registry_passwords (registry, name, version) values ($1, $2, 1) \
-            on conflict (registry, name) do update set version = registry_passwords.version + 1 \
-            returning version";
-        let row = tx.one(sql, &args![registry.key(), name]).await?;
+        let version = renew_password(&mut tx, registry, name).await?;
         tx.commit().await?;
-        row.ok_or_else(|| Error::corrupt("a registry's password vanished"))?.count(0)
+        Ok(version)
     }
+}
+
+/// The next version of a password of a registry's own user.
+pub(crate) async fn renew_password(tx: &mut Tx, registry: &ResourceId, name: &str) -> Result<u64> {
+    let sql = "insert into registry_passwords (registry, name, version) values ($1, $2, 1) \
+        on conflict (registry, name) do update set version = registry_passwords.version + 1 \
+        returning version";
+    let row = tx.one(sql, &args![registry.key(), name]).await?;
+    row.ok_or_else(|| Error::corrupt("a registry's password vanished"))?.count(0)
 }
 
 const HAS_LOGINS: &str =

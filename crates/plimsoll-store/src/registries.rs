@@ -101,9 +101,9 @@ impl Store {
     pub async fn ensure_registry(&self, scope: &Scope, body: &Value, now: Timestamp) -> Result<RegistryId> {
         let mut tx = self.db.begin("set up the registry").await?;
         let key = scope.subscription.to_ascii_lowercase();
-        let sql = "insert into subscriptions (id, display_name, created_at) values ($1, $2, $3) \
+        let sql = "insert into subscriptions (id, display_name, created_at) values ($1, 'Plimsoll', $2) \
             on conflict (id) do nothing";
-        tx.execute(sql, &args![&key, &scope.subscription, now]).await?;
+        tx.execute(sql, &args![&key, now]).await?;
         let sql = "insert into resource_groups (id, subscription, name, location, tags, created_at) \
             values ($1, $2, $3, 'local', '{}', $4) on conflict (id) do nothing";
         let group = group_key(&scope.subscription, &scope.resource_group);
@@ -189,6 +189,22 @@ impl Store {
         tx.commit().await?;
         self.registries_have_changed();
         Ok((id, is_new))
+    }
+
+    /// Replaces the body of a registry, unless it is no longer what the caller has seen. Gives whether it is done.
+    pub async fn change_registry(
+        &self,
+        id: RegistryId,
+        seen: &Value,
+        body: &Value,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut tx = self.db.begin("change a registry").await?;
+        let sql = "update registries set body = $3, changed_at = $4 where id = $1 and body = $2";
+        let values = args![id.0, seen.to_string(), body.to_string(), now];
+        let changed = tx.execute(sql, &values).await?;
+        tx.commit().await?;
+        Ok(changed > 0)
     }
 
     /// One registry.

@@ -2,6 +2,7 @@
 
 use plimsoll_types::{ResourceId, Timestamp};
 
+use crate::access::renew_password;
 use crate::database::{MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::registries::{RegistryId, group_key};
 use crate::{Deleted, Error, ErrorKind, Registry, ResourceGroup, Result, Store, Subscription};
@@ -18,6 +19,8 @@ pub struct RegistryUsage {
 /// What goes with a registry, in the order in which references allow it. `$1` is its row. Manifests and blobs stay, since
 /// others may hold them; they are a collector's.
 const BELOW_A_REGISTRY: &[&str] = &[
+    "delete from pulls where image in (select m.id from repository_manifests m \
+        join repositories r on r.id = m.repository where r.registry = $1)",
     "delete from tags where repository in (select id from repositories where registry = $1)",
     "delete from pulls where image in (select l.id from repository_manifests l \
         join repositories r on r.id = l.repository where r.registry = $1)",
@@ -69,7 +72,9 @@ impl Store {
             return Ok(Deleted::InUse);
         }
         delete_settings(&mut tx, &ResourceId::of_subscription(&key).map_err(no_id)?).await?;
-        tx.execute("delete from subscriptions where id = $1", &args![&key]).await?;
+        for sql in ["delete from plans where subscription = $1", "delete from subscriptions where id = $1"] {
+            tx.execute(sql, &args![&key]).await?;
+        }
         tx.commit().await?;
         Ok(Deleted::Yes)
     }
@@ -186,7 +191,12 @@ impl Store {
         for sql in BELOW_A_REGISTRY {
             tx.execute(*sql, &args![id.0]).await?;
         }
-        delete_settings(&mut tx, &scope.registry_id().parse().map_err(no_id)?).await?;
+        let place: ResourceId = scope.registry_id().parse().map_err(no_id)?;
+        delete_settings(&mut tx, &place).await?;
+        // They are derived from the name: a registry that takes it again must have others.
+        for name in ["password", "password2"] {
+            renew_password(&mut tx, &place, name).await?;
+        }
         tx.execute("delete from registries where id = $1", &args![id.0]).await?;
         tx.commit().await?;
         Ok(Deleted::Yes)
@@ -211,11 +221,23 @@ impl Store {
     }
 }
 
-/// Removes the settings at and below a place.
+/// Removes the settings below a place, and the roles that were given at it and below it: whoever makes another thing of
+/// the same name must not find them.
 async fn delete_settings(tx: &mut Tx, place: &ResourceId) -> Result<()> {
     // All that begins with the place and a slash: the byte behind the slash is 0.
     let (from, to) = (format!("{}/", place.key()), format!("{}0", place.key()));
-    tx.execute("delete from resources where id >= $1 and id < $2", &args![from, to]).await?;
+    for sql in [
+        "delete from resources where id >= $1 and id < $2",
+        "delete from resource_secrets where resource >= $1 and resource < $2",
+        "delete from deliveries where resource >= $1 and resource < $2",
+        "delete from delivery_targets where target >= $1 and target < $2",
+        "delete from delivery_told where target >= $1 and target < $2",
+        "delete from webhook_events where webhook >= $1 and webhook < $2",
+    ] {
+        tx.execute(sql, &args![&from, &to]).await?;
+    }
+    let sql = "delete from role_assignments where scope_key = $1 or (scope_key >= $2 and scope_key < $3)";
+    tx.execute(sql, &args![place.key(), &from, &to]).await?;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::ParseError;
 
 /// The most IP rules that a registry has.
-const MAX_IP_RULES: usize = 500;
+pub const MAX_IP_RULES: usize = 500;
 /// The most tags that a resource has, and the longest name and value of one, in bytes; Azure's numbers.
 const MAX_TAGS: usize = 50;
 const MAX_TAG_NAME: usize = 512;

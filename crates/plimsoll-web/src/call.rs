@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
+use plimsoll_access::Caller;
 use plimsoll_types::{ResourceId, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -25,6 +26,8 @@ pub(crate) struct Call<'a> {
     pub(crate) base: Base,
     pub(crate) body: Bytes,
     pub(crate) now: Timestamp,
+    /// Who sends it; known, unless the operation is for anyone.
+    pub(crate) caller: Caller,
 }
 
 impl Call<'_> {
@@ -32,16 +35,8 @@ impl Call<'_> {
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let body = if self.body.is_empty() { b"null" } else { &*self.body };
         let mut reader = serde_json::Deserializer::from_slice(body);
-        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            let message = match path.as_str() {
-                "." => format!("the body of the request is not as it should be: {}", error.inner()),
-                path => {
-                    format!("{path} in the body of the request is not as it should be: {}", error.inner())
-                }
-            };
-            Error::bad_request("InvalidRequestContent", message)
-        })?;
+        let value = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| malformed(&error.path().to_string(), error.inner()))?;
         reader.end().map_err(|error| {
             Error::bad_request(
                 "InvalidRequestContent",
@@ -51,15 +46,30 @@ impl Call<'_> {
         Ok(value)
     }
 
-    /// Fails unless the caller may do `action` (`Microsoft.Security/pricings/write`) at `scope`. Every operation asks.
+    /// Fails unless the caller may do `action` (`Microsoft.Security/pricings/write`) at `scope`. Every operation asks; the
+    /// one that the table of operations names was asked for already, at the resource that the path names.
     pub(crate) fn authorize(&self, action: &str, scope: &ResourceId) -> Result<(), Error> {
-        if self.may(action, scope) { Ok(()) } else { Err(Error::forbidden(action, scope)) }
+        if self.may(action, scope) { Ok(()) } else { Err(Error::forbidden(&self.caller, action, scope)) }
     }
 
     /// Whether the caller may do `action` at `scope`: what lists leave out without a word.
-    pub(crate) fn may(&self, _action: &str, _scope: &ResourceId) -> bool {
-        true
+    pub(crate) fn may(&self, action: &str, scope: &ResourceId) -> bool {
+        self.caller.may(action, scope)
     }
+
+    /// What the client is told of credentials that are no good.
+    pub(crate) fn unauthenticated(&self, error: plimsoll_access::Error) -> Error {
+        Error::of_access(error, &self.base)
+    }
+}
+
+/// The error that names the field of a body that is not as it should be.
+pub(crate) fn malformed(path: &str, problem: &dyn std::fmt::Display) -> Error {
+    let message = match path {
+        "." => format!("the body of the request is not as it should be: {problem}"),
+        path => format!("{path} in the body of the request is not as it should be: {problem}"),
+    };
+    Error::bad_request("InvalidRequestContent", message)
 }
 
 /// A path: a scope, a provider, and what of the provider is asked for. Case does not count in keywords and names, and
@@ -101,6 +111,17 @@ impl Path {
         self.segments[from..].iter().map(String::as_str).collect()
     }
 
+    /// The nearest thing that the path names: the resource that an action is done to, or what a list is of.
+    pub(crate) fn nearest(&self) -> Result<ResourceId, Error> {
+        let pairs = self.rest().len() & !1;
+        if self.scope == self.segments.len() {
+            // Of `/subscriptions/S/locations` it is the subscription.
+            let above = self.segments.len().saturating_sub(1);
+            return self.scope().or_else(|error| id(&self.segments[..above]).map_err(|_| error));
+        }
+        if pairs == 0 { self.scope() } else { self.resource(pairs) }
+    }
+
     /// The id of the resource that the first `n` segments of [`Path::rest`] name.
     pub(crate) fn resource(&self, n: usize) -> Result<ResourceId, Error> {
         let from = if self.scope < self.segments.len() { self.scope + 2 } else { 0 };
@@ -136,6 +157,9 @@ mod tests {
             Path::parse("/subscriptions/s/resourceGroups/g/providers/P.Q/registries/r/importImage").unwrap();
         assert_eq!(action.rest(), ["registries", "r", "importImage"]);
         assert_eq!(action.resource(2).unwrap().name(), "r");
+        assert_eq!(action.nearest().unwrap(), action.resource(2).unwrap());
+        let list = Path::parse("/subscriptions/s/providers/Microsoft.Security/assessments").unwrap();
+        assert_eq!(list.nearest().unwrap().as_str(), "/subscriptions/s");
     }
 
     #[test]

@@ -6,8 +6,12 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use plimsoll_access::Caller;
 use plimsoll_store::ErrorKind;
+use plimsoll_types::ResourceId;
 use serde::Serialize;
+
+use crate::links::Base;
 
 /// Why a request is not answered.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +23,9 @@ pub(crate) enum Error {
     MethodNotAllowed(&'static str),
     #[error("the body of the request is longer than {} bytes, or broke off", crate::call::MAX_BODY)]
     BodyTooLarge,
+    /// The caller must say who it is, or has said so with credentials that are no good. With the challenge.
+    #[error("{message}")]
+    Unauthenticated { code: &'static str, message: String, challenge: String },
     /// What a room refuses in its own words: status, code, message.
     #[error("{message}")]
     Refused { status: StatusCode, code: &'static str, message: String },
@@ -36,6 +43,9 @@ pub(crate) enum Error {
     UnknownResource(String),
     #[error(transparent)]
     Store(#[from] plimsoll_store::Error),
+    /// What only an operator can mend, and is no fault of the store.
+    #[error("{0}")]
+    Broken(String),
 }
 
 impl Error {
@@ -54,9 +64,45 @@ impl Error {
         Self::Refused { status: StatusCode::CONFLICT, code, message: message.into() }
     }
 
-    /// 403: the caller has no role that allows `action` at `scope`.
-    pub(crate) fn forbidden(action: &str, scope: &plimsoll_types::ResourceId) -> Self {
-        let message = format!("the caller has no role that allows {action} at {scope}");
+    /// 401: nobody said who it is.
+    pub(crate) fn anonymous(base: &Base) -> Self {
+        let message = "Authentication failed. The 'Authorization' header is missing.".to_owned();
+        Self::Unauthenticated { code: "AuthenticationFailed", message, challenge: challenge(base, None) }
+    }
+
+    /// What became of credentials that were no good, or could not be judged.
+    pub(crate) fn of_access(error: plimsoll_access::Error, base: &Base) -> Self {
+        use plimsoll_access::{Error as Access, Refusal};
+        match error {
+            Access::Refused(refusal @ Refusal::Invalid(_)) => Self::Unauthenticated {
+                code: "InvalidAuthenticationToken",
+                message: refusal.to_string(),
+                challenge: challenge(base, Some("invalid_token")),
+            },
+            Access::Refused(refusal @ Refusal::TooMany(_)) => Self::Refused {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                code: "TooManyRequests",
+                message: refusal.to_string(),
+            },
+            Access::Refused(refusal @ Refusal::Unavailable(_)) => Self::Refused {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: "ServiceUnavailable",
+                message: refusal.to_string(),
+            },
+            Access::Store(error) => error.into(),
+            Access::Misconfigured(why) => Self::Broken(why),
+            Access::Broken(why) => Self::Broken(why.to_owned()),
+        }
+    }
+
+    /// 403: the caller has no role that allows `action` at `scope`. In Azure's words, which scripts look into.
+    pub(crate) fn forbidden(caller: &Caller, action: &str, scope: &ResourceId) -> Self {
+        let message = format!(
+            "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over scope \
+             '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+            caller.name(),
+            caller.id(),
+        );
         Self::Refused { status: StatusCode::FORBIDDEN, code: "AuthorizationFailed", message }
     }
 
@@ -78,18 +124,27 @@ impl Error {
                     ),
                 }
             }
+            Self::Broken(why) => {
+                tracing::error!(request.id = request_id, error = why, "a request could not be answered");
+                format!("the server could not answer; its log has the cause under request {request_id}")
+            }
             // What a stranger typed may be long.
             mine => mine.to_string().chars().take(1000).collect(),
         };
         let (status, code) = self.status_and_code();
         let allow = if let Self::MethodNotAllowed(methods) = self { Some(*methods) } else { None };
-        Told { status, allow, body: Envelope { error: Inner { code, message } } }
+        let challenge = match self {
+            Self::Unauthenticated { challenge, .. } => HeaderValue::from_str(challenge).ok(),
+            _ => None,
+        };
+        Told { status, allow, challenge, body: Envelope { error: Inner { code, message } } }
     }
 
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::UnknownRoute => (StatusCode::NOT_FOUND, "NotFound"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "RequestContentTooLarge"),
+            Self::Unauthenticated { code, .. } => (StatusCode::UNAUTHORIZED, code),
             Self::Refused { status, code, .. } => (*status, code),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Self::MissingApiVersion => (StatusCode::BAD_REQUEST, "MissingApiVersionParameter"),
@@ -101,9 +156,15 @@ impl Error {
             Self::Store(error) if error.kind() == ErrorKind::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable")
             }
-            Self::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
+            Self::Store(_) | Self::Broken(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
         }
     }
+}
+
+/// The challenge of a 401, as Resource Manager sends it.
+fn challenge(base: &Base, error: Option<&str>) -> String {
+    let error = error.map(|error| format!(", error=\"{error}\"")).unwrap_or_default();
+    format!("Bearer authorization_uri=\"{}\"{error}", base.link("/"))
 }
 
 /// An error with its causes, for the log.
@@ -122,6 +183,7 @@ fn full(error: &dyn std::error::Error) -> String {
 pub(crate) struct Told {
     status: StatusCode,
     allow: Option<&'static str>,
+    challenge: Option<HeaderValue>,
     body: Envelope,
 }
 
@@ -141,6 +203,9 @@ impl IntoResponse for Told {
         let mut headers = HeaderMap::new();
         if let Some(methods) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -3,12 +3,10 @@
 mod assessments;
 mod metadata;
 mod sub_assessments;
-mod subscriptions;
 
 pub(crate) use assessments::{get_assessment, list_assessments};
 pub(crate) use metadata::{get_metadata, list_metadata};
 pub(crate) use sub_assessments::{get_sub_assessment, list_sub_assessments};
-pub(crate) use subscriptions::{get_subscription, list_subscriptions};
 
 use crate::error::Error;
 use crate::generation::Generation;

@@ -10,10 +10,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod call;
+mod document;
 mod error;
 mod generation;
 mod handlers;
 mod links;
+mod listing;
 mod openapi;
 pub mod operations;
 mod page;
@@ -28,10 +30,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use plimsoll_access::{Access, Caller};
 use plimsoll_store::Store;
 use plimsoll_types::{Scope, Timestamp};
 
-pub use links::Connection;
+pub use links::{Connection, login_server_suffix};
 pub use openapi::document as openapi_document;
 
 use call::{Call, MAX_BODY, Path};
@@ -50,10 +53,15 @@ pub struct Web {
     pub store: Store,
     /// The clock that changes are dated by.
     pub clock: Clock,
+    /// Recognises callers.
+    pub access: Access,
     /// Subscription, resource group and registry that the process was set up with.
     pub scope: Scope,
     /// How clients reach the listener.
     pub connection: Connection,
+    /// What the host names of new registries end with: `localhost:5000`, so that one is `quay.localhost:5000`. See
+    /// [`login_server_suffix`].
+    pub login_server_suffix: String,
 }
 
 /// The API as a router that answers every path, since case does not count in most of its segments; what it does not know
@@ -79,8 +87,12 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
 
 async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| Error::BodyTooLarge)?;
     let path = Path::parse(parts.uri.path()).ok_or(Error::UnknownRoute)?;
+    let base = Base::of(&web.connection, &parts.uri, &parts.headers, &web.scope);
+    let operation = operations::find(&parts.method, parts.uri.path());
+    // Before the body is read, and before anybody is told which routes there are.
+    let caller = caller(web, &parts, &base, operation.map(|operation| operation.access)).await?;
+    let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| Error::BodyTooLarge)?;
     let first = path.segments.first().map_or("", String::as_str);
     let is_managed = ["subscriptions", "providers", "tenants"].iter().any(|word| call::is(first, word));
     let call = Call {
@@ -90,15 +102,26 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         headers: &parts.headers,
         path,
         parameters: Parameters::parse(&parts.uri, is_managed)?,
-        base: Base::of(&web.connection, &parts.uri, &parts.headers, &web.scope),
+        base,
         body,
         now: (web.clock)(),
+        caller,
     };
+    if let Some(operations::Access::Action(action)) = operation.map(|operation| operation.access) {
+        call.authorize(action, &call.path.nearest()?)?;
+    }
+    let answer = rooms::answer(&call).await?.ok_or(Error::UnknownRoute)?;
     let answer = if let Some(answer) = rooms::clients::answer(&call)? {
+        answer
+    } else if let Some(answer) = rooms::resources::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::container_registry::answer(&call).await? {
         answer
     } else if let Some(answer) = rooms::pricings::answer(&call).await? {
         answer
     } else if let Some(answer) = rooms::scanning::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::access::answer(&call).await? {
         answer
     } else if let Some(answer) = rooms::security::answer(&call).await? {
         answer
@@ -106,9 +129,29 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         answer
     } else if let Some(answer) = rooms::governance::answer(&call).await? {
         answer
+    } else if let Some(answer) = rooms::long_running::answer(&call).await? {
+        answer
     } else {
         return Err(Error::UnknownRoute);
     };
     operations::check(call.method, call.uri.path());
     Ok(answer)
+}
+
+/// Who sends a request. Fails where that is not known, unless the operation is for anyone: a path that has no operation is
+/// for nobody, so that one which is forgotten in the table is not open.
+async fn caller(
+    web: &Web,
+    parts: &http::request::Parts,
+    base: &Base,
+    access: Option<operations::Access>,
+) -> Result<Caller, Error> {
+    let is_for_anyone = access == Some(operations::Access::Anyone);
+    match web.access.caller(&parts.headers).await {
+        Ok(caller) if caller.is_anonymous() && !is_for_anyone => Err(Error::anonymous(base)),
+        Ok(caller) => Ok(caller),
+        // What was sent along without need does no harm.
+        Err(plimsoll_access::Error::Refused(_)) if is_for_anyone => Ok(Caller::anonymous()),
+        Err(error) => Err(Error::of_access(error, base)),
+    }
 }

@@ -6,6 +6,23 @@ use plimsoll_types::Scope;
 
 pub use plimsoll_access::Connection;
 
+/// What the host names of new registries end with, where the first one is reached as `host`. Names below `localhost` lead to
+/// the machine itself (RFC 6761, 6.3), and below an address there are no names at all.
+pub fn login_server_suffix(host: &str) -> String {
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
+            (name, Some(port))
+        }
+        _ => (host, None),
+    };
+    let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    let name = if is_address || name.is_empty() { "localhost".to_owned() } else { name.to_ascii_lowercase() };
+    match port {
+        Some(port) => format!("{name}:{port}"),
+        None => name,
+    }
+}
+
 /// What absolute links begin with, as the client that asks sees this server: `https://registry.example:5000`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Base(String);
@@ -21,9 +38,14 @@ impl Base {
         format!("{}{path_and_query}", self.0)
     }
 
+    /// The host with its port, as the client named it.
+    pub(crate) fn host(&self) -> &str {
+        self.0.split_once("://").map_or(self.0.as_str(), |(_, authority)| authority)
+    }
+
     /// The host alone, as the client named it.
     pub(crate) fn host_without_port(&self) -> &str {
-        let authority = self.0.split_once("://").map_or(self.0.as_str(), |(_, authority)| authority);
+        let authority = self.host();
         match authority.rsplit_once(':') {
             // An IPv6 address has colons of its own, in brackets.
             Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
@@ -61,6 +83,19 @@ mod tests {
         );
         assert_eq!(base(plain, "/", &[]), "http://configured:5000/x");
         assert_eq!(base(plain, "/", &[("host", "user@evil/")]), "http://configured:5000/x");
+    }
+
+    #[test]
+    fn new_registries_are_named_below_the_host() {
+        for (host, suffix) in [
+            ("127.0.0.1:5000", "localhost:5000"),
+            ("[::1]:5000", "localhost:5000"),
+            ("localhost:5000", "localhost:5000"),
+            ("Registry.example", "registry.example"),
+            ("registry.example:443", "registry.example:443"),
+        ] {
+            assert_eq!(login_server_suffix(host), suffix);
+        }
     }
 
     #[test]

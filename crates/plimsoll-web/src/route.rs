@@ -12,10 +12,6 @@ use crate::error::Error;
 /// An operation with what its path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// All subscriptions.
-    Subscriptions,
-    /// One subscription.
-    Subscription(String),
     /// All sub-assessments at a place.
     SubAssessments(Place),
     /// The sub-assessments of one assessment.
@@ -57,13 +53,7 @@ impl Route {
         let provider = segments
             .windows(2)
             .rposition(|pair| is(pair[0], "providers") && is(pair[1], "Microsoft.Security"));
-        let Some(provider) = provider else {
-            return match segments[..] {
-                [keyword] if is(keyword, "subscriptions") => Some(Self::Subscriptions),
-                [keyword, id] if is(keyword, "subscriptions") => Some(Self::Subscription(id.to_owned())),
-                _ => None,
-            };
-        };
+        let provider = provider?;
         let (scope, resource) = (&segments[..provider], &segments[provider + 2..]);
         match *resource {
             [kind] if is(kind, "subAssessments") => Some(Self::SubAssessments(Place::parse(scope)?)),

@@ -5,6 +5,8 @@
 mod assessment;
 mod first;
 mod metadata;
+mod registry;
+mod role;
 mod second;
 mod sub_assessment;
 mod subscription;
@@ -12,8 +14,10 @@ mod wording;
 
 pub(crate) use assessment::Assessment;
 pub(crate) use metadata::Metadata;
+pub(crate) use registry::{child, registry};
+pub(crate) use role::{permissions_of, role_assignment, role_definition};
 pub(crate) use sub_assessment::SubAssessment;
-pub(crate) use subscription::{Subscription, TENANT};
+pub(crate) use subscription::{TENANT, group_id, resource_group, subscription};
 
 use serde::Serialize;
 

@@ -2,15 +2,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "api/access.rs"]
+mod access;
+
 use std::collections::BTreeSet;
 
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use plimsoll_access::{Access, Mode};
 use plimsoll_store::{ImageState, ManifestPut, Settings, Store, Stored, Verdict};
 use plimsoll_testkit::image::{self, Blob, Image, Layer, Packing};
 use plimsoll_types::{
-    Cvss, Ecosystem, ImageInventory, InstalledPackage, Manifest, Match, Package, PackageType, Platform,
+    Cvss, Ecosystem, Guid, ImageInventory, InstalledPackage, Manifest, Match, Package, PackageType, Platform,
     RepositoryName, Scope, Severity, Status, Tag, Timestamp,
 };
 use plimsoll_web::operations::{Area, Operation};
@@ -315,6 +319,7 @@ fn of_key(key: &str) -> String {
 /// The API over a store of its own.
 struct Api {
     router: axum::Router,
+    store: Store,
     /// The image with two findings.
     application: Image,
     _folder: tempfile::TempDir,
@@ -361,6 +366,20 @@ impl Api {
     }
 
     async fn over(fill: impl AsyncFnOnce(&Store, &Image)) -> Self {
+        Self::asking(Mode::Off, fill).await
+    }
+
+    /// A server with images that asks everybody who he is.
+    async fn closed() -> Self {
+        Self::asking(Mode::Required, async |store, application| {
+            push(store, "team/app", "1", application).await;
+            let matches = vec![found("CVE-2018-0732", Severity::Critical)];
+            judge(store, application, "openssl", matches, ImageState::Done, &json!({"layers": 1})).await;
+        })
+        .await
+    }
+
+    async fn asking(mode: Mode, fill: impl AsyncFnOnce(&Store, &Image)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().display();
         let settings = Settings {
@@ -378,13 +397,19 @@ impl Api {
             registry: "Quay".into(),
             registry_host: "quay.example:5000".into(),
         };
+        store.ensure_registry(&scope, &json!({}), Timestamp(1_790_000_000_000)).await.unwrap();
+        let clock: plimsoll_access::Clock = std::sync::Arc::new(instant);
+        let settings = plimsoll_access::Settings { mode, tenant: Guid::nil(), oidc: None };
+        let access = Access::open(store.clone(), clock, settings).await.unwrap();
         let router = plimsoll_web::router(Web {
-            store,
+            access,
+            store: store.clone(),
             clock: std::sync::Arc::new(|| Timestamp(1_790_000_000_000)),
             scope,
             connection: Connection::default(),
+            login_server_suffix: "quay.example:5000".into(),
         });
-        Self { router, application, _folder: folder }
+        Self { router, store, application, _folder: folder }
     }
 
     /// All rows of a list that fits on one page.
@@ -486,23 +511,31 @@ async fn every_body_of_a_wrong_type_is_refused() {
     }
 }
 
-/// The operations of the table that this router answers, each with a path that has known names in it. The registry and the
-/// binary answer the others.
+/// The operations of the table that this router answers, each with a path that has known names in it.
 fn ours() -> impl Iterator<Item = (&'static Operation, String)> {
-    let ours = |operation: &&Operation| operation.area == Area::Manager || operation.path.ends_with(".json");
-    plimsoll_web::operations::all().filter(ours).map(|operation| {
-        let path = operation.names().fold(operation.path.to_owned(), |path, name| {
-            let value = match name {
-                "scope" => REGISTRY.trim_start_matches('/'),
-                "subscriptionId" => SUBSCRIPTION.rsplit('/').next().unwrap(),
-                "resourceGroupName" => "Harbour",
-                "registryName" => "Quay",
-                "assessmentName" => FIRST,
-                _ => "any",
-            };
-            path.replace(&format!("{{{name}}}"), value)
-        });
-        (operation, path)
+    plimsoll_web::operations::all()
+        .filter(|operation| is_ours(operation))
+        .map(|operation| (operation, path_of(operation)))
+}
+
+/// Whether this router answers the operation: the registry and the binary answer the others.
+fn is_ours(operation: &Operation) -> bool {
+    let starts = ["/msi", "/metadata", "/openapi"].iter().any(|start| operation.path.starts_with(start));
+    starts || operation.area == Area::Manager
+}
+
+/// A path of the operation, with names that are there where there is one.
+fn path_of(operation: &Operation) -> String {
+    operation.names().fold(operation.path.to_owned(), |path, name| {
+        let value = match name {
+            "scope" => REGISTRY.trim_start_matches('/'),
+            "subscriptionId" => SUBSCRIPTION.rsplit('/').next().unwrap(),
+            "resourceGroupName" => "Harbour",
+            "registryName" => "Quay",
+            "assessmentName" => FIRST,
+            _ => "any",
+        };
+        path.replace(&format!("{{{name}}}"), value)
     })
 }
 

@@ -67,6 +67,12 @@ pub(crate) enum Command {
     /// Versions as their ecosystems order them
     #[command(subcommand)]
     Version(Version),
+    /// Tokens: what programs (and people) log in with
+    Token(Tokens),
+    /// Users: people who log in with a password
+    User(Users),
+    /// Roles: who may do what, and where
+    Role(Roles),
     /// Check that what is stored is whole: every row has its bytes, every image its verdict or its job
     Fsck(Kept),
     /// Who did what in the registry, and who logged in: the resource logs that are kept
@@ -185,13 +191,13 @@ pub(crate) enum MeterFormat {
 #[derive(Args)]
 pub(crate) struct Kept {
     /// Database: sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME [env: PLIMSOLL_DATABASE] [default: sqlite:DATA/plimsoll.db]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
     /// Blob store: file:DIR, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX; keys come from the cloud's usual variables [env: PLIMSOLL_BLOBS] [default: file:DATA/blobs]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     blobs: Option<String>,
     /// Name of this process among those that share a database [env: PLIMSOLL_NODE] [default: plimsoll]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     node: Option<String>,
 }
 
@@ -263,6 +269,9 @@ pub(crate) struct Serve {
     /// Name by which clients reach the registry, as findings show it [env: PLIMSOLL_REGISTRY_HOST] [default: the address of --listen]
     #[arg(long, value_name = "HOST")]
     registry_host: Option<String>,
+    /// What the host names of further registries end with [env: PLIMSOLL_LOGIN_SERVER_SUFFIX] [default: the registry host, or localhost where that is an address]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    login_server_suffix: Option<String>,
     /// PEM file with the certificate for TLS and those that lead to its authority; read again when it changes or on SIGHUP [env: PLIMSOLL_TLS_CERT]
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<String>,
@@ -299,6 +308,15 @@ pub(crate) struct Serve {
     /// For rehearsals of ageing, never in production: file with the time to add to the clock, such as 8d or 36h, read each second [env: PLIMSOLL_CLOCK_OFFSET_FILE]
     #[arg(long, value_name = "FILE")]
     clock_offset_file: Option<String>,
+    /// required: everybody must log in; off: nobody is asked, and anyone may do anything [env: PLIMSOLL_AUTHENTICATION] [default: required where others can connect; on loopback, from the first token or user on]
+    #[arg(long, value_name = "MODE")]
+    authentication: Option<String>,
+    /// Identity provider (OpenID Connect) whose tokens are taken: its address, as its tokens say it in `iss` [env: PLIMSOLL_OIDC_ISSUER]
+    #[arg(long, value_name = "URL")]
+    oidc_issuer: Option<String>,
+    /// Audience (`aud`) that its tokens for this server have; several separated by commas [env: PLIMSOLL_OIDC_AUDIENCE]
+    #[arg(long, value_name = "LIST")]
+    oidc_audience: Option<String>,
     /// Believe X-Forwarded-Host and X-Forwarded-Proto: only behind a proxy that sets them [env: PLIMSOLL_TRUST_FORWARDED_HEADERS]
     #[arg(long)]
     trust_forwarded_headers: bool,
@@ -377,6 +395,178 @@ pub(crate) enum PlainFormat {
     Json,
 }
 
+/// What can be done with tokens.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    plimsoll token create ci --role AcrPush --scope registry:local\n  \
+    plimsoll token create laptop --for ada --expires-in 90d\n  \
+    plimsoll token create az --role Owner --scope / | tee token.txt\n  \
+    plimsoll token revoke ci\n\n\
+    A token is shown once, on stdout and alone, so that it can be piped. It works as a bearer token, as the password of\n\
+    `docker login` (with any user name), and as IDENTITY_HEADER of `az login --identity`. From the first token or user on a\n\
+    server on loopback asks everybody too, unless `authentication` is `off`.")]
+pub(crate) struct Tokens {
+    #[command(flatten)]
+    kept: Kept,
+    #[command(subcommand)]
+    pub(crate) command: Token,
+}
+
+/// A command on tokens.
+#[derive(Subcommand)]
+pub(crate) enum Token {
+    /// Make a token, and show it once
+    Create {
+        /// What the token is called; without --for also the name of the program that it speaks for
+        name: String,
+        /// The user or program that it speaks for [default: a new program of that name]
+        #[arg(long = "for", value_name = "NAME")]
+        principal: Option<String>,
+        /// When it ends: 12h, 30d, 52w [default: never]
+        #[arg(long, value_name = "TIME")]
+        expires_in: Option<String>,
+        #[command(flatten)]
+        give: Give,
+    },
+    /// All tokens: whom they speak for, when they end, when they were last used
+    List {
+        /// How to answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+        format: PlainFormat,
+    },
+    /// End a token at once, and with it everything that was issued for it
+    Revoke {
+        /// Its number, or its name if no other has it
+        token: String,
+    },
+}
+
+/// What can be done with users.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    plimsoll user add ada --role Reader --scope /\n  \
+    plimsoll user passwd ada < password.txt\n\n\
+    A password is asked for on the terminal, or read from stdin; never from the command line, which others can see.")]
+pub(crate) struct Users {
+    #[command(flatten)]
+    kept: Kept,
+    #[command(subcommand)]
+    pub(crate) command: User,
+}
+
+/// A command on users.
+#[derive(Subcommand)]
+pub(crate) enum User {
+    /// Make a user
+    Add {
+        /// The name to log in with
+        name: String,
+        #[command(flatten)]
+        give: Give,
+    },
+    /// Change a password; what was opened with the old one ends
+    Passwd {
+        /// Whose
+        name: String,
+    },
+    /// All users
+    List {
+        /// How to answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+        format: PlainFormat,
+    },
+    /// Remove a user, with its tokens and roles
+    Remove {
+        /// Whom
+        name: String,
+    },
+}
+
+/// What can be done with roles.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    plimsoll role assign --role 'Security Reader' --scope / --principal ada\n  \
+    plimsoll role assign --role AcrPull --scope registry:local/team/app --principal ci\n  \
+    plimsoll role assign --role AcrPush --scope 'registry:local/team/*' --principal group:developers\n  \
+    plimsoll role list --principal ada\n\n\
+    Scopes:\n  \
+    /                            everything\n  \
+    /subscriptions/…             a subscription, a resource group or a resource, by its resource id\n  \
+    registry:NAME                a registry\n  \
+    registry:NAME/REPOSITORY     a repository; `…/team/*` is all that begin with team/\n\n\
+    Principals:\n  \
+    NAME                         a user or a program of this server\n  \
+    GUID                         any principal, by its id\n  \
+    oidc:SUBJECT, group:NAME     a user (by `sub`) or a group of the identity provider of the settings\n\n\
+    Roles count at once, at their scope and everything below. `plimsoll role definitions` tells which there are.")]
+pub(crate) struct Roles {
+    #[command(flatten)]
+    kept: Kept,
+    #[command(subcommand)]
+    pub(crate) command: Role,
+}
+
+/// A command on roles.
+#[derive(Subcommand)]
+pub(crate) enum Role {
+    /// Give somebody a role
+    Assign(Assign),
+    /// Who has which role where
+    List {
+        /// Only what this one has
+        #[arg(long, value_name = "PRINCIPAL")]
+        principal: Option<String>,
+        /// Only what counts at this scope or below it
+        #[arg(long, value_name = "SCOPE")]
+        scope: Option<String>,
+        /// How to answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+        format: PlainFormat,
+    },
+    /// Take a role away: by the id of the assignment, or by role, scope and principal
+    Remove {
+        /// The id of the assignment
+        #[arg(required_unless_present_all = ["role", "scope", "principal"])]
+        id: Option<String>,
+        /// The role's name or id
+        #[arg(long, value_name = "ROLE", conflicts_with = "id")]
+        role: Option<String>,
+        /// Where it was given
+        #[arg(long, value_name = "SCOPE", conflicts_with = "id")]
+        scope: Option<String>,
+        /// From whom
+        #[arg(long, value_name = "PRINCIPAL", conflicts_with = "id")]
+        principal: Option<String>,
+    },
+    /// The roles that there are, and what each is for
+    Definitions,
+}
+
+/// A role to be given.
+#[derive(Args)]
+pub(crate) struct Assign {
+    /// The role's name or id: Owner, Reader, 'Security Reader', AcrPull, …
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: String,
+    /// Where it counts
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: String,
+    /// Who gets it
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub(crate) principal: String,
+}
+
+/// A role to be given to somebody new.
+#[derive(Args)]
+pub(crate) struct Give {
+    /// Give this role too, by name or id [default: none, and then it may do nothing]
+    #[arg(long, value_name = "ROLE", requires = "scope")]
+    pub(crate) role: Option<String>,
+    /// Where the role counts: /, /subscriptions/…, registry:NAME or registry:NAME/REPOSITORY
+    #[arg(long, value_name = "SCOPE", requires = "role")]
+    pub(crate) scope: Option<String>,
+}
+
 /// What can be done with versions.
 #[derive(Subcommand)]
 pub(crate) enum Version {
@@ -417,6 +607,7 @@ impl Cli {
                 (key::RESOURCE_GROUP, serve.resource_group.clone()),
                 (key::REGISTRY, serve.registry.clone()),
                 (key::REGISTRY_HOST, serve.registry_host.clone()),
+                (key::LOGIN_SERVER_SUFFIX, serve.login_server_suffix.clone()),
                 (key::KEV_FEED, serve.kev_feed.clone()),
                 (key::EPSS_FEED, serve.epss_feed.clone()),
                 (key::PULL_WINDOW, serve.pull_window.clone()),
@@ -429,6 +620,9 @@ impl Cli {
                 (key::MAX_CONNECTIONS, serve.max_connections.clone()),
                 (key::RESOURCE_LOG, serve.resource_log.clone()),
                 (key::RESOURCE_LOG_DAYS, serve.resource_log_days.clone()),
+                (key::AUTHENTICATION, serve.authentication.clone()),
+                (key::OIDC_ISSUER, serve.oidc_issuer.clone()),
+                (key::OIDC_AUDIENCE, serve.oidc_audience.clone()),
                 (key::TRUST_FORWARDED, switch(serve.trust_forwarded_headers)),
                 (key::OPEN_TO_ALL, switch(serve.serve_anyone_without_tls_or_authentication)),
             ]);
@@ -453,6 +647,8 @@ impl Cli {
             Command::Serve(serve) => Some(&serve.kept),
             Command::Fsck(kept) => Some(kept),
             Command::Logs(logs) => Some(&logs.kept),
+            Command::Token(Tokens { kept, .. }) | Command::User(Users { kept, .. }) => Some(kept),
+            Command::Role(Roles { kept, .. }) => Some(kept),
             _ => None,
         };
         if let Some(kept) = kept {

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use plimsoll_access::{Mode, OidcSettings};
 use plimsoll_scan::ExploitFeeds;
 use plimsoll_types::{Scope, Watch};
 
@@ -27,6 +28,7 @@ pub(crate) mod key {
     pub(crate) const RESOURCE_GROUP: &str = "resource_group";
     pub(crate) const REGISTRY: &str = "registry";
     pub(crate) const REGISTRY_HOST: &str = "registry_host";
+    pub(crate) const LOGIN_SERVER_SUFFIX: &str = "login_server_suffix";
     pub(crate) const WORKERS: &str = "workers";
     pub(crate) const NODE: &str = "node";
     pub(crate) const LOG: &str = "log";
@@ -46,10 +48,15 @@ pub(crate) mod key {
     pub(crate) const MAX_CONNECTIONS: &str = "max_connections";
     pub(crate) const RESOURCE_LOG: &str = "resource_log";
     pub(crate) const RESOURCE_LOG_DAYS: &str = "resource_log_days";
+    pub(crate) const AUTHENTICATION: &str = "authentication";
+    pub(crate) const OIDC_ISSUER: &str = "oidc_issuer";
+    pub(crate) const OIDC_AUDIENCE: &str = "oidc_audience";
+    pub(crate) const OIDC_NAME_CLAIM: &str = "oidc_name_claim";
+    pub(crate) const OIDC_GROUPS_CLAIM: &str = "oidc_groups_claim";
     pub(crate) const TRUST_FORWARDED: &str = "trust_forwarded_headers";
     pub(crate) const OPEN_TO_ALL: &str = "serve_anyone_without_tls_or_authentication";
     pub(crate) const ALLOW_MISSING_WALLS: &str = "allow_missing_walls";
-    pub(crate) const ALL: [&str; 33] = [
+    pub(crate) const ALL: &[&str] = &[
         LISTEN,
         DATA,
         DATABASE,
@@ -61,6 +68,7 @@ pub(crate) mod key {
         RESOURCE_GROUP,
         REGISTRY,
         REGISTRY_HOST,
+        LOGIN_SERVER_SUFFIX,
         WORKERS,
         NODE,
         LOG,
@@ -80,6 +88,11 @@ pub(crate) mod key {
         MAX_CONNECTIONS,
         RESOURCE_LOG,
         RESOURCE_LOG_DAYS,
+        AUTHENTICATION,
+        OIDC_ISSUER,
+        OIDC_AUDIENCE,
+        OIDC_NAME_CLAIM,
+        OIDC_GROUPS_CLAIM,
         TRUST_FORWARDED,
         OPEN_TO_ALL,
         ALLOW_MISSING_WALLS,
@@ -162,6 +175,8 @@ pub(crate) struct Settings {
     /// Empty means all that the feed has.
     pub(crate) ecosystems: Vec<String>,
     pub(crate) scope: Scope,
+    /// What the host names of new registries end with; without one, it follows from the first registry's.
+    pub(crate) login_server_suffix: Option<String>,
     pub(crate) workers: usize,
     pub(crate) node: String,
     pub(crate) log: String,
@@ -177,6 +192,8 @@ pub(crate) struct Settings {
     pub(crate) resource_log: ResourceLog,
     /// 0 keeps none in the store.
     pub(crate) resource_log_days: u32,
+    pub(crate) authentication: Mode,
+    pub(crate) oidc: Option<OidcSettings>,
     pub(crate) trust_forwarded_headers: bool,
     pub(crate) allow_missing_walls: bool,
 }
@@ -315,6 +332,7 @@ impl Typed {
                 registry: self.word(key::REGISTRY, "local")?,
                 registry_host,
             },
+            login_server_suffix: self.host(key::LOGIN_SERVER_SUFFIX)?,
             workers: usize::try_from(self.number(key::WORKERS, 1..=1024, cores())?)?,
             node: self.word(key::NODE, "plimsoll")?,
             log: self.text(key::LOG).map_or("info", |named| named.value).to_owned(),
@@ -327,19 +345,12 @@ impl Typed {
             max_connections: usize::try_from(self.number(key::MAX_CONNECTIONS, 1..=1_000_000, 10_000)?)?,
             resource_log: self.resource_log(),
             resource_log_days: u32::try_from(self.number(key::RESOURCE_LOG_DAYS, 0..=730, 30)?)?,
+            authentication: self.authentication(&listen)?,
+            oidc: self.oidc()?,
             trust_forwarded_headers: self.switch(key::TRUST_FORWARDED)?,
             allow_missing_walls: self.switch(key::ALLOW_MISSING_WALLS)?,
             data,
         };
-        if !settings.listen.ip().is_loopback() && !self.switch(key::OPEN_TO_ALL)? {
-            bail!(
-                "listen is {}, which others can reach, and this version has neither TLS nor authentication: anyone there could \
-                 read, push and delete images. Listen on 127.0.0.1 behind a proxy that does both, or say that this is what you \
-                 want with --{}",
-                settings.listen,
-                key::OPEN_TO_ALL.replace('_', "-")
-            );
-        }
         Ok(settings)
     }
 
@@ -403,6 +414,20 @@ impl Typed {
         Ok(named.value.to_ascii_lowercase())
     }
 
+    fn host(&self, key: &'static str) -> Result<Option<String>> {
+        let Some(named) = self.text(key) else { return Ok(None) };
+        let fits = (1..=200).contains(&named.value.len())
+            && named.value.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b))
+            && named.value.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !fits {
+            bail!(
+                "{named} must be a host name with an optional port such as registries.example:5000, not {:?}",
+                named.value
+            );
+        }
+        Ok(Some(named.value.to_ascii_lowercase()))
+    }
+
     fn word(&self, key: &'static str, default: &str) -> Result<String> {
         let Some(named) = self.text(key) else { return Ok(default.to_owned()) };
         let fits = (1..=90).contains(&named.value.len())
@@ -414,6 +439,52 @@ impl Typed {
             );
         }
         Ok(named.value.to_owned())
+    }
+
+    /// Whether callers must say who they are. On loopback nobody is asked until somebody can log in; where others can
+    /// connect, everybody is, unless the operator wants it otherwise in so many words.
+    fn authentication(&self, listen: &SocketAddr) -> Result<Mode> {
+        let is_here = listen.ip().is_loopback();
+        let is_open_to_all = self.switch(key::OPEN_TO_ALL)?;
+        match self.text(key::AUTHENTICATION) {
+            None if is_here => Ok(Mode::WhenConfigured),
+            None if is_open_to_all => Ok(Mode::Off),
+            None => Ok(Mode::Required),
+            Some(named) => match named.value {
+                "required" => Ok(Mode::Required),
+                "off" if is_here || is_open_to_all => Ok(Mode::Off),
+                "off" => bail!(
+                    "{named} is off, and listen is {listen}, which others can reach: anyone there could read, push and delete \
+                     images. Leave it out, or say that this is what you want with --{}",
+                    key::OPEN_TO_ALL.replace('_', "-")
+                ),
+                other => bail!("{named} must be off or required, not {other:?}"),
+            },
+        }
+    }
+
+    /// The identity provider, if there is one.
+    fn oidc(&self) -> Result<Option<OidcSettings>> {
+        let audiences = self.list(key::OIDC_AUDIENCE);
+        let Some(issuer) = self.text(key::OIDC_ISSUER).filter(|named| !named.value.is_empty()) else {
+            return match self.text(key::OIDC_AUDIENCE) {
+                Some(named) => bail!("{named} is given without the issuer of the tokens, oidc_issuer"),
+                None => Ok(None),
+            };
+        };
+        if audiences.is_empty() {
+            // Without it, a token that the issuer made for any other service would open this one.
+            bail!(
+                "{issuer} is given without oidc_audience: the audience (aud) that its tokens for this server have"
+            );
+        }
+        let claim = |key, default: &str| self.text(key).map_or(default, |named| named.value).to_owned();
+        Ok(Some(OidcSettings {
+            issuer: issuer.value.to_owned(),
+            audiences,
+            name_claim: claim(key::OIDC_NAME_CLAIM, "preferred_username"),
+            groups_claim: claim(key::OIDC_GROUPS_CLAIM, "groups"),
+        }))
     }
 
     fn tls(&self) -> Result<Tls> {
@@ -649,12 +720,33 @@ mod tests {
     }
 
     #[test]
-    fn off_loopback_it_refuses_unless_told() {
-        assert!(
-            complaint(None, &[], &[(key::LISTEN, "0.0.0.0:5000")]).contains("neither TLS nor authentication")
-        );
-        let told = [(key::LISTEN, "0.0.0.0:5000"), (key::OPEN_TO_ALL, "true")];
-        assert!(typed(None, &[], &told).is_ok());
-        assert!(typed(None, &[], &[(key::LISTEN, "[::1]:5000")]).is_ok());
+    fn off_loopback_everybody_is_asked_unless_told_otherwise() {
+        let mode =
+            |flags: &[(&'static str, &str)]| typed(None, &[], flags).map(|settings| settings.authentication);
+        let everywhere = (key::LISTEN, "0.0.0.0:5000");
+        let open_to_all = (key::OPEN_TO_ALL, "true");
+        let (off, required) = ((key::AUTHENTICATION, "off"), (key::AUTHENTICATION, "required"));
+        assert_eq!(mode(&[]).unwrap(), Mode::WhenConfigured);
+        assert_eq!(mode(&[(key::LISTEN, "[::1]:5000")]).unwrap(), Mode::WhenConfigured);
+        assert_eq!(mode(&[off]).unwrap(), Mode::Off);
+        assert_eq!(mode(&[required]).unwrap(), Mode::Required);
+        assert_eq!(mode(&[everywhere]).unwrap(), Mode::Required);
+        assert_eq!(mode(&[everywhere, open_to_all]).unwrap(), Mode::Off);
+        assert_eq!(mode(&[everywhere, open_to_all, required]).unwrap(), Mode::Required);
+        assert_eq!(mode(&[everywhere, open_to_all, off]).unwrap(), Mode::Off);
+        let refusal = complaint(None, &[], &[everywhere, off]);
+        assert!(refusal.contains("--serve-anyone-without-tls-or-authentication"), "{refusal}");
+        assert!(complaint(None, &[], &[(key::AUTHENTICATION, "on")]).contains("must be off or required"));
+    }
+
+    #[test]
+    fn an_identity_provider_needs_an_audience() {
+        let issuer = (key::OIDC_ISSUER, "https://login.example");
+        let complete = [issuer, (key::OIDC_AUDIENCE, "plimsoll, other")];
+        let oidc = typed(None, &[], &complete).unwrap().oidc.unwrap();
+        assert_eq!(oidc.audiences, ["plimsoll", "other"]);
+        assert_eq!((oidc.name_claim.as_str(), oidc.groups_claim.as_str()), ("preferred_username", "groups"));
+        assert!(complaint(None, &[], &complete[..1]).contains("without oidc_audience"));
+        assert!(complaint(None, &[], &complete[1..]).contains("without the issuer"));
     }
 }

@@ -2,6 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod access;
 mod cli;
 mod clock;
 mod config;
@@ -75,6 +76,9 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::Serve(_) => serve::run(settings).await.map(|()| ExitCode::SUCCESS),
         Command::Scan(scan) => scan::run(scan, settings).await,
         Command::Db(command) => db::run(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Token(tokens) => access::tokens(&tokens.command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::User(users) => access::users(&users.command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Role(roles) => access::roles(&roles.command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Fsck(_) => fsck::run(settings).await,
         Command::Logs(command) => resource_log::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor => doctor::run(settings).await,

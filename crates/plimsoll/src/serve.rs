@@ -12,11 +12,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::uri::Authority;
 use axum::routing::get;
+use plimsoll_access::{Access, Mode, Secret};
 use plimsoll_registry::{Journal, JournalSettings, Registry};
 use plimsoll_scan::{
     AdvisoryHandle, Clock, Sandbox, ScheduleSettings, UpdateOptions, Worker, WorkerSettings,
 };
 use plimsoll_store::Store;
+use plimsoll_types::Guid;
 use plimsoll_types::probe::Limits;
 use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
@@ -24,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::tls::Tls;
 use crate::{clock, db, listener, logs, resource_log};
 
@@ -55,6 +57,12 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     let settings_of_journal =
         JournalSettings { days: settings.resource_log_days, lines: resource_log::lines(settings)? };
     let journal = Journal::new(store.clone(), Arc::clone(&clock), settings_of_journal);
+    let access = Access::open(store.clone(), Arc::clone(&clock), access_settings(settings)).await?;
+    let first_token = match settings.authentication {
+        Mode::Required => plimsoll_access::first_token(&store, clock()).await?,
+        Mode::Off | Mode::WhenConfigured => None,
+    };
+    warn_of_openness(settings, address);
     let worker = Worker::new(
         store.clone(),
         Arc::clone(&sandbox),
@@ -93,25 +101,27 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
             async move { journal.run(stop.cancelled_owned()).await }
         }),
     ];
-    let access = plimsoll_access::Access::open(
-        store.clone(),
-        Arc::clone(&clock),
-        plimsoll_access::Settings {
-            mode: plimsoll_access::Mode::WhenConfigured,
-            tenant: "00000000-0000-0000-0000-000000000000".parse()?,
-            oidc: None,
-        },
-    )
-    .await?;
+    let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
     let registry = Registry {
         store: store.clone(),
         clock: Arc::clone(&clock),
-        access,
+        access: access.clone(),
         journal: journal.clone(),
-        settings: plimsoll_registry::Settings::default(),
+        settings: plimsoll_registry::Settings { connection, ..plimsoll_registry::Settings::default() },
     };
-    let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
-    let web = Web { store: store.clone(), clock, scope: scope.clone(), connection };
+    let asks = access.is_required().await?;
+    let login_server_suffix = settings
+        .login_server_suffix
+        .clone()
+        .unwrap_or_else(|| plimsoll_web::login_server_suffix(&scope.registry_host));
+    let web = Web {
+        store: store.clone(),
+        clock,
+        access,
+        scope: scope.clone(),
+        connection,
+        login_server_suffix,
+    };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state((store.clone(), advisories.clone())))
@@ -129,7 +139,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).keep_up(stop.clone())?);
     }
-    greet(&address.to_string(), tls.as_deref(), &scope.subscription_id());
+    greet(&address.to_string(), tls.as_deref(), &scope.subscription_id(), asks, first_token.as_ref());
 
     tokio::spawn(wait_for_signal(stop.clone()));
     let front = listener::Front { router, tls, max_connections: settings.max_connections };
@@ -196,6 +206,29 @@ async fn ready(State((store, advisories)): State<(Store, AdvisoryHandle)>) -> (S
     }
 }
 
+/// How callers are recognised, as the settings want it. There is one tenant, and it has the GUID of zeros.
+fn access_settings(settings: &Settings) -> plimsoll_access::Settings {
+    plimsoll_access::Settings {
+        mode: settings.authentication,
+        tenant: Guid::nil(),
+        oidc: settings.oidc.clone(),
+    }
+}
+
+/// Tells the operator's log what others can see or do.
+fn warn_of_openness(settings: &Settings, address: SocketAddr) {
+    if address.ip().is_loopback() {
+        return;
+    }
+    if settings.authentication == Mode::Off {
+        tracing::warn!("nobody is asked who he is: whoever can connect may read, push and delete");
+    } else if settings.tls == config::Tls::Off && !settings.trust_forwarded_headers {
+        tracing::warn!(
+            "without TLS, tokens and passwords cross the network for all to read; see --tls and --tls-cert"
+        );
+    }
+}
+
 /// TLS as the settings want it. Its certificate is for the address and the registry's host too.
 fn open_tls(settings: &Settings, address: SocketAddr, clock: Clock) -> Result<Option<Tls>> {
     let mut names = Vec::new();
@@ -212,7 +245,7 @@ fn open_tls(settings: &Settings, address: SocketAddr, clock: Clock) -> Result<Op
 }
 
 /// Tells a person what to do next.
-fn greet(address: &str, tls: Option<&Tls>, subscription: &str) {
+fn greet(address: &str, tls: Option<&Tls>, subscription: &str, asks: bool, first_token: Option<&Secret>) {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let authority = tls.and_then(Tls::authority);
     // What the two programs need to know of the server's certificate.
@@ -227,12 +260,25 @@ fn greet(address: &str, tls: Option<&Tls>, subscription: &str) {
     let trust = authority.map_or_else(String::new, |file| {
         format!("Trust its authority: {0} (REQUESTS_CA_BUNDLE={0} for az and Azure's SDKs)\n", file.display())
     });
+    let header = if asks { "-H \"Authorization: Bearer $TOKEN\" " } else { "" };
+    let login = match (first_token, asks) {
+        (Some(token), _) => format!(
+            "\nAdmin token, Owner of everything, shown only now:\n\n    {}\n\n\
+             Log in:             skopeo login --username token --password $TOKEN {address}\n",
+            token.reveal()
+        ),
+        (None, true) => format!(
+            "\nLog in:             skopeo login --username token --password $TOKEN {address}\n\
+             Make a token:       plimsoll token create NAME --role ROLE --scope SCOPE\n"
+        ),
+        (None, false) => "\n".to_owned(),
+    };
     let text = format!(
         "Plimsoll listens on {scheme}://{address}\n\
          {trust}\
-         \n\
+         {login}\
          Push an image:      skopeo copy {skopeo}docker://alpine docker://{address}/alpine\n\
-         Read its verdict:   curl -s {curl}'{scheme}://{address}{subscription}/providers/Microsoft.Security/subAssessments?api-version=2019-01-01-preview'\n\
+         Read its verdict:   curl -s {curl}{header}'{scheme}://{address}{subscription}/providers/Microsoft.Security/subAssessments?api-version=2019-01-01-preview'\n\
          Or as a table:      plimsoll scan docker://{address}/alpine\n\
          Stop:               Ctrl-C\n"
     );

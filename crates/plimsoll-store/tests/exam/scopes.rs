@@ -176,6 +176,8 @@ pub(crate) async fn a_deleted_registry_leaves_nothing_but_content(place: Place) 
     let hook = pier_id.child("webhooks", "hook1").unwrap();
     first.put_resource(&hook, &json!({}), NOW).await.unwrap();
 
+    let password = first.registry_password_version(&pier_id, "password").await.unwrap();
+
     assert_eq!(first.registry_at(&pier_id).await.unwrap().unwrap().id, pier);
     assert_eq!(first.delete_registry(pier).await.unwrap(), Deleted::Yes);
     assert_eq!(first.delete_registry(pier).await.unwrap(), Deleted::Unknown);
@@ -187,6 +189,7 @@ pub(crate) async fn a_deleted_registry_leaves_nothing_but_content(place: Place) 
     let error =
         there.store.put_blob(&name("team/app"), &Digest::sha256(&late), body(&late), NOW).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "nothing is pushed to what is gone");
+    assert_ne!(first.registry_password_version(&pier_id, "password").await.unwrap(), password);
     // The other registry holds the same image, whole.
     let reference = Reference::Digest(shared);
     assert!(first.manifest(&name("team/app"), &reference).await.unwrap().is_some());

@@ -20,7 +20,7 @@ use crate::shapes::TENANT;
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi::document().to_string().into());
 
 /// Answers what this room knows.
-pub(crate) fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
+pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
     let segments: Vec<&str> = call.path.segments.iter().map(String::as_str).collect();
     let response: fn(&Call<'_>) -> Response = match segments[..] {
         [metadata, endpoints] if is(metadata, "metadata") && is(endpoints, "endpoints") => endpoints_of,

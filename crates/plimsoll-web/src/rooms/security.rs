@@ -16,8 +16,6 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
     }
     let (web, parameters, base) = (call.web, &call.parameters, &call.base);
     let response = match &route {
-        Route::Subscriptions => handlers::list_subscriptions(web),
-        Route::Subscription(id) => handlers::get_subscription(web, id),
         Route::SubAssessments(place) => {
             handlers::list_sub_assessments(web, place, None, call.uri.path(), parameters, base).await
         }

@@ -1,31 +1,43 @@
-//! A subscription. Azure has much more to say of one; this is what its clients look for before they ask anything else.
+//! Subscriptions and resource groups of `Microsoft.Resources`. Azure has much more to say of them; this is what its clients
+//! look for before they ask anything else.
 
-use plimsoll_types::Scope;
-use serde::Serialize;
+use plimsoll_store::ResourceGroup;
+use serde_json::{Value, json};
 
 /// The one tenant. There are none here, but clients refuse a subscription or a token without one.
 pub(crate) const TENANT: &str = "00000000-0000-0000-0000-000000000000";
 
-/// A subscription of `Microsoft.Resources`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Subscription<'a> {
-    id: String,
-    subscription_id: &'a str,
-    tenant_id: &'static str,
-    display_name: &'static str,
-    state: &'static str,
+/// A subscription.
+pub(crate) fn subscription(subscription: &plimsoll_store::Subscription) -> Value {
+    json!({
+        "id": format!("/subscriptions/{}", subscription.id),
+        "subscriptionId": subscription.id,
+        "tenantId": TENANT,
+        "displayName": subscription.display_name,
+        "state": "Enabled",
+        "authorizationSource": "RoleBased",
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "quotaId": "PayAsYouGo_2014-09-01",
+            "spendingLimit": "Off",
+        },
+        "managedByTenants": [],
+    })
 }
 
-impl<'a> Subscription<'a> {
-    /// The subscription that is configured.
-    pub(crate) fn new(scope: &'a Scope) -> Self {
-        Self {
-            id: scope.subscription_id(),
-            subscription_id: &scope.subscription,
-            tenant_id: TENANT,
-            display_name: "Plimsoll",
-            state: "Enabled",
-        }
-    }
+/// A resource group.
+pub(crate) fn resource_group(group: &ResourceGroup) -> Value {
+    json!({
+        "id": group_id(group),
+        "name": group.name,
+        "type": "Microsoft.Resources/resourceGroups",
+        "location": group.location,
+        "tags": group.tags,
+        "properties": {"provisioningState": "Succeeded"},
+    })
+}
+
+/// The id of a resource group.
+pub(crate) fn group_id(group: &ResourceGroup) -> String {
+    format!("/subscriptions/{}/resourceGroups/{}", group.subscription, group.name)
 }
