@@ -114,14 +114,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         .login_server_suffix
         .clone()
         .unwrap_or_else(|| plimsoll_web::login_server_suffix(&scope.registry_host));
-    let web = Web {
-        store: store.clone(),
-        clock,
-        access,
-        scope: scope.clone(),
-        connection,
-        login_server_suffix,
-    };
+    let web =
+        Web { store: store.clone(), clock, access, scope: scope.clone(), connection, login_server_suffix };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state((store.clone(), advisories.clone())))

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use plimsoll_store::{ImagePlace, Registry, RegistryId};
+use plimsoll_types::Digest;
 use plimsoll_types::log::{Event, Operation, Repository, What};
 use plimsoll_types::registry::{Action, Bypass, Description, Switch};
-use plimsoll_types::Digest;
 
 use super::Shared;
 use crate::Result;
@@ -47,7 +47,12 @@ impl Shared {
         }))
     }
 
-    async fn note(&self, registry: &Registry, status: u16, read: Option<(&ImagePlace, &Digest)>) -> Result<()> {
+    async fn note(
+        &self,
+        registry: &Registry,
+        status: u16,
+        read: Option<(&ImagePlace, &Digest)>,
+    ) -> Result<()> {
         let Some(log) = self.log.get() else { return Ok(()) };
         let identity = self.store.scanner_identity().await?;
         let at = (self.clock)();

@@ -4,6 +4,7 @@
 
 mod feed;
 mod feeds;
+mod gate;
 mod registry;
 mod scan;
 mod web;
