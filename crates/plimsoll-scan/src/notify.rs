@@ -158,7 +158,10 @@ impl Notifier {
             if looked.is_none_or(|at: tokio::time::Instant| at.elapsed() >= shared.settings.look) {
                 looked = Some(tokio::time::Instant::now());
                 shared.look_after().await.unwrap_or_else(|error| {
-                    tracing::error!(error = error.chain(), "snapshots and old deliveries could not be looked after");
+                    tracing::error!(
+                        error = error.chain(),
+                        "snapshots and old deliveries could not be looked after"
+                    );
                 });
             }
             if let Err(error) = shared.route().await {
@@ -279,7 +282,8 @@ impl Shared {
     ) -> Result<()> {
         let now = (self.clock)();
         let attempt = u32::try_from(claim.failures + 1).unwrap_or(u32::MAX);
-        let wait = backoff(self.settings.first_retry, self.settings.most_retry, attempt).max(after.unwrap_or_default());
+        let wait = backoff(self.settings.first_retry, self.settings.most_retry, attempt)
+            .max(after.unwrap_or_default());
         let retry_at = now.plus_millis(millis(wait));
         tracing::warn!(delivery = delivery.id, target = %claim.target.resource, attempt, reason, "a delivery failed");
         if !self.store.fail_delivery(claim, delivery.id, reason, status, retry_at, now).await? {
@@ -289,7 +293,8 @@ impl Shared {
             return Ok(());
         }
         let hours = self.settings.window.as_secs() / 3600;
-        let reason = format!("given up after {} attempts in {hours} hours; at last: {reason}", delivery.attempts + 1);
+        let reason =
+            format!("given up after {} attempts in {hours} hours; at last: {reason}", delivery.attempts + 1);
         self.store.give_up_delivery(delivery.id, &reason, status, now).await?;
         log_ending(delivery, &Ending::Dead(reason, status));
         Ok(())
@@ -325,7 +330,9 @@ impl Shared {
 fn read(id: &ResourceId, body: &Value) -> Option<Subscriber> {
     let wish = match id.kind().as_str() {
         AUTOMATIONS => Automation::read(id, body).map(Wish::Automation).map_err(|fault| fault.to_string()),
-        _ => serde_json::from_value::<Webhook>(body.clone()).map(Wish::Webhook).map_err(|error| error.to_string()),
+        _ => serde_json::from_value::<Webhook>(body.clone())
+            .map(Wish::Webhook)
+            .map_err(|error| error.to_string()),
     };
     match wish {
         Ok(wish) => Some(Subscriber { id: id.clone(), wish }),
@@ -341,7 +348,9 @@ fn log_ending(delivery: &Delivery, ending: &Ending) {
     match ending {
         Ending::Done => tracing::info!(delivery = id, %target, kind, "a delivery is done"),
         Ending::Nothing => tracing::debug!(delivery = id, %target, kind, "there was nothing to tell"),
-        Ending::Dead(reason, _) => tracing::error!(delivery = id, %target, kind, reason, "a delivery was given up"),
+        Ending::Dead(reason, _) => {
+            tracing::error!(delivery = id, %target, kind, reason, "a delivery was given up")
+        }
     }
 }
 

@@ -434,7 +434,13 @@ impl Store {
     }
 
     /// Gives a delivery up that waits, whoever has its target.
-    pub async fn give_up_delivery(&self, delivery: i64, reason: &str, status: Option<i64>, now: Timestamp) -> Result<()> {
+    pub async fn give_up_delivery(
+        &self,
+        delivery: i64,
+        reason: &str,
+        status: Option<i64>,
+        now: Timestamp,
+    ) -> Result<()> {
         let mut tx = self.db.begin("give a delivery up").await?;
         let sql = "update deliveries set state = 'dead', reason = $2, status = $3, changed_at = $4 \
             where id = $1 and state = 'pending'";

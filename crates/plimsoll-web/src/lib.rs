@@ -38,8 +38,8 @@ use plimsoll_types::{Scope, Timestamp};
 
 pub use links::{Connection, login_server_suffix};
 pub use openapi::document as openapi_document;
-pub use tellings::{assessments_of, sub_assessments_of};
 pub use rooms::resource_graph::Settings as GraphSettings;
+pub use tellings::{assessments_of, sub_assessments_of};
 
 use call::{Call, MAX_BODY, Path};
 use error::Error;
@@ -132,6 +132,18 @@ async fn routed(call: &Call<'_>) -> Result<Response, Error> {
         call.authorize(action, &call.path.nearest()?)?;
     }
     let answer = rooms::answer(call).await?.ok_or(Error::UnknownRoute)?;
+    let answer = rooms::answer(&call).await?.ok_or(Error::UnknownRoute)?;
+    let answer = if let Some(answer) = rooms::clients::answer(call)? {
+        answer
+    } else if let Some(answer) = rooms::access::answer(call).await? {
+        answer
+    } else if let Some(answer) = rooms::security::answer(call).await? {
+        answer
+    } else if let Some(answer) = rooms::resource_graph::answer(call).await? {
+        answer
+    } else {
+        return Err(Error::UnknownRoute);
+    };
     operations::check(call.method, call.uri.path());
     Ok(answer)
 }
@@ -171,7 +183,10 @@ async fn listed(call: &Call<'_>, path: &str) -> Result<Vec<serde_json::Value>, E
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .ok_or_else(|| Error::Broken(format!("{path} was not answered with JSON")))?;
-        next = shown["nextLink"].as_str().and_then(|link| link.strip_prefix(&call.base.link(""))).map(str::to_owned);
+        next = shown["nextLink"]
+            .as_str()
+            .and_then(|link| link.strip_prefix(&call.base.link("")))
+            .map(str::to_owned);
         match shown["value"].take() {
             serde_json::Value::Array(page) => rows.extend(page),
             _ => rows.push(shown),

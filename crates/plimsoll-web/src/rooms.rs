@@ -8,8 +8,8 @@ pub(crate) mod governance;
 pub(crate) mod long_running;
 pub(crate) mod notify;
 pub(crate) mod pricings;
-pub(crate) mod resources;
 pub(crate) mod resource_graph;
+pub(crate) mod resources;
 pub(crate) mod scanning;
 pub(crate) mod security;
 
@@ -42,6 +42,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         alerts,
         governance,
         notify,
+        resource_graph,
         long_running,
         resource_graph,
     }

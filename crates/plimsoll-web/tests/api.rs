@@ -4,6 +4,8 @@
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/graph.rs"]
+mod graph;
 
 use std::collections::BTreeSet;
 
@@ -651,7 +653,8 @@ async fn automations_are_written_read_and_deleted_without_their_secrets() {
     assert!(!made.to_string().contains("0123456789abcdef"), "{made}");
     assert_eq!(api.write(Method::PUT, &path, &made).await.0, StatusCode::OK, "what was read can be written");
     let patch = json!({"properties": {"isEnabled": false}});
-    let (_, patched) = api.write(Method::PATCH, &path.to_uppercase().replace(&OLD.to_uppercase(), OLD), &patch).await;
+    let (_, patched) =
+        api.write(Method::PATCH, &path.to_uppercase().replace(&OLD.to_uppercase(), OLD), &patch).await;
     assert_eq!(patched["properties"]["isEnabled"], false);
     assert_eq!(patched["properties"]["actions"], made["properties"]["actions"]);
     for scope in [SUBSCRIPTION, GROUP] {
@@ -680,7 +683,10 @@ async fn an_automation_that_cannot_work_is_refused_with_its_fault() {
         (json!([1]), "the body must be an object"),
     ] {
         let (status, answer) = api.write(Method::PUT, &format!("{path}?{OLD}"), &body).await;
-        assert_eq!((status, &answer["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("InvalidAutomation")));
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (StatusCode::BAD_REQUEST, &json!("InvalidAutomation"))
+        );
         assert!(answer["error"]["message"].as_str().unwrap().starts_with(at), "{answer}");
         let (status, answer) = api.write(Method::POST, &format!("{path}/validate?{OLD}"), &body).await;
         assert_eq!((status, &answer["isValid"]), (StatusCode::OK, &json!(false)));
@@ -690,14 +696,20 @@ async fn an_automation_that_cannot_work_is_refused_with_its_fault() {
     let (_, answer) = api.write(Method::POST, &format!("{path}/validate?{OLD}"), &good).await;
     assert_eq!(answer["isValid"], true);
     assert_eq!(api.get(&format!("{path}?{OLD}")).await.0, StatusCode::NOT_FOUND, "nothing was written");
-    let elsewhere = format!("/subscriptions/other/resourceGroups/x/providers/Microsoft.Security/automations/a?{OLD}");
+    let elsewhere =
+        format!("/subscriptions/other/resourceGroups/x/providers/Microsoft.Security/automations/a?{OLD}");
     assert_eq!(api.write(Method::PUT, &elsewhere, &good).await.1["error"]["code"], "SubscriptionNotFound");
-    let no_group = format!("{SUBSCRIPTION}/resourceGroups/none/providers/Microsoft.Security/automations/a?{OLD}");
+    let no_group =
+        format!("{SUBSCRIPTION}/resourceGroups/none/providers/Microsoft.Security/automations/a?{OLD}");
     assert_eq!(api.write(Method::PUT, &no_group, &good).await.1["error"]["code"], "ResourceGroupNotFound");
     logic["properties"]["actions"][0]["uri"] = json!("https://logic.example/?sig=1");
     let (_, made) = api.write(Method::PUT, &format!("{path}?{OLD}"), &logic).await;
     assert!(!made.to_string().contains("sig=1"), "{made}");
-    assert_eq!(api.write(Method::PUT, &format!("{path}?{OLD}"), &made).await.0, StatusCode::OK, "its address is kept");
+    assert_eq!(
+        api.write(Method::PUT, &format!("{path}?{OLD}"), &made).await.0,
+        StatusCode::OK,
+        "its address is kept"
+    );
 }
 
 #[tokio::test]
@@ -720,7 +732,10 @@ async fn deliveries_are_listed_and_replayed() {
     let given_up = api.rows(&format!("{list}?{OLD}&state=dead")).await;
     assert_eq!(given_up.len(), 1);
     let properties = &given_up[0]["properties"];
-    assert_eq!((&properties["reason"], &properties["httpStatus"]), (&json!("it answered 410 Gone"), &json!(410)));
+    assert_eq!(
+        (&properties["reason"], &properties["httpStatus"]),
+        (&json!("it answered 410 Gone"), &json!(410))
+    );
     assert_eq!(properties["target"].as_str().unwrap().to_lowercase(), resource.to_lowercase());
     let (_, page) = api.get(&format!("{list}?{OLD}&state=pending&$top=1")).await;
     let next = page["nextLink"].as_str().unwrap().strip_prefix("http://quay.example:5000").unwrap();
@@ -738,13 +753,20 @@ async fn deliveries_are_listed_and_replayed() {
     assert_eq!(all, json!({"replayed": 0}));
     for (path, code) in [
         (format!("{list}/x?{OLD}"), "ResourceNotFound"),
-        (format!("/subscriptions/other/providers/Plimsoll.Security/deliveries/{}?{OLD}", first.id), "ResourceNotFound"),
+        (
+            format!("/subscriptions/other/providers/Plimsoll.Security/deliveries/{}?{OLD}", first.id),
+            "ResourceNotFound",
+        ),
         (format!("{list}?{OLD}&state=lost"), "InvalidQueryParameterValue"),
         (format!("{list}?{OLD}&$skipToken=YWJj"), "InvalidQueryParameterValue"),
     ] {
         assert_eq!(api.get(&path).await.1["error"]["code"], code, "{path}");
     }
-    assert!(api.rows(&format!("/subscriptions/other/providers/Plimsoll.Security/deliveries?{OLD}")).await.is_empty());
+    assert!(
+        api.rows(&format!("/subscriptions/other/providers/Plimsoll.Security/deliveries?{OLD}"))
+            .await
+            .is_empty()
+    );
 }
 
 fn automation(uri: &str) -> Value {

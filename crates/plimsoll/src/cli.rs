@@ -325,7 +325,7 @@ pub(crate) struct Serve {
     /// Audience (`aud`) that its tokens for this server have; several separated by commas [env: PLIMSOLL_OIDC_AUDIENCE]
     #[arg(long, value_name = "LIST")]
     oidc_audience: Option<String>,
-    /// Believe X-Forwarded-Host and X-Forwarded-Proto: only behind a proxy that sets them [env: PLIMSOLL_TRUST_FORWARDED_HEADERS]
+    /// Believe X-Forwarded-Host, X-Forwarded-Proto and X-Forwarded-For: only behind a proxy that sets them [env: PLIMSOLL_TRUST_FORWARDED_HEADERS]
     #[arg(long)]
     trust_forwarded_headers: bool,
     /// Listen where others can connect although anyone there may then read, push and delete [env: PLIMSOLL_SERVE_ANYONE_WITHOUT_TLS_OR_AUTHENTICATION]

@@ -15,11 +15,12 @@ use axum::routing::get;
 use plimsoll_access::{Access, Mode, Secret};
 use plimsoll_registry::{Journal, JournalSettings, Registry};
 use plimsoll_scan::{
-    AdvisoryHandle, Clock, Notifier, NotifySettings, Sandbox, ScheduleSettings, Shapes, UpdateOptions, Worker, WorkerSettings,
+    AdvisoryHandle, Clock, Notifier, NotifySettings, Sandbox, ScheduleSettings, Shapes, UpdateOptions,
+    Worker, WorkerSettings,
 };
 use plimsoll_store::Store;
-use plimsoll_types::{Guid, Scope};
 use plimsoll_types::probe::Limits;
+use plimsoll_types::{Guid, Scope};
 use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -119,14 +120,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         .login_server_suffix
         .clone()
         .unwrap_or_else(|| plimsoll_web::login_server_suffix(&scope.registry_host));
-    let web = Web {
-        store: store.clone(),
-        clock,
-        access,
-        scope: scope.clone(),
-        connection,
-        login_server_suffix,
-    };
+    let web =
+        Web { store: store.clone(), clock, access, scope: scope.clone(), connection, login_server_suffix };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state((store.clone(), advisories.clone())))
@@ -171,7 +166,9 @@ fn notifier(
 ) -> Result<Notifier> {
     let shapes = Shapes {
         finding: Arc::new(plimsoll_web::sub_assessments_of),
-        assessment: Arc::new(move |scope, registry| plimsoll_web::assessments_of(scope, &connection, registry)),
+        assessment: Arc::new(move |scope, registry| {
+            plimsoll_web::assessments_of(scope, &connection, registry)
+        }),
     };
     let host = scope.registry_host.parse::<Authority>();
     let origin = host.map_or_else(|_| "plimsoll.local".to_owned(), |authority| authority.host().to_owned());

@@ -69,7 +69,11 @@ pub(super) fn deliveries(
     deliveries
 }
 
-fn of_automation(event: &Event, automation: &Automation, registry: Option<&Registry>) -> Vec<(DeliveryKind, String)> {
+fn of_automation(
+    event: &Event,
+    automation: &Automation,
+    registry: Option<&Registry>,
+) -> Vec<(DeliveryKind, String)> {
     if !automation.is_enabled {
         return Vec::new();
     }
@@ -83,7 +87,8 @@ fn of_automation(event: &Event, automation: &Automation, registry: Option<&Regis
     if is_about_findings && automation.listens_to(EventSource::SubAssessments) {
         told.push((DeliveryKind::Findings, String::new()));
     }
-    if (is_about_findings || event.kind == "image.deleted") && automation.listens_to(EventSource::Assessments) {
+    if (is_about_findings || event.kind == "image.deleted") && automation.listens_to(EventSource::Assessments)
+    {
         told.push((DeliveryKind::Assessments, String::new()));
     }
     if let Some(registry) = registry

@@ -70,7 +70,9 @@ impl Post {
             .no_proxy()
             .dns_resolver(Arc::new(reach))
             .build()
-            .map_err(|error| Error::new(ErrorKind::Unavailable, "cannot set up the web client").because(error))?;
+            .map_err(|error| {
+                Error::new(ErrorKind::Unavailable, "cannot set up the web client").because(error)
+            })?;
         Ok(Self { http, reach })
     }
 
@@ -153,9 +155,10 @@ async fn judge(response: reqwest::Response) -> Exchange {
     };
     let outcome = match status.as_u16() {
         200..=299 => Outcome::Taken,
-        300..=399 => {
-            Outcome::Retry(format!("it answered {status}; redirects are not followed, write the final address"), None)
-        }
+        300..=399 => Outcome::Retry(
+            format!("it answered {status}; redirects are not followed, write the final address"),
+            None,
+        ),
         // What these say of a request they will say of the same request again.
         400 | 405 | 410 | 413 | 414 | 415 | 422 | 431 => {
             Outcome::Hopeless(format!("it answered {status}{}", said()))

@@ -197,7 +197,13 @@ mod tests {
         for open in ["https://hooks.example/a", "http://10.0.0.1:8080/", "https://[fd12::1]/"] {
             assert_eq!(check(open), Ok(()), "{open}");
         }
-        for shut in ["http://127.0.0.1/", "http://2130706433/", "http://0x7f.1/", "http://[::1]:5000/", "http://169.254.169.254/"] {
+        for shut in [
+            "http://127.0.0.1/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://[::1]:5000/",
+            "http://169.254.169.254/",
+        ] {
             assert!(check(shut).unwrap_err().contains(REFUSED), "{shut}");
         }
         let all: Reach = "loopback, link-local".parse().unwrap();

@@ -1,6 +1,8 @@
 //! One delivery: what it has to tell, packed and sent.
 
-use plimsoll_store::{Claim, Delivery, DeliveryKind, Ending, FindingCursor, FindingFilter, Position, Registry, RegistryId};
+use plimsoll_store::{
+    Claim, Delivery, DeliveryKind, Ending, FindingCursor, FindingFilter, Position, Registry, RegistryId,
+};
 use plimsoll_types::automation::{Action, Automation, EventSource, Mode};
 use plimsoll_types::webhook::Webhook;
 use plimsoll_types::{Digest, ResourceId};
@@ -121,7 +123,9 @@ impl Shared {
                 return Ok(Attempt::Over(Ending::Dead(reason, None)));
             };
             if recipient.form == Form::Plain {
-                for (subject, told) in page.things.iter().filter(|t| !t.is_alarm).filter_map(|t| t.told.as_ref()) {
+                for (subject, told) in
+                    page.things.iter().filter(|t| !t.is_alarm).filter_map(|t| t.told.as_ref())
+                {
                     self.store.note_told(&claim.target, subject, told).await?;
                 }
                 page.things.retain(|thing| thing.is_alarm);
@@ -144,7 +148,11 @@ impl Shared {
                 position = parcel.last().map_or(position, |thing| thing.behind);
                 sent += parcel.len() as u64;
                 let now = (self.clock)();
-                if !self.store.note_delivery(claim, delivery.id, position, parcel.len() as u64, now, lease).await? {
+                if !self
+                    .store
+                    .note_delivery(claim, delivery.id, position, parcel.len() as u64, now, lease)
+                    .await?
+                {
                     return Ok(Attempt::Lost);
                 }
                 if pause > 0 {
@@ -217,7 +225,12 @@ impl Shared {
     }
 
     /// What a delivery tells behind a position; `None` where its event is gone.
-    async fn page(&self, delivery: &Delivery, automation: &Automation, position: Position) -> Result<Option<Page>> {
+    async fn page(
+        &self,
+        delivery: &Delivery,
+        automation: &Automation,
+        position: Position,
+    ) -> Result<Option<Page>> {
         match delivery.kind {
             DeliveryKind::Findings => self.findings(delivery, automation, position).await,
             DeliveryKind::Assessments => self.assessments(delivery, automation).await.map(Some),
@@ -228,7 +241,12 @@ impl Shared {
         }
     }
 
-    async fn findings(&self, delivery: &Delivery, automation: &Automation, position: Position) -> Result<Option<Page>> {
+    async fn findings(
+        &self,
+        delivery: &Delivery,
+        automation: &Automation,
+        position: Position,
+    ) -> Result<Option<Page>> {
         let Some(id) = delivery.event else { return Ok(None) };
         let Some(event) = self.store.event(id).await? else { return Ok(None) };
         let found = self.store.findings_of_event(&event, position, PAGE).await?;
@@ -242,7 +260,8 @@ impl Shared {
             let shapes = (self.shapes.finding)(&registry.scope, &telling.row);
             // What a rule hides, or what was judged harmless, is no news for anybody.
             let wanted = shapes.into_iter().find(|shape| {
-                shape["properties"]["status"]["code"] == "Unhealthy" && automation.tells(EventSource::SubAssessments, shape)
+                shape["properties"]["status"]["code"] == "Unhealthy"
+                    && automation.tells(EventSource::SubAssessments, shape)
             });
             if let Some(shape) = wanted {
                 let event = words::finding(&registry.scope, &event, telling.change, &telling.row, shape);
@@ -301,7 +320,12 @@ impl Shared {
 
     /// All there is, registry by registry: first its verdict, then its findings. The position is the registry's row and that
     /// of the finding.
-    async fn snapshot(&self, delivery: &Delivery, automation: &Automation, position: Position) -> Result<Page> {
+    async fn snapshot(
+        &self,
+        delivery: &Delivery,
+        automation: &Automation,
+        position: Position,
+    ) -> Result<Page> {
         let [at, image, package, vulnerability] = position.0;
         let registries = self.covered(automation).await?;
         let Some(registry) = registries.iter().find(|registry| registry.id.0 >= at) else {
@@ -318,7 +342,13 @@ impl Shared {
             let shapes = shapes.into_iter().enumerate().skip(told).filter(|(_, shape)| wanted(shape));
             things.extend(shapes.map(|(number, shape)| Thing {
                 behind: Position([row, 0, 0, number as i64 + 1]),
-                event: words::assessment(&registry.scope, "snapshot", delivery.id, delivery.created_at, shape),
+                event: words::assessment(
+                    &registry.scope,
+                    "snapshot",
+                    delivery.id,
+                    delivery.created_at,
+                    shape,
+                ),
                 is_alarm: true,
                 told: None,
             }));
@@ -344,7 +374,13 @@ impl Shared {
                 shapes.into_iter().find(|shape| automation.tells(EventSource::SubAssessmentsSnapshot, shape));
             things.extend(wanted.map(|shape| Thing {
                 behind: place(row),
-                event: words::finding_in_snapshot(&registry.scope, delivery.id, row, delivery.created_at, shape),
+                event: words::finding_in_snapshot(
+                    &registry.scope,
+                    delivery.id,
+                    row,
+                    delivery.created_at,
+                    shape,
+                ),
                 is_alarm: true,
                 told: None,
             }));
@@ -388,7 +424,8 @@ impl Shared {
             }
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let exchange = self.post.post(&hook.properties.service_uri, headers, payload.to_string().into_bytes()).await;
+        let exchange =
+            self.post.post(&hook.properties.service_uri, headers, payload.to_string().into_bytes()).await;
         let (request, response) = messages(hook, &payload, &exchange);
         let event = payload["id"].as_str().unwrap_or_default();
         self.store.record_webhook_event(id, event, &request, response.as_ref(), (self.clock)()).await?;
@@ -397,7 +434,9 @@ impl Shared {
             Outcome::Taken => Attempt::Over(Ending::Done),
             Outcome::Hopeless(reason) => Attempt::Over(Ending::Dead(reason, status)),
             // Somebody waits for the answer to a ping, and asks again.
-            Outcome::Retry(reason, _) if delivery.event.is_none() => Attempt::Over(Ending::Dead(reason, status)),
+            Outcome::Retry(reason, _) if delivery.event.is_none() => {
+                Attempt::Over(Ending::Dead(reason, status))
+            }
             Outcome::Retry(reason, after) => Attempt::Failed(reason, status, after),
         })
     }
@@ -427,7 +466,9 @@ impl<'a> Recipient<'a> {
                 },
                 handshake: hook.handshake,
             },
-            Action::LogicApp { .. } => Self { uri: secret?, secret: None, form: Form::Plain, handshake: false },
+            Action::LogicApp { .. } => {
+                Self { uri: secret?, secret: None, form: Form::Plain, handshake: false }
+            }
         })
     }
 }
@@ -439,7 +480,8 @@ fn covers(automation: &Automation, registry: &Registry) -> bool {
 /// What of a verdict is news: not its dates.
 fn essence(assessment: &Value) -> String {
     let properties = &assessment["properties"];
-    let essence = json!([properties["status"]["code"], properties["status"]["cause"], properties["additionalData"]]);
+    let essence =
+        json!([properties["status"]["code"], properties["status"]["cause"], properties["additionalData"]]);
     Digest::sha256(essence.to_string().as_bytes()).hex().to_owned()
 }
 
@@ -470,8 +512,7 @@ fn messages(hook: &Webhook, payload: &Value, exchange: &Exchange) -> (Value, Opt
         hook.properties.custom_headers.keys().map(|name| (name.as_str(), "***")).collect();
     headers.insert("Content-Type", "application/json");
     let uri = hook.properties.service_uri.split(['?', '#']).next().unwrap_or_default();
-    let request =
-        json!({ "content": payload, "headers": headers, "method": "POST", "requestUri": uri, "version": "1.1" });
+    let request = json!({ "content": payload, "headers": headers, "method": "POST", "requestUri": uri, "version": "1.1" });
     let response = exchange.answer.as_ref().map(|answer| {
         json!({
             "content": answer.body,
@@ -494,7 +535,8 @@ mod tests {
 
     #[test]
     fn a_batch_is_bounded_in_number_and_in_bytes() {
-        let lengths = |things: &[Thing], form| parcels(things, form).iter().map(|p| p.len()).collect::<Vec<_>>();
+        let lengths =
+            |things: &[Thing], form| parcels(things, form).iter().map(|p| p.len()).collect::<Vec<_>>();
         let small: Vec<_> = (0..250).map(|_| thing(10)).collect();
         assert_eq!(lengths(&small, Form::Batch), [100, 100, 50]);
         assert_eq!(lengths(&small[..3], Form::Single), [1, 1, 1]);

@@ -7,7 +7,13 @@ use plimsoll_types::{Digest, Scope, Timestamp};
 use serde_json::{Value, json};
 
 /// A CloudEvent on a finding. `thing` is the finding as a sub-assessment.
-pub(super) fn finding(scope: &Scope, event: &Event, change: Change, row: &FindingRow, mut thing: Value) -> Value {
+pub(super) fn finding(
+    scope: &Scope,
+    event: &Event,
+    change: Change,
+    row: &FindingRow,
+    mut thing: Value,
+) -> Value {
     let (kind, id) = match change {
         // By the finding and the instant at which it was first seen: an image's first verdict and an advisory that
         // comes at the same time may both tell of it.
@@ -26,7 +32,13 @@ pub(super) fn finding(scope: &Scope, event: &Event, change: Change, row: &Findin
 }
 
 /// A CloudEvent on a row of a snapshot.
-pub(super) fn finding_in_snapshot(scope: &Scope, delivery: i64, row: &FindingRow, at: Timestamp, thing: Value) -> Value {
+pub(super) fn finding_in_snapshot(
+    scope: &Scope,
+    delivery: i64,
+    row: &FindingRow,
+    at: Timestamp,
+    thing: Value,
+) -> Value {
     let id = format!("{}-snapshot-{delivery}", row.id);
     cloud_event(&id, "dev.plimsoll.finding.snapshot", &scope.registry_id(), &subject_of(row), at, thing)
 }

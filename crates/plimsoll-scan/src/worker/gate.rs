@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use plimsoll_store::{ImagePlace, Registry, RegistryId};
+use plimsoll_types::Digest;
 use plimsoll_types::log::{Event, Operation, Repository, What};
 use plimsoll_types::registry::{Action, Bypass, Description, Switch};
-use plimsoll_types::Digest;
 
 use super::Shared;
 use crate::Result;

@@ -61,7 +61,7 @@ impl Shelf {
                 return Response::new(401, "").header("www-authenticate", "Basic realm=\"x\"");
             }
             let last = request.path.rsplit('/').next().unwrap_or_default();
-            match known.get(if last == "1" { &root } else { last }) {
+            match known.get(if last == "1" { root.as_str() } else { last }) {
                 Some((media_type, bytes)) => {
                     Response::new(200, bytes.clone()).header("content-type", media_type.as_str())
                 }
@@ -103,7 +103,7 @@ async fn import(store: &Store, request: &ImportRequest, credentials: Option<&Cre
 
 async fn digest_of(store: &Store, repository: &str, reference: &str) -> Option<Digest> {
     let reference: Reference = reference.parse().unwrap();
-    store.manifest_head(&name(repository), &reference).await.unwrap().map(|(digest, ..)| digest)
+    store.manifest_head(&name(repository), &reference).await.unwrap().map(|head| head.digest)
 }
 
 async fn house() -> House {

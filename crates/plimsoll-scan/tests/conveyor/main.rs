@@ -6,6 +6,7 @@ mod feed;
 mod feeds;
 mod import;
 mod notify;
+mod gate;
 mod registry;
 mod scan;
 mod triggers;

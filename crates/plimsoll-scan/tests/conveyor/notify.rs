@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use plimsoll_scan::{NotifySettings, Notifier, Shapes};
+use plimsoll_scan::{Notifier, NotifySettings, Shapes};
 use plimsoll_store::{
-    Delivery, DeliveryFilter, DeliveryState, FindingRow, ImageState, ManifestPut, Origin, Replay, Store, Verdict,
+    Delivery, DeliveryFilter, DeliveryState, FindingRow, ImageState, ManifestPut, Origin, Replay, Store,
+    Verdict,
 };
 use plimsoll_testkit::image::{Image, Layer, Packing};
 use plimsoll_types::{
-    Ecosystem, ImageInventory, InstalledPackage, Manifest, Match, Package, PackageType, RepositoryName, ResourceId,
-    Scope, Severity, Status, Timestamp,
+    Ecosystem, ImageInventory, InstalledPackage, Manifest, Match, Package, PackageType, RepositoryName,
+    ResourceId, Scope, Severity, Status, Timestamp,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -95,7 +96,8 @@ impl Quay {
     }
 
     async fn push(&self, repository: &str, tag: &str) -> plimsoll_types::Digest {
-        let image = Image::of(&[Layer::new().file("content", &format!("{repository}:{tag}")).tar()], Packing::Gzip);
+        let image =
+            Image::of(&[Layer::new().file("content", &format!("{repository}:{tag}")).tar()], Packing::Gzip);
         let name: RepositoryName = repository.parse().unwrap();
         for blob in image.blobs() {
             let body = Box::pin(futures_util::stream::iter([Ok(Bytes::from(blob.bytes.clone()))]));
@@ -109,7 +111,13 @@ impl Quay {
             manifest: &Manifest::parse(&image.manifest.media_type, &image.manifest.bytes).unwrap(),
             now: self.now(),
         };
-        let origin = Origin { id: "77aa".into(), host: "quay.example".into(), method: "PUT".into(), useragent: "skopeo/1.15".into(), ..Origin::default() };
+        let origin = Origin {
+            id: "77aa".into(),
+            host: "quay.example".into(),
+            method: "PUT".into(),
+            useragent: "skopeo/1.15".into(),
+            ..Origin::default()
+        };
         self.store.on_behalf_of(origin).put_manifest(put).await.unwrap();
         image.digest().clone()
     }
@@ -203,18 +211,24 @@ fn affected(vulnerability: &str, severity: Severity) -> Match {
 fn shapes() -> Shapes {
     let finding = |scope: &Scope, row: &FindingRow| {
         let status = match &row.finding {
-            Some((_, found)) if found.vulnerability == "CVE-HIDDEN" => json!({"code": "NotApplicable", "cause": "Exempt"}),
+            Some((_, found)) if found.vulnerability == "CVE-HIDDEN" => {
+                json!({"code": "NotApplicable", "cause": "Exempt"})
+            }
             Some((_, found)) => json!({"code": "Unhealthy", "severity": found.severity.as_str()}),
             None => json!({"code": "Healthy"}),
         };
         let id = row.finding.as_ref().map(|(_, found)| found.vulnerability.clone());
         let registry = scope.registry_id();
-        vec![json!({"name": row.id.to_string(), "properties": {"id": id, "status": status, "resourceDetails": {"id": registry}}})]
+        vec![
+            json!({"name": row.id.to_string(), "properties": {"id": id, "status": status, "resourceDetails": {"id": registry}}}),
+        ]
     };
     let assessment = |_: &Scope, summary: &plimsoll_store::RegistrySummary| {
         let code = if summary.unhealthy > 0 { "Unhealthy" } else { "Healthy" };
         let images = summary.unhealthy.to_string();
-        vec![json!({"name": "key", "properties": {"status": {"code": code}, "additionalData": {"unhealthyImages": images}}})]
+        vec![
+            json!({"name": "key", "properties": {"status": {"code": code}, "additionalData": {"unhealthyImages": images}}}),
+        ]
     };
     Shapes { finding: Arc::new(finding), assessment: Arc::new(assessment) }
 }
@@ -261,7 +275,8 @@ async fn findings_are_told_as_they_come_and_go_and_signed() {
     quay.until("the image is told", async || !told(&server).is_empty()).await;
     quay.until_settled().await;
     assert_eq!(events(&server)[0], "finding.appeared CVE-1");
-    quay.judge(&first, vec![affected("CVE-1", Severity::Critical), affected("CVE-2", Severity::Low)], 2).await;
+    quay.judge(&first, vec![affected("CVE-1", Severity::Critical), affected("CVE-2", Severity::Low)], 2)
+        .await;
     quay.until("news are told", async || events(&server).len() >= 6).await;
     quay.until_settled().await;
     quay.judge(&second, vec![affected("CVE-2", Severity::Low)], 3).await;
@@ -284,7 +299,8 @@ async fn findings_are_told_as_they_come_and_go_and_signed() {
         ]
     );
     let requests = server.requests.lock().unwrap().clone();
-    let ids: std::collections::HashSet<_> = requests.iter().map(|r| r.header("webhook-id").unwrap()).collect();
+    let ids: std::collections::HashSet<_> =
+        requests.iter().map(|r| r.header("webhook-id").unwrap()).collect();
     assert_eq!(ids.len(), requests.len(), "every request has an id of its own");
     for request in &requests {
         assert_eq!(request.header("content-type"), Some("application/cloudevents-batch+json"));
@@ -339,9 +355,14 @@ async fn what_was_committed_before_a_kill_is_told_after_it() {
 async fn only_what_the_rules_want_is_told_and_nothing_healthy() {
     let (quay, server) = (Quay::new().await, receiver().await);
     let rules = json!([{"rules": [{"propertyJPath": "properties.status.severity", "propertyType": "String", "operator": "Equals", "expectedValue": "critical"}]}]);
-    quay.automation("some", json!([{"eventSource": "SubAssessments", "ruleSets": rules}]), hook(&server)).await;
+    quay.automation("some", json!([{"eventSource": "SubAssessments", "ruleSets": rules}]), hook(&server))
+        .await;
     quay.start();
-    quay.push_with("app", &[("CVE-1", Severity::High), ("CVE-2", Severity::Critical), ("CVE-3", Severity::Low)]).await;
+    quay.push_with(
+        "app",
+        &[("CVE-1", Severity::High), ("CVE-2", Severity::Critical), ("CVE-3", Severity::Low)],
+    )
+    .await;
     quay.until("it is told", async || !told(&server).is_empty()).await;
     let clean = quay.push("clean", "v1").await;
     let nothing = Verdict {
@@ -371,7 +392,10 @@ async fn a_receiver_that_fails_is_tried_later_and_in_the_end_given_up_and_replay
     quay.start();
     quay.push("app", "v1").await;
     quay.push("app", "v2").await;
-    quay.until("it failed", async || quay.deliveries(DeliveryState::Pending).await.iter().any(|d| d.attempts == 1)).await;
+    quay.until("it failed", async || {
+        quay.deliveries(DeliveryState::Pending).await.iter().any(|d| d.attempts == 1)
+    })
+    .await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(told(&server).len(), 1, "it backs off, and the second waits behind the first");
     quay.pass(10_000);
@@ -380,7 +404,10 @@ async fn a_receiver_that_fails_is_tried_later_and_in_the_end_given_up_and_replay
     quay.until("it is given up", async || quay.deliveries(DeliveryState::Dead).await.len() == 1).await;
     let dead = quay.deliveries(DeliveryState::Dead).await.remove(0);
     let reason = dead.reason.clone().unwrap();
-    assert!(reason.contains("3 attempts in 24 hours") && reason.contains("503") && reason.contains("overloaded"), "{reason}");
+    assert!(
+        reason.contains("3 attempts in 24 hours") && reason.contains("503") && reason.contains("overloaded"),
+        "{reason}"
+    );
     assert_eq!(dead.status, Some(503));
 
     *status.lock().unwrap() = 200;
@@ -391,8 +418,12 @@ async fn a_receiver_that_fails_is_tried_later_and_in_the_end_given_up_and_replay
     let subjects: Vec<_> = told(&server).iter().map(|body| body[0]["subject"].clone()).collect();
     let expected = ["app:v1", "app:v1", "app:v1", "app:v2", "app:v1"];
     assert_eq!(subjects[subjects.len() - 2..], expected[3..], "{subjects:?}");
-    let ids: Vec<_> = told(&server).iter().filter(|b| b[0]["subject"] == "app:v1").map(|b| b[0]["id"].clone()).collect();
-    assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "one event has one id, however often it is told: {ids:?}");
+    let ids: Vec<_> =
+        told(&server).iter().filter(|b| b[0]["subject"] == "app:v1").map(|b| b[0]["id"].clone()).collect();
+    assert!(
+        ids.windows(2).all(|pair| pair[0] == pair[1]),
+        "one event has one id, however often it is told: {ids:?}"
+    );
     quay.stop().await;
 }
 
@@ -406,7 +437,8 @@ async fn what_no_attempt_can_mend_is_given_up_at_once() {
     quay.start();
     quay.push("app", "v1").await;
     quay.until("both are given up", async || quay.deliveries(DeliveryState::Dead).await.len() == 2).await;
-    let reasons: Vec<_> = quay.deliveries(DeliveryState::Dead).await.into_iter().map(|d| d.reason.unwrap()).collect();
+    let reasons: Vec<_> =
+        quay.deliveries(DeliveryState::Dead).await.into_iter().map(|d| d.reason.unwrap()).collect();
     assert!(reasons.iter().any(|reason| reason == "it answered 410 Gone: gone"), "{reasons:?}");
     assert!(reasons.iter().any(|reason| reason.contains("webhook_targets")), "{reasons:?}");
     quay.stop().await;
@@ -457,7 +489,10 @@ async fn a_receiver_is_asked_first_where_that_is_wanted() {
     quay.automation("all", json!([{"eventSource": "RegistryEvents"}]), action).await;
     quay.start_with(|settings| NotifySettings { origin: "quay.example".into(), ..settings });
     quay.push("app", "v1").await;
-    quay.until("it is refused", async || quay.deliveries(DeliveryState::Pending).await.iter().any(|d| d.attempts == 1)).await;
+    quay.until("it is refused", async || {
+        quay.deliveries(DeliveryState::Pending).await.iter().any(|d| d.attempts == 1)
+    })
+    .await;
     assert_eq!(told(&server).len(), 0, "without consent nothing is told");
     *consents.lock().unwrap() = true;
     quay.pass(10_000);
@@ -484,13 +519,22 @@ async fn registry_events_look_like_event_grids() {
     quay.until("both are told", async || told(&server).len() == 2).await;
     let (pushed, deleted) = (told(&server)[0][0].clone(), told(&server)[1][0].clone());
     assert_eq!(pushed["type"], "Microsoft.ContainerRegistry.ImagePushed");
-    assert_eq!((&pushed["subject"], &pushed["source"]), (&json!("team/app:v1"), &json!(scope().registry_id())));
+    assert_eq!(
+        (&pushed["subject"], &pushed["source"]),
+        (&json!("team/app:v1"), &json!(scope().registry_id()))
+    );
     let target = &pushed["data"]["target"];
-    assert_eq!((&target["digest"], &target["tag"], &target["repository"]), (&json!(digest), &json!("v1"), &json!("team/app")));
+    assert_eq!(
+        (&target["digest"], &target["tag"], &target["repository"]),
+        (&json!(digest), &json!("v1"), &json!("team/app"))
+    );
     assert_eq!(target["size"], target["length"]);
     let request = json!({"id": "77aa", "host": "quay.example", "method": "PUT", "useragent": "skopeo/1.15"});
     assert_eq!(pushed["data"]["request"], request);
-    assert_eq!((&deleted["type"], &deleted["subject"]), (&json!("Microsoft.ContainerRegistry.ImageDeleted"), &json!("team/app")));
+    assert_eq!(
+        (&deleted["type"], &deleted["subject"]),
+        (&json!("Microsoft.ContainerRegistry.ImageDeleted"), &json!("team/app"))
+    );
     let names: Vec<_> = deleted["data"]["target"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(names, ["digest", "mediaType", "repository"]);
     quay.stop().await;
@@ -516,11 +560,17 @@ async fn a_registrys_web_hook_is_told_in_its_own_words() {
     quay.until_settled().await;
     let told = told(&server);
     let actions: Vec<_> = told.iter().map(|body| body["action"].as_str().unwrap()).collect();
-    assert!(actions.contains(&"push") && actions.contains(&"delete") && actions.contains(&"ping"), "{actions:?}");
+    assert!(
+        actions.contains(&"push") && actions.contains(&"delete") && actions.contains(&"ping"),
+        "{actions:?}"
+    );
     let push = told.iter().find(|body| body["action"] == "push").unwrap();
     assert_eq!((&push["target"]["tag"], &push["target"]["repository"]), (&json!("v1"), &json!("team/app")));
     let request = server.requests.lock().unwrap()[0].clone();
-    assert_eq!((request.header("authorization"), request.header("content-type")), (Some("Bearer secret"), Some("application/json")));
+    assert_eq!(
+        (request.header("authorization"), request.header("content-type")),
+        (Some("Bearer secret"), Some("application/json"))
+    );
     let kept = quay.store.webhook_events(&id, 10).await.unwrap();
     assert_eq!(kept.len(), 3);
     let kept_ping = kept.iter().find(|event| event["id"] == json!(ping)).unwrap();
@@ -545,7 +595,8 @@ async fn verdicts_on_registries_are_told_when_they_change() {
     quay.judge(&digest, vec![], 3).await;
     quay.until("it is told that it is over", async || told(&server).len() == 3).await;
     quay.until_settled().await;
-    let kinds: Vec<_> = told(&server).iter().filter_map(|body| body[0]["type"].as_str().map(str::to_owned)).collect();
+    let kinds: Vec<_> =
+        told(&server).iter().filter_map(|body| body[0]["type"].as_str().map(str::to_owned)).collect();
     assert_eq!(kinds, ["dev.plimsoll.assessment.changed", "dev.plimsoll.assessment.resolved"]);
     let bare = told(&server).into_iter().find(|body| body.is_object()).unwrap();
     assert_eq!(bare["properties"]["status"]["code"], "Unhealthy", "a Logic App gets the bare resource");
@@ -586,10 +637,12 @@ async fn what_is_left_of_a_large_delivery_is_told_after_a_failure() {
         _ => Response::new(500, ""),
     })
     .await;
-    let action = json!([{"actionType": "Webhook", "uri": format!("http://{}/", server.host), "mode": "Single"}]);
+    let action =
+        json!([{"actionType": "Webhook", "uri": format!("http://{}/", server.host), "mode": "Single"}]);
     quay.automation("all", sub_assessments(), action).await;
     quay.start();
-    quay.push_with("app", &[("CVE-1", Severity::Low), ("CVE-2", Severity::Low), ("CVE-3", Severity::Low)]).await;
+    quay.push_with("app", &[("CVE-1", Severity::Low), ("CVE-2", Severity::Low), ("CVE-3", Severity::Low)])
+        .await;
     for _ in 0..3 {
         quay.until("it waits or is done", async || {
             let pending = quay.deliveries(DeliveryState::Pending).await;
@@ -616,9 +669,18 @@ async fn who_is_gone_or_silenced_is_not_told() {
     assert!(!events.is_empty());
     quay.stop().await;
     quay.store.delete_resource(&gone).await.unwrap();
-    assert_eq!(quay.store.replay(Replay::One(quay.deliveries(DeliveryState::Done).await[0].id), quay.now()).await.unwrap(), 1);
+    assert_eq!(
+        quay.store
+            .replay(Replay::One(quay.deliveries(DeliveryState::Done).await[0].id), quay.now())
+            .await
+            .unwrap(),
+        1
+    );
     quay.start();
-    quay.until("nothing is left", async || quay.store.deliveries(&DeliveryFilter::default(), None, 10).await.unwrap().is_empty()).await;
+    quay.until("nothing is left", async || {
+        quay.store.deliveries(&DeliveryFilter::default(), None, 10).await.unwrap().is_empty()
+    })
+    .await;
     assert_eq!(told(&server).len(), 1);
     quay.stop().await;
 }

@@ -180,7 +180,7 @@ pub(crate) async fn an_image_is_charged_once_and_only_where_there_was_something_
     assert_eq!(charged().await[0].2, 2);
 
     // The same image in another subscription is charged there when it comes.
-    let other = store.put_registry(&scope("pier", "other"), &json!({}), NOW).await.unwrap().0;
+    let other = store.ensure_registry(&scope("pier", "other"), &json!({}), NOW).await.unwrap();
     let pier = store.in_registry(other);
     assert!(
         pier.mount_blob_from(RegistryId::FIRST, &name("app"), &name("x"), &Digest::sha256(&layer(0)), NOW)
@@ -401,7 +401,7 @@ pub(crate) async fn an_import_keeps_its_credentials_only_while_it_lives(place: P
 pub(crate) async fn a_blob_is_mounted_between_registries(place: Place) {
     let store = &place.store;
     let first = with_registry(&place).await;
-    let second = store.put_registry(&scope("pier", "other"), &json!({}), NOW).await.unwrap().0;
+    let second = store.ensure_registry(&scope("pier", "other"), &json!({}), NOW).await.unwrap();
     let digest = place.put("app", &layer(1)).await;
     let pier = store.in_registry(second);
     assert!(!pier.mount_blob_from(first, &name("nothing"), &name("x"), &digest, NOW).await.unwrap());
@@ -450,7 +450,7 @@ pub(crate) async fn findings_tell_what_is_known_of_exploits(place: Place) {
     };
     assert_eq!(
         known().await,
-        [("CVE-2020-7".to_owned(), false, Some(10_000)), ("GHSA-1".to_owned(), true, None)]
+        [("CVE-2020-7".to_owned(), false, Some(10_000)), ("GHSA-1".to_owned(), true, Some(20_000))]
     );
     // What leaves the catalogue is not in it any more.
     assert_eq!(store.save_known_exploited(&[entry("CVE-2020-7")], NOW).await.unwrap(), 1);

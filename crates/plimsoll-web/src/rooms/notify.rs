@@ -59,10 +59,12 @@ async fn list_automations(call: &Call<'_>) -> Result<Response, Error> {
         Some(token) => Some(id_in(token).ok_or_else(|| Error::of_skip_token(token))?),
     };
     let wanted = call.parameters.top.unwrap_or(LARGEST_PAGE);
-    let mut found = call.web.store.resources(AUTOMATIONS, Some(&scope), after.as_ref(), wanted as u32 + 1).await?;
+    let mut found =
+        call.web.store.resources(AUTOMATIONS, Some(&scope), after.as_ref(), wanted as u32 + 1).await?;
     let more = found.len() > wanted;
     found.truncate(wanted);
-    let next_link = found.last().filter(|_| more).map(|last| next_link(call, &URL_SAFE_NO_PAD.encode(last.id.as_str())));
+    let next_link =
+        found.last().filter(|_| more).map(|last| next_link(call, &URL_SAFE_NO_PAD.encode(last.id.as_str())));
     let seen = found.iter().filter(|resource| call.may(READ, &resource.id));
     Ok(Json(Page { value: seen.map(shape).collect::<Vec<_>>(), next_link }).into_response())
 }
@@ -131,7 +133,11 @@ enum Refusal {
 
 /// Reads a document, takes its secrets out, and leaves in it what is kept. Secrets that are not written anew are those of
 /// the automation as it was, of an action with the same address.
-async fn check(call: &Call<'_>, id: &ResourceId, body: &mut Value) -> Result<BTreeMap<usize, String>, Refusal> {
+async fn check(
+    call: &Call<'_>,
+    id: &ResourceId,
+    body: &mut Value,
+) -> Result<BTreeMap<usize, String>, Refusal> {
     let automation = Automation::read(id, body).map_err(Refusal::Fault)?;
     let mut secrets = Automation::take_secrets(body);
     let before = call.web.store.resource(id).await.map_err(|error| Refusal::Error(error.into()))?;
@@ -202,13 +208,15 @@ async fn list_deliveries(call: &Call<'_>) -> Result<Response, Error> {
     call.authorize(READ_DELIVERIES, &scope)?;
     let state = match call.parameters.get("state") {
         None | Some("") => None,
-        Some(word) => Some(DeliveryState::ALL.into_iter().find(|state| is(state.as_str(), word)).ok_or_else(|| {
-            Error::InvalidParameter {
-                name: "state",
-                expected: "pending, done or dead",
-                found: word.chars().take(100).collect(),
-            }
-        })?),
+        Some(word) => {
+            Some(DeliveryState::ALL.into_iter().find(|state| is(state.as_str(), word)).ok_or_else(|| {
+                Error::InvalidParameter {
+                    name: "state",
+                    expected: "pending, done or dead",
+                    found: word.chars().take(100).collect(),
+                }
+            })?)
+        }
     };
     let before = match call.parameters.skip_token.as_deref() {
         None => None,
@@ -302,7 +310,8 @@ async fn shape_of(call: &Call<'_>, delivery: &Delivery) -> Result<Value, Error> 
 }
 
 fn only(call: &Call<'_>, methods: &[Method], told: &'static str) -> Result<(), Error> {
-    let is_one = methods.contains(call.method) || (*call.method == Method::HEAD && methods.contains(&Method::GET));
+    let is_one =
+        methods.contains(call.method) || (*call.method == Method::HEAD && methods.contains(&Method::GET));
     if is_one { Ok(()) } else { Err(Error::MethodNotAllowed(told)) }
 }
 
@@ -319,7 +328,9 @@ async fn must_exist(call: &Call<'_>, scope: &ResourceId) -> Result<(), Error> {
     }
     let Some(group) = scope.resource_group() else { return Ok(()) };
     let groups = call.web.store.resource_groups(subscription).await?;
-    if (is_served && is(group, &call.web.scope.resource_group)) || groups.iter().any(|known| is(&known.name, group)) {
+    if (is_served && is(group, &call.web.scope.resource_group))
+        || groups.iter().any(|known| is(&known.name, group))
+    {
         return Ok(());
     }
     Err(Error::UnknownResourceGroup(group.to_owned()))
@@ -331,7 +342,8 @@ fn unknown(id: &ResourceId) -> Error {
 
 fn next_link(call: &Call<'_>, token: &str) -> String {
     let path = call.uri.path().trim_start_matches('/');
-    let link = call.base.link(&format!("/{path}?api-version={}&$skipToken={token}", call.parameters.api_version));
+    let link =
+        call.base.link(&format!("/{path}?api-version={}&$skipToken={token}", call.parameters.api_version));
     call.parameters.top.map_or(link.clone(), |top| format!("{link}&$top={top}"))
 }
 
