@@ -25,7 +25,7 @@ use crate::database::{Tx, args};
 use crate::jobs::enqueue_in;
 use crate::manifests::{find_repository, make_repository, record_event};
 use crate::plans::is_registry_covered;
-use crate::{Deleted, Error, ErrorKind, JobKind, Priority, Result, Store};
+use crate::{Deleted, Error, ErrorKind, JobKind, Priority, RegistryId, Result, Store};
 use folder::Folder;
 use objects::Objects;
 
@@ -305,11 +305,11 @@ impl Store {
         Ok(ended)
     }
 
-    /// Ends the sessions of all repositories whose keys are in this range. One that a request is appending to right now
-    /// stays until it is too old.
-    pub(crate) async fn forget_uploads(&self, repositories: Range<String>) -> Result<()> {
-        let sql = "select id from uploads where repository >= $1 and repository < $2";
-        let values = args![repositories.start, repositories.end];
+    /// Ends the sessions of all repositories of a registry. One that a request is appending to right now stays until it is
+    /// too old.
+    pub(crate) async fn forget_uploads(&self, registry: RegistryId) -> Result<()> {
+        let sql = "select id from uploads where repository like $1";
+        let values = args![format!("{}/%", registry.0)];
         for row in self.db.all("look for the uploads of a registry", sql, &values).await? {
             let id: UploadId = row.parse(0)?;
             if let Some(_hold) = self.blobs.hold(&id) {

@@ -167,7 +167,7 @@ impl Store {
         if deleted == Deleted::Yes {
             self.registries_have_changed();
             // Their space is worth nothing without the registry, and nothing is wrong while it is still there.
-            self.forget_uploads(format!("{}/", id.0)..format!("{}0", id.0)).await?;
+            self.forget_uploads(id).await?;
         }
         Ok(deleted)
     }
