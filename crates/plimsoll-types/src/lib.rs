@@ -8,7 +8,9 @@
 pub mod coverage;
 pub mod digest;
 pub mod ecosystem;
+pub mod exemption;
 pub mod finding;
+pub mod generation;
 pub mod inventory;
 pub mod manifest;
 pub mod package;
@@ -16,18 +18,23 @@ pub mod probe;
 pub mod purl;
 pub mod reference;
 pub mod resource;
+pub mod rule;
+pub mod score;
 pub mod time;
 
 pub use coverage::{Coverage, Health};
 pub use digest::{Algorithm, Digest, Hasher};
 pub use ecosystem::Ecosystem;
-pub use finding::{Cvss, Match, Severity, Status};
+pub use exemption::Exemption;
+pub use finding::{Cvss, FixStatus, Match, Severity, Status};
+pub use generation::Generation;
 pub use inventory::{ImageInventory, InstalledPackage, LayerInventory, Problem, ProblemKind};
 pub use manifest::{Descriptor, Manifest, ManifestKind, Platform};
 pub use package::{Package, PackageType};
 pub use purl::Purl;
 pub use reference::{ImageReference, Reference, RepositoryName, Tag};
 pub use resource::{ResourceId, Scope};
+pub use rule::{Invalid, Rule};
 pub use time::Timestamp;
 
 /// A text that is not what it should be: what was expected, and what was found instead.

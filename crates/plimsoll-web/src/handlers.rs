@@ -11,7 +11,7 @@ pub(crate) use sub_assessments::{get_sub_assessment, list_sub_assessments};
 pub(crate) use subscriptions::{get_subscription, list_subscriptions};
 
 use crate::error::Error;
-use crate::generation::Generation;
+use plimsoll_types::Generation;
 
 /// The generation of an assessment key that a path names.
 fn known(key: &str) -> Result<Generation, Error> {

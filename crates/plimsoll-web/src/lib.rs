@@ -11,7 +11,6 @@
 
 mod call;
 mod error;
-mod generation;
 mod handlers;
 mod links;
 mod page;

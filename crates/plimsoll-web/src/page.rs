@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use plimsoll_store::FindingCursor;
 use serde::Serialize;
 
-use crate::generation::Generation;
+use plimsoll_types::Generation;
 use crate::links::Base;
 use crate::parameters::Parameters;
 

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::known;
 use crate::Web;
 use crate::error::Error;
-use crate::generation::Generation;
+use plimsoll_types::Generation;
 use crate::links::Base;
 use crate::page::Page;
 use crate::parameters::Parameters;

@@ -7,7 +7,7 @@ use plimsoll_store::{FindingFilter, FindingId};
 use super::known;
 use crate::Web;
 use crate::error::Error;
-use crate::generation::Generation;
+use plimsoll_types::Generation;
 use crate::links::Base;
 use crate::page::{self, Cursor, Page};
 use crate::parameters::{LARGEST_PAGE, Parameters};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::metadata::MetadataProperties;
 use super::{Code, ResourceDetails};
-use crate::generation::Generation;
+use plimsoll_types::Generation;
 use crate::links::Base;
 
 /// `Microsoft.Security/assessments`.

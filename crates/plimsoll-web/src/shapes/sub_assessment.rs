@@ -6,7 +6,7 @@ use plimsoll_types::{InstalledPackage, Match, Scope, Status as MatchStatus};
 use serde::{Deserialize as _, Serialize};
 
 use super::{Code, ResourceDetails, first, second, wording};
-use crate::generation::Generation;
+use plimsoll_types::Generation;
 
 /// `Microsoft.Security/assessments/subAssessments`.
 #[derive(Debug, Serialize)]
