@@ -11,12 +11,16 @@ mod blobs;
 mod database;
 mod error;
 mod fsck;
+mod history;
 mod jobs;
 mod manifests;
 mod migrations;
 mod registries;
 mod resources;
+mod rules;
 mod scans;
+mod scores;
+mod summaries;
 mod verdicts;
 
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
@@ -25,9 +29,13 @@ pub use fsck::FsckReport;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
+pub use history::{Ended, HistoryCursor, HistoryFilter, HistoryRow};
 pub use resources::{Operation, OperationState, Resource};
+pub use rules::{Hiding, Preview};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
-pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary, RegistrySummary};
+pub use scores::ScorePoint;
+pub use summaries::RegistrySummary;
+pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary};
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use plimsoll_types::{Digest, Manifest, ManifestKind, Reference, RepositoryName, 
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::enqueue_in;
 use crate::registries::RepositoryKey;
-use crate::{Error, ErrorKind, JobKind, Priority, Result, Store};
+use crate::{history, summaries, Error, ErrorKind, JobKind, Priority, Result, Store};
 
 /// Manifests that may name one subject in one repository.
 const MAX_REFERRERS: u64 = 10_000;
@@ -135,6 +135,9 @@ impl Store {
         record_event(&mut tx, "image.pushed", &key, Some(put.digest), None, put.now, &detail).await?;
         move_tags(&mut tx, repository, &key, put).await?;
         let queued = put.manifest.kind == ManifestKind::Image && queue_scan(&mut tx, put).await?;
+        if put.manifest.kind == ManifestKind::Image {
+            count_image(&mut tx, repository, put).await?;
+        }
         tx.commit().await?;
         if queued {
             self.wake_up.one();
@@ -228,6 +231,7 @@ impl Store {
         for tag in &tags {
             record_event(&mut tx, "image.untagged", &key, Some(digest), Some(tag), now, "{}").await?;
         }
+        history::remember_image(&mut tx, id, digest, now).await?;
         let sql = "delete from repository_manifests where repository = $1 and digest = $2";
         tx.execute(sql, &args![id, digest]).await?;
         record_event(&mut tx, "image.deleted", &key, Some(digest), None, now, "{}").await?;
@@ -464,6 +468,18 @@ async fn queue_scan(tx: &mut Tx, put: &ManifestPut<'_>) -> Result<bool> {
     tx.execute(sql, &args![put.digest]).await?;
     enqueue_in(tx, &JobKind::ScanImage(put.digest.clone()), Priority::Push, put.now).await?;
     Ok(true)
+}
+
+/// Puts an image that is new in its repository among those that are counted. Its content may have been judged elsewhere.
+async fn count_image(tx: &mut Tx, repository: i64, put: &ManifestPut<'_>) -> Result<()> {
+    let sql = "select i.id from repository_manifests l join images i on i.digest = l.digest \
+        left join image_summaries s on s.image = l.id \
+        where l.repository = $1 and l.digest = $2 and s.image is null";
+    if let Some(row) = tx.one(sql, &args![repository, put.digest]).await? {
+        tx.lock_counts(false).await?;
+        summaries::refresh_image(tx, row.get(0)?, put.now).await?;
+    }
+    Ok(())
 }
 
 fn reference_args<'a>(repository: &RepositoryKey, reference: &'a Reference) -> [Arg<'a>; 2] {

@@ -11,10 +11,12 @@ type Steps = [(i64, &'static str, &'static str)];
 pub(crate) const SQLITE: &Steps = &[
     (1, "initial", include_str!("../migrations/sqlite/0001_initial.sql")),
     (2, "scopes", include_str!("../migrations/sqlite/0002_scopes.sql")),
+    (7, "rules", include_str!("../migrations/sqlite/0007_rules.sql")),
 ];
 pub(crate) const POSTGRES: &Steps = &[
     (1, "initial", include_str!("../migrations/postgres/0001_initial.sql")),
     (2, "scopes", include_str!("../migrations/postgres/0002_scopes.sql")),
+    (7, "rules", include_str!("../migrations/postgres/0007_rules.sql")),
 ];
 
 /// Runs the steps that this database has not seen yet. Fails where it has seen others, of a newer Plimsoll.

@@ -4,7 +4,7 @@
 use plimsoll_types::{ResourceId, Timestamp};
 use serde_json::Value;
 
-use crate::database::{Row, args};
+use crate::database::{Row, Tx, args};
 use crate::{Error, Result, Store};
 
 /// The longest list that is given at once.
@@ -79,16 +79,9 @@ impl Store {
     /// Stores a setting: makes it or replaces its body. Gives whether it is new.
     pub async fn put_resource(&self, id: &ResourceId, body: &Value, now: Timestamp) -> Result<bool> {
         let mut tx = self.db.begin("store a resource").await?;
-        let sql = "update resources set body = $2, changed_at = $3 where id = $1";
-        let changed = tx.execute(sql, &args![id.key(), body.to_string(), now]).await?;
-        if changed == 0 {
-            let sql = "insert into resources (id, kind, written_id, body, created_at, changed_at) \
-                values ($1, $2, $3, $4, $5, $5) \
-                on conflict (id) do update set body = excluded.body, changed_at = excluded.changed_at";
-            tx.execute(sql, &args![id.key(), id.kind(), id.as_str(), body.to_string(), now]).await?;
-        }
+        let is_new = write_resource(&mut tx, id, body, now).await?;
         tx.commit().await?;
-        Ok(changed == 0)
+        Ok(is_new)
     }
 
     /// One setting.
@@ -178,6 +171,24 @@ impl Store {
         let values = args![target.key(), i64::from(n.min(MAX_PAGE))];
         self.db.all("list operations", sql, &values).await?.iter().map(read_operation).collect()
     }
+}
+
+/// Makes a setting or replaces its body. Gives whether it is new.
+pub(crate) async fn write_resource(
+    tx: &mut Tx,
+    id: &ResourceId,
+    body: &Value,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "update resources set body = $2, changed_at = $3 where id = $1";
+    let changed = tx.execute(sql, &args![id.key(), body.to_string(), now]).await?;
+    if changed == 0 {
+        let sql = "insert into resources (id, kind, written_id, body, created_at, changed_at) \
+            values ($1, $2, $3, $4, $5, $5) \
+            on conflict (id) do update set body = excluded.body, changed_at = excluded.changed_at";
+        tx.execute(sql, &args![id.key(), id.kind(), id.as_str(), body.to_string(), now]).await?;
+    }
+    Ok(changed == 0)
 }
 
 const OPERATIONS: &str =

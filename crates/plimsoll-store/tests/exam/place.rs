@@ -45,6 +45,11 @@ impl Place {
         Some(Self { store: Store::open(&settings).await.unwrap(), settings, _folder: None })
     }
 
+    /// Another handle on the same place; it lasts no longer than this one.
+    pub(crate) fn again(&self) -> Self {
+        Self { store: self.store.clone(), settings: self.settings.clone(), _folder: None }
+    }
+
     pub(crate) fn is_embedded(&self) -> bool {
         self.settings.database.starts_with("sqlite:")
     }
