@@ -12,16 +12,18 @@ const ARROW: &[(&str, &[&str])] = &[
     ("plimsoll-inventory", &["types"]),
     ("plimsoll-probe", &["types", "inventory"]),
     ("plimsoll-advisory", &["types", "version"]),
+    ("plimsoll-query", &[]),
     ("plimsoll-store", &["types", "version"]),
-    ("plimsoll-registry", &["types", "store"]),
+    ("plimsoll-access", &["types", "store"]),
+    ("plimsoll-registry", &["types", "store", "access"]),
     ("plimsoll-scan", &["types", "advisory", "store"]),
-    ("plimsoll-web", &["types", "store"]),
+    ("plimsoll-web", &["types", "store", "access"]),
     ("plimsoll-testkit", &["types"]),
-    ("plimsoll", &["types", "version", "probe", "advisory", "store", "registry", "scan", "web"]),
+    ("plimsoll", &["types", "version", "probe", "advisory", "store", "access", "registry", "scan", "web"]),
 ];
 
 /// The crates that never await, and never open a socket or a database: they may not even name the means.
-const PURE: &[&str] = &["plimsoll-types", "plimsoll-version", "plimsoll-inventory", "plimsoll-advisory"];
+const PURE: &[&str] = &["plimsoll-types", "plimsoll-version", "plimsoll-inventory", "plimsoll-advisory", "plimsoll-query"];
 const IMPURE_MEANS: &[&str] = &["tokio", "reqwest", "sqlx", "object_store", "axum", "hyper"];
 
 /// Who may name a means that belongs to one room.
@@ -30,7 +32,7 @@ const MEANS: &[(&str, &[&str])] = &[
     ("object_store", &["plimsoll-store"]),
     ("landlock", &["plimsoll-probe"]),
     ("seccompiler", &["plimsoll-probe"]),
-    ("reqwest", &["plimsoll-scan"]),
+    ("reqwest", &["plimsoll-scan", "plimsoll-access"]),
 ];
 
 /// Fails with every arrow that points the wrong way.

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use plimsoll_access::{Access, Clock, Mode};
 use plimsoll_registry::{Registry, Settings, router};
 use plimsoll_store::Store;
-use plimsoll_types::Timestamp;
+use plimsoll_types::{Guid, Scope, Timestamp};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,12 +24,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         node: "example".to_owned(),
     })
     .await?;
-    let clock = Arc::new(|| {
+    let clock: Clock = Arc::new(|| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
     });
+    let scope = Scope {
+        subscription: Guid::nil().to_string(),
+        resource_group: "example".to_owned(),
+        registry: "example".to_owned(),
+        registry_host: address.clone(),
+    };
+    store.ensure_registry(&scope, &serde_json::json!({}), clock()).await?;
+    let settings = plimsoll_access::Settings { mode: Mode::Off, tenant: Guid::nil(), oidc: None };
+    let access = Access::open(store.clone(), clock.clone(), settings).await?;
     let listener = tokio::net::TcpListener::bind(&address).await?;
     println!("http://{}/v2/", listener.local_addr()?);
-    axum::serve(listener, router(Registry { store, clock, settings: Settings::default() })).await?;
+    axum::serve(listener, router(Registry { store, clock, access, settings: Settings::default() })).await?;
     Ok(())
 }

@@ -15,7 +15,9 @@ pub(crate) enum Kind {
     BlobUnknown,
     BlobUploadInvalid,
     BlobUploadUnknown,
+    Denied,
     DigestInvalid,
+    FormInvalid,
     InUse,
     Internal,
     ManifestBlobUnknown,
@@ -33,6 +35,7 @@ pub(crate) enum Kind {
     TagInvalid,
     TooManyRequests,
     TooManyTags,
+    Unauthorized,
     Unavailable,
     UriTooLong,
 }
@@ -44,7 +47,9 @@ impl Kind {
             Self::BlobUnknown => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
             Self::BlobUploadInvalid => (StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID"),
             Self::BlobUploadUnknown => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
+            Self::Denied => (StatusCode::FORBIDDEN, "DENIED"),
             Self::DigestInvalid => (StatusCode::BAD_REQUEST, "DIGEST_INVALID"),
+            Self::FormInvalid => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
             Self::InUse => (StatusCode::METHOD_NOT_ALLOWED, "DENIED"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN"),
             Self::ManifestBlobUnknown => (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"),
@@ -62,6 +67,7 @@ impl Kind {
             Self::TagInvalid => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
             Self::TooManyTags => (StatusCode::URI_TOO_LONG, "TAG_INVALID"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
             Self::UriTooLong => (StatusCode::URI_TOO_LONG, "UNSUPPORTED"),
         }
@@ -151,6 +157,23 @@ impl From<plimsoll_store::Error> for Error {
     /// Where nothing else was said, what the store misses is an upload session: of all things only they vanish on their own.
     fn from(error: plimsoll_store::Error) -> Self {
         Self::of_store(error, Kind::BlobUploadUnknown)
+    }
+}
+
+impl From<plimsoll_access::Error> for Error {
+    /// Credentials that are no good are told in plain words; none of them says whether a name exists.
+    fn from(error: plimsoll_access::Error) -> Self {
+        use plimsoll_access::{Error as Access, Refusal};
+        match error {
+            Access::Refused(refusal @ Refusal::Invalid(_)) => Self::new(Kind::Unauthorized, refusal.to_string()),
+            Access::Refused(refusal @ Refusal::TooMany(_)) => Self::new(Kind::TooManyRequests, refusal.to_string()),
+            Access::Refused(refusal @ Refusal::Unavailable(_)) => Self::new(Kind::Unavailable, refusal.to_string()),
+            Access::Store(error) => error.into(),
+            error @ (Access::Misconfigured(_) | Access::Broken(_)) => {
+                tracing::error!(causes = %error, "a request could not be authenticated");
+                Self::new(Kind::Internal, "the registry failed; its operator finds the cause in the log")
+            }
+        }
     }
 }
 

@@ -149,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_stops_sending_is_given_up() {
         let silent = streams::iter([Ok::<_, Error>(Bytes::from_static(b"a"))]).chain(streams::pending());
-        let settings = Settings { patience: Duration::from_millis(20), patience_bytes: 10 };
+        let settings = Settings { patience: Duration::from_millis(20), patience_bytes: 10, ..Settings::default() };
         let mut incoming = stream(Body::from_stream(silent), None, &settings);
         assert!(incoming.next().await.unwrap().is_ok());
         assert_eq!(incoming.next().await.unwrap().unwrap_err().kind(), ErrorKind::TimedOut);
@@ -162,7 +162,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
             Ok::<_, Error>(Bytes::from_static(b"0123456789"))
         });
-        let settings = Settings { patience: Duration::from_millis(120), patience_bytes: 10 };
+        let settings = Settings { patience: Duration::from_millis(120), patience_bytes: 10, ..Settings::default() };
         let frames = stream(Body::from_stream(slow), Some(80), &settings).collect::<Vec<_>>().await;
         assert!(frames.iter().all(Result::is_ok));
     }

@@ -1,7 +1,7 @@
 //! OCI distribution 1.1 over HTTP: what `docker push`, `skopeo copy`, `helm pull` and their kin talk to.
 //!
-//! A request comes in at one door ([`routes`]), which reads the path from the right, asks [`access`] whether it may, and
-//! hands it to the room of its noun: [`blobs`], [`uploads`], [`manifests`], [`lists`] (tags, catalog, referrers). A room
+//! A request comes in at one door ([`routes`]), which reads the path from the right, asks [`access`] whether it may (the
+//! [`tokens`] by which clients say who they are come from here too), and hands it to the room of its noun: [`blobs`], [`uploads`], [`manifests`], [`lists`] (tags, catalog, referrers). A room
 //! reads its input, asks the store once or twice, and shapes the answer. What fails is an [`errors::Error`] by kind; only
 //! that module knows which status code a failure has.
 //!
@@ -20,11 +20,13 @@ mod lists;
 mod manifests;
 mod ranges;
 mod routes;
+mod tokens;
 mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use plimsoll_access::{Access, Connection};
 use plimsoll_store::Store;
 use plimsoll_types::Timestamp;
 
@@ -40,6 +42,8 @@ pub struct Registry {
     pub store: Store,
     /// The clock that pushes and deletions are dated by.
     pub clock: Clock,
+    /// Recognises callers.
+    pub access: Access,
     /// How it behaves.
     pub settings: Settings,
 }
@@ -53,6 +57,8 @@ impl Registry {
 /// How the registry behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// How clients reach the listener.
+    pub connection: Connection,
     /// How long a client may take for the next [`Settings::patience_bytes`] of a body before it is given up. The clock runs
     /// only while the registry waits for the client.
     pub patience: Duration,
@@ -63,6 +69,10 @@ pub struct Settings {
 impl Default for Settings {
     /// A client must send 1 KiB/s, looked at every half minute.
     fn default() -> Self {
-        Self { patience: Duration::from_secs(30), patience_bytes: 30 * 1024 }
+        Self {
+            connection: Connection::default(),
+            patience: Duration::from_secs(30),
+            patience_bytes: 30 * 1024,
+        }
     }
 }

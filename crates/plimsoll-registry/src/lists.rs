@@ -7,11 +7,13 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{StatusCode, header, response};
 use plimsoll_store::Referrer;
+use plimsoll_types::access::Verb;
 use plimsoll_types::manifest::{MAX_MANIFEST_BYTES, media};
 use plimsoll_types::{Digest, Manifest, Reference, RepositoryName, Tag};
 use serde::Serialize;
 
 use crate::Registry;
+use crate::access::Visit;
 use crate::answers::OCI_FILTERS_APPLIED;
 use crate::errors::{Error, Kind};
 use crate::routes::Query;
@@ -43,17 +45,41 @@ pub(crate) async fn tags(
     answer(Response::builder(), "application/json", next, &Tags { name: repository.as_str(), tags: page })
 }
 
-/// `GET /v2/_catalog`
-pub(crate) async fn repositories(registry: &Registry, query: &Query) -> Result<Response, Error> {
+/// `GET /v2/_catalog`: the repositories that the caller may see.
+pub(crate) async fn repositories(visit: &Visit, query: &Query) -> Result<Response, Error> {
     #[derive(Serialize)]
     struct Catalog<'a> {
         repositories: &'a [RepositoryName],
     }
     let n = REPOSITORIES.asked(query)?;
-    let found = registry.store.repositories(query.first("last"), n + 1).await?;
-    let (page, next) = cut(&found, n);
+    let (page, next) = seen_repositories(visit, query.first("last"), n).await?;
     let next = next.map(|last| format!("/v2/_catalog?n={n}&last={last}"));
-    answer(Response::builder(), "application/json", next, &Catalog { repositories: page })
+    answer(Response::builder(), "application/json", next, &Catalog { repositories: &page })
+}
+
+/// A page of the repositories that the caller may see, and the last of them where more follow. The others are passed over:
+/// not even a link to the next page names one.
+pub(crate) async fn seen_repositories(
+    visit: &Visit,
+    last: Option<&str>,
+    n: u32,
+) -> Result<(Vec<RepositoryName>, Option<RepositoryName>), Error> {
+    let sees_all = visit.caller.may_verb(Verb::MetadataRead, &visit.gate, None);
+    let at_once = if sees_all { n + 1 } else { REPOSITORIES.most };
+    let mut seen = Vec::new();
+    let mut last = last.map(str::to_owned);
+    for _ in 0..MAX_LOOKS {
+        let found = visit.registry.store.repositories(last.as_deref(), at_once).await?;
+        let is_end = found.len() < at_once as usize;
+        last = found.last().map(RepositoryName::to_string);
+        let sees = |name: &RepositoryName| visit.caller.may_verb(Verb::MetadataRead, &visit.gate, Some(name));
+        seen.extend(found.into_iter().filter(|name| sees_all || sees(name)));
+        if is_end || seen.len() > n as usize {
+            break;
+        }
+    }
+    let (page, next) = cut(&seen, n);
+    Ok((page.to_vec(), next.cloned()))
 }
 
 /// `GET …/referrers/<digest>`: always an index, an empty one where nobody refers to the digest.
@@ -96,6 +122,9 @@ pub(crate) async fn referrers(
     let index = Index { schema_version: 2, media_type: media::OCI_INDEX, manifests: page };
     answer(response, media::OCI_INDEX, next, &index)
 }
+
+/// How often the store is asked for one page of repositories: a million names are looked through.
+const MAX_LOOKS: usize = 1000;
 
 /// How long the pages of a list are.
 struct PageSize {

@@ -12,6 +12,8 @@
 //! /v2/<name>/blobs/uploads/            POST           mount, upload or session
 //! /v2/<name>/blobs/uploads/<id>        GET PATCH PUT DELETE  session
 //! /v2/<name>/referrers/<digest>        GET            referrers
+//! /oauth2/token                        GET POST       an access token
+//! /oauth2/exchange                     POST           a refresh token
 //! ```
 
 use std::borrow::Cow;
@@ -23,12 +25,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use plimsoll_store::UploadId;
+use plimsoll_types::access::Verb;
 use plimsoll_types::{Digest, ParseError, Reference, RepositoryName};
 
-use crate::access::{self, Verb};
+use crate::access::Visit;
 use crate::answers::API_VERSION;
 use crate::errors::{Error, Kind};
-use crate::{Registry, blobs, lists, manifests, uploads};
+use crate::{Registry, blobs, lists, manifests, tokens, uploads};
 
 /// The longest path with query that is read.
 const MAX_URI_BYTES: usize = 8 * 1024;
@@ -40,6 +43,8 @@ pub fn router(registry: Registry) -> Router {
         .route("/v2", any(serve))
         .route("/v2/", any(serve))
         .route("/v2/{*rest}", any(serve))
+        .route("/oauth2/token", any(serve))
+        .route("/oauth2/exchange", any(serve))
         .with_state(Arc::new(registry))
 }
 
@@ -55,16 +60,24 @@ async fn serve(State(registry): State<Arc<Registry>>, request: Request) -> Respo
 }
 
 async fn answer(registry: &Registry, request: Request) -> Result<Response, Error> {
+    match request.uri().path() {
+        "/oauth2/token" => return tokens::token(registry, request).await,
+        "/oauth2/exchange" => return tokens::exchange(registry, request).await,
+        _ => {}
+    }
     let (head, body) = request.into_parts();
     let endpoint = Endpoint::parse(&head.method, &head.uri)?;
     let query = Query::parse(&head.uri)?;
     let (method, headers) = (&head.method, &head.headers);
-    access::decide(headers, endpoint.verb(method), endpoint.repository())?;
+    let (verb, repository) = (endpoint.verb(method), endpoint.repository());
+    let visit = Visit::of(registry, &head.uri, headers, verb, repository).await?;
+    visit.decide(verb, repository)?;
+    let registry = &visit.registry;
     match (&endpoint, method) {
         (Endpoint::Base, &Method::GET | &Method::HEAD) => {
             Ok((StatusCode::OK, axum::Json(serde_json::json!({}))).into_response())
         }
-        (Endpoint::Catalog, &Method::GET | &Method::HEAD) => lists::repositories(registry, &query).await,
+        (Endpoint::Catalog, &Method::GET | &Method::HEAD) => lists::repositories(&visit, &query).await,
         (Endpoint::Tags(name), &Method::GET | &Method::HEAD) => lists::tags(registry, name, &query).await,
         (Endpoint::Referrers(name, subject), &Method::GET | &Method::HEAD) => {
             lists::referrers(registry, name, subject, &query).await
@@ -85,7 +98,7 @@ async fn answer(registry: &Registry, request: Request) -> Result<Response, Error
         (Endpoint::Blob(name, digest), &Method::HEAD) => blobs::head(registry, name, digest, headers).await,
         (Endpoint::Blob(name, digest), &Method::DELETE) => blobs::delete(registry, name, digest).await,
         (Endpoint::Uploads(name), &Method::POST) => {
-            uploads::start(registry, name, &query, headers, body).await
+            uploads::start(&visit, name, &query, headers, body).await
         }
         (Endpoint::Upload(name, id), &Method::GET | &Method::HEAD) => uploads::show(registry, name, id).await,
         (Endpoint::Upload(name, id), &Method::PATCH) => {
@@ -173,7 +186,8 @@ impl Endpoint {
     /// What a request with this method wants. Everything about a session is a push, its end included.
     fn verb(&self, method: &Method) -> Verb {
         match (self, method) {
-            (Self::Base | Self::Catalog, _) => Verb::Look,
+            (Self::Base, _) => Verb::Look,
+            (Self::Catalog, _) => Verb::Catalog,
             (Self::Uploads(_) | Self::Upload(..), _) => Verb::Push,
             (_, &Method::GET | &Method::HEAD) => Verb::Pull,
             (_, &Method::DELETE) => Verb::Delete,
@@ -192,8 +206,9 @@ impl Endpoint {
     }
 }
 
-/// The path with its percent signs resolved: some clients write the colon of a digest so. A slash must not come out of it,
-/// nor a segment that walks; both could only be meant to be read differently by somebody behind or before us.
+/// The path with its percent signs resolved: some clients write the colon of a digest so, and Azure's SDKs the slashes of
+/// a repository's name. A segment that walks must not come out of it: it could only be meant to be read differently by
+/// somebody behind or before us.
 fn decoded(path: &str) -> Result<Cow<'_, str>, Error> {
     let bad = || Error::new(Kind::NameInvalid, "the path contains a segment that cannot be part of a name");
     let mut decoded = Cow::Borrowed(path);
@@ -205,7 +220,7 @@ fn decoded(path: &str) -> Result<Cow<'_, str>, Error> {
                 encoded.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())).ok_or_else(bad)?;
             let byte = u8::from_str_radix(code, 16).map_err(|_| bad())?;
             // No name has any other character than these.
-            if !byte.is_ascii_graphic() || matches!(byte, b'/' | b'\\' | b'%') {
+            if !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'%') {
                 return Err(bad());
             }
             text.push_str(plain);
@@ -315,6 +330,7 @@ mod tests {
             ("/v2/a/tags/list".to_owned(), Endpoint::Tags(name("a"))),
             ("/v2/a/b/c/d/e/f/g/h/i/tags/list".to_owned(), Endpoint::Tags(name("a/b/c/d/e/f/g/h/i"))),
             ("/v2/tags/tags/list".to_owned(), Endpoint::Tags(name("tags"))),
+            ("/v2/a%2Fb%2fc/tags/list".to_owned(), Endpoint::Tags(name("a/b/c"))),
             ("/v2/a/manifests/list".to_owned(), Endpoint::Manifest(name("a"), "list".parse().unwrap())),
             (
                 "/v2/a/blobs/uploads/manifests/1".to_owned(),
@@ -343,8 +359,7 @@ mod tests {
         for path in [
             "/v2/a/../b/tags/list",
             "/v2/../etc/tags/list",
-            "/v2/a%2fb/tags/list",
-            "/v2/a%2Fb/tags/list",
+            "/v2/a%2f..%2fb/tags/list",
             "/v2/a/%2e%2e/tags/list",
             "/v2/a%5cb/tags/list",
             "/v2/a%00/tags/list",

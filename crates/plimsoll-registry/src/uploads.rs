@@ -7,10 +7,11 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header, response};
 use plimsoll_store::{ByteStream, ErrorKind, Finished, Upload, UploadId};
+use plimsoll_types::access::Verb;
 use plimsoll_types::{Algorithm, Digest, RepositoryName};
 
 use crate::Registry;
-use crate::access::{self, Verb};
+use crate::access::Visit;
 use crate::answers::{CONTENT_DIGEST, UPLOAD_UUID, empty};
 use crate::errors::{Error, Kind};
 use crate::incoming::{announced_length, stream};
@@ -19,16 +20,17 @@ use crate::routes::{Query, pushed_digest};
 
 /// `POST`: mounts a blob, takes a whole one, or opens a session.
 pub(crate) async fn start(
-    registry: &Registry,
+    visit: &Visit,
     repository: &RepositoryName,
     query: &Query,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Error> {
+    let registry = &visit.registry;
     // A mount that cannot be never fails: the client gets a session and pushes.
     let mount = query.first("mount").and_then(|digest| digest.parse::<Digest>().ok());
     if let Some(digest) = &mount
-        && mounted(registry, repository, query.first("from"), digest, headers).await?
+        && mounted(visit, repository, query.first("from"), digest).await?
     {
         return created(repository, digest);
     }
@@ -112,16 +114,16 @@ pub(crate) async fn cancel(
 /// Mounts the blob if `from` was named and holds it. Without `from`, every repository would have to be asked on the
 /// client's behalf; the specification leaves that to us, and CVE-2024-39897 tells how it ends.
 async fn mounted(
-    registry: &Registry,
+    visit: &Visit,
     repository: &RepositoryName,
     from: Option<&str>,
     digest: &Digest,
-    headers: &HeaderMap,
 ) -> Result<bool, Error> {
     let Some(from) = from.and_then(|from| from.parse::<RepositoryName>().ok()) else { return Ok(false) };
-    if access::decide(headers, Verb::Pull, Some(&from)).is_err() {
+    if visit.decide(Verb::Pull, Some(&from)).is_err() {
         return Ok(false);
     }
+    let registry = &visit.registry;
     Ok(registry.store.mount_blob(&from, repository, digest, registry.now()).await?)
 }
 

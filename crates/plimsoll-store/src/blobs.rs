@@ -295,6 +295,20 @@ impl Store {
         Ok(ended)
     }
 
+    /// Ends the sessions of all repositories whose keys are in this range. One that a request is appending to right now
+    /// stays until it is too old.
+    pub(crate) async fn forget_uploads(&self, repositories: Range<String>) -> Result<()> {
+        let sql = "select id from uploads where repository >= $1 and repository < $2";
+        let values = args![repositories.start, repositories.end];
+        for row in self.db.all("look for the uploads of a registry", sql, &values).await? {
+            let id: UploadId = row.parse(0)?;
+            if let Some(_hold) = self.blobs.hold(&id) {
+                self.forget_session(&id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Links a blob that `from` holds to `to` as well. `false` where `from` does not hold it.
     pub async fn mount_blob(
         &self,

@@ -21,7 +21,7 @@ pub struct FsckReport {
 }
 
 /// Rows that must not exist: what is wrong with them, and the statement that finds them.
-const CONTRADICTIONS: [(&str, &str); 4] = [
+const CONTRADICTIONS: [(&str, &str); 5] = [
     (
         "a blob that a manifest of the repository needs is not linked to it",
         "select r.key, b.manifest, b.blob from repository_manifests l join repositories r on r.id = l.repository \
@@ -38,6 +38,11 @@ const CONTRADICTIONS: [(&str, &str); 4] = [
         "an image has neither a verdict nor a job that would give it one",
         "select i.state, i.digest, '' from images i where i.verdict is null and i.state <> 'awaiting-advisories' \
         and not exists (select 1 from jobs j where j.kind = 'scan-image' and j.subject = i.digest)",
+    ),
+    (
+        "a repository belongs to no registry",
+        "select r.key, '', '' from repositories r where r.registry <> 1 \
+        and not exists (select 1 from registries g where g.id = r.registry)",
     ),
     (
         "an image in a repository has no row of its own",

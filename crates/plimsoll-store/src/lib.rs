@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod access;
 mod blobs;
 mod database;
 mod error;
@@ -15,19 +16,28 @@ mod history;
 mod jobs;
 mod manifests;
 mod migrations;
+mod notify;
+mod pulls;
 mod registries;
 mod resources;
 mod rules;
 mod scans;
 mod scores;
 mod summaries;
+mod scopes;
 mod verdicts;
 
+pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
 pub use jobs::{Job, JobKind, Priority};
 pub use manifests::{Deleted, ManifestPut, Referrer, Stored, StoredManifest};
+pub use notify::{
+    Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
+    Position, Replay, Target, Telling, Tellings,
+};
+pub use pulls::{Pull, PulledImage};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use history::{Ended, HistoryCursor, HistoryFilter, HistoryRow};
 pub use resources::{Operation, OperationState, Resource};
@@ -36,6 +46,7 @@ pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
 pub use scores::ScorePoint;
 pub use summaries::RegistrySummary;
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary};
+pub use scopes::RegistryUsage;
 
 use std::sync::Arc;
 
@@ -52,6 +63,8 @@ pub struct Store {
     node: Arc<str>,
     /// The registry that methods speak of where they name a repository.
     registry: RegistryId,
+    /// Who asks for what is changed through this handle.
+    origin: Option<Arc<Origin>>,
 }
 
 /// What a store is opened with.
@@ -86,8 +99,8 @@ impl Store {
         let db = Database::open(&settings.database).await?;
         let blobs = Arc::new(BlobStore::open(&settings.blobs, &settings.blob_options).await?);
         let wake_up = Arc::new(WakeUp::listen(&db));
-        let store =
-            Self { db, blobs, wake_up, node: settings.node.as_str().into(), registry: RegistryId::FIRST };
+        let (node, registry) = (settings.node.as_str().into(), RegistryId::FIRST);
+        let store = Self { db, blobs, wake_up, node, registry, origin: None };
         store.remove_stray_uploads().await?;
         Ok(store)
     }

@@ -12,8 +12,9 @@ use plimsoll_types::{Digest, Manifest, ManifestKind, Reference, RepositoryName, 
 
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::enqueue_in;
-use crate::registries::RepositoryKey;
-use crate::{history, summaries, Error, ErrorKind, JobKind, Priority, Result, Store};
+use crate::notify::changes::record_arrival;
+use crate::registries::{RegistryId, RepositoryKey};
+use crate::{Error, ErrorKind, JobKind, Priority, Result, Store, history, summaries};
 
 /// Manifests that may name one subject in one repository.
 const MAX_REFERRERS: u64 = 10_000;
@@ -126,17 +127,27 @@ impl Store {
         }
         store_content(&mut tx, put, &links, &needs.children).await?;
         let subject = put.manifest.subject.as_ref().map(|subject| subject.digest.as_str());
-        let sql = "insert into repository_manifests (repository, digest, media_type, subject, pushed_at) \
-            values ($1, $2, $3, $4, $5) on conflict (repository, digest) do update set \
-            media_type = excluded.media_type, pushed_at = excluded.pushed_at";
+        let sql = "insert into repository_manifests \
+            (repository, digest, media_type, subject, pushed_at, first_pushed_at, changed_at) \
+            values ($1, $2, $3, $4, $5, $5, $5) on conflict (repository, digest) do nothing";
         let media_type = put.manifest.media_type.as_str();
-        tx.execute(sql, &args![repository, put.digest, media_type, subject, put.now]).await?;
-        let detail = serde_json::json!({ "mediaType": media_type, "size": put.body.len() }).to_string();
+        let values = args![repository, put.digest, media_type, subject, put.now];
+        let is_new = tx.execute(sql, &values).await? > 0;
+        if !is_new {
+            let sql = "update repository_manifests set media_type = $3, pushed_at = $4, changed_at = $4 \
+                where repository = $1 and digest = $2";
+            tx.execute(sql, &args![repository, put.digest, media_type, put.now]).await?;
+        }
+        let detail = serde_json::json!({ "mediaType": media_type, "size": put.body.len(), "tags": put.tags });
+        let detail = detail.to_string();
         record_event(&mut tx, "image.pushed", &key, Some(put.digest), None, put.now, &detail).await?;
         move_tags(&mut tx, repository, &key, put).await?;
         let queued = put.manifest.kind == ManifestKind::Image && queue_scan(&mut tx, put).await?;
         if put.manifest.kind == ManifestKind::Image {
             count_image(&mut tx, repository, put).await?;
+        }
+        if is_new && !queued && put.manifest.kind == ManifestKind::Image {
+            record_arrival(&mut tx, &key, put.digest, put.now).await?;
         }
         tx.commit().await?;
         if queued {
@@ -232,9 +243,15 @@ impl Store {
             record_event(&mut tx, "image.untagged", &key, Some(digest), Some(tag), now, "{}").await?;
         }
         history::remember_image(&mut tx, id, digest, now).await?;
-        let sql = "delete from repository_manifests where repository = $1 and digest = $2";
+        let sql = "delete from pulls where image = \
+            (select id from repository_manifests where repository = $1 and digest = $2)";
         tx.execute(sql, &args![id, digest]).await?;
-        record_event(&mut tx, "image.deleted", &key, Some(digest), None, now, "{}").await?;
+        let sql =
+            "delete from repository_manifests where repository = $1 and digest = $2 returning media_type";
+        let row = tx.one(sql, &args![id, digest]).await?;
+        let media_type = row.map(|row| row.get::<String>(0)).transpose()?;
+        let detail = serde_json::json!({ "mediaType": media_type }).to_string();
+        record_event(&mut tx, "image.deleted", &key, Some(digest), None, now, &detail).await?;
         tx.commit().await?;
         Ok(Deleted::Yes)
     }
@@ -444,8 +461,9 @@ async fn move_tags(tx: &mut Tx, repository: i64, key: &RepositoryKey, put: &Mani
         if before.as_deref() == Some(put.digest.as_str()) {
             continue;
         }
-        let sql = "insert into tags (repository, name, digest, moved_at) values ($1, $2, $3, $4) \
-            on conflict (repository, name) do update set digest = excluded.digest, moved_at = excluded.moved_at";
+        let sql = "insert into tags (repository, name, digest, moved_at, created_at, changed_at) \
+            values ($1, $2, $3, $4, $4, $4) on conflict (repository, name) do update set \
+            digest = excluded.digest, moved_at = excluded.moved_at, changed_at = excluded.changed_at";
         tx.execute(sql, &args![repository, tag, put.digest, put.now]).await?;
         let detail = serde_json::json!({ "previous": before }).to_string();
         record_event(tx, "image.tagged", key, Some(put.digest), Some(tag), put.now, &detail).await?;
@@ -499,6 +517,13 @@ pub(crate) async fn make_repository(tx: &mut Tx, key: &RepositoryKey, now: Times
     if let Some(id) = find_repository(tx, key).await? {
         return Ok(id);
     }
+    if key.registry != RegistryId::FIRST {
+        // The lock waits for a registry that is being deleted.
+        let sql = format!("select 1 from registries where id = $1{}", tx.for_share());
+        if tx.one(sql, &args![key.registry.0]).await?.is_none() {
+            return Err(Error::new(ErrorKind::NotFound, format!("the registry of {key} is gone")));
+        }
+    }
     let sql = "insert into repositories (key, registry, name, created_at) values ($1, $2, $3, $4) \
         on conflict (key) do nothing";
     tx.execute(sql, &args![key, key.registry.0, &key.name, now]).await?;
@@ -518,6 +543,14 @@ pub(crate) async fn record_event(
 ) -> Result<()> {
     let sql = "insert into events (kind, repository, digest, tag, at, detail, registry) values ($1, $2, $3, $4, $5, $6, $7)";
     let (digest, tag) = (digest.map(Digest::as_str), tag.map(Tag::as_str));
+    let mut detail = std::borrow::Cow::from(detail);
+    if let Some(origin) = &repository.origin
+        && let Ok(mut fields) = serde_json::from_str::<serde_json::Value>(&detail)
+        && fields.is_object()
+    {
+        fields["request"] = serde_json::json!(**origin);
+        detail = fields.to_string().into();
+    }
     tx.execute(sql, &args![kind, &repository.name, digest, tag, now, detail, repository.registry.0]).await?;
     Ok(())
 }

@@ -12,11 +12,17 @@ pub(crate) const SQLITE: &Steps = &[
     (1, "initial", include_str!("../migrations/sqlite/0001_initial.sql")),
     (2, "scopes", include_str!("../migrations/sqlite/0002_scopes.sql")),
     (7, "rules", include_str!("../migrations/sqlite/0007_rules.sql")),
+    (8, "notify", include_str!("../migrations/sqlite/0008_notify.sql")),
+    (3, "access", include_str!("../migrations/sqlite/0003_access.sql")),
+    (5, "acr", include_str!("../migrations/sqlite/0005_acr.sql")),
 ];
 pub(crate) const POSTGRES: &Steps = &[
     (1, "initial", include_str!("../migrations/postgres/0001_initial.sql")),
     (2, "scopes", include_str!("../migrations/postgres/0002_scopes.sql")),
     (7, "rules", include_str!("../migrations/postgres/0007_rules.sql")),
+    (8, "notify", include_str!("../migrations/postgres/0008_notify.sql")),
+    (3, "access", include_str!("../migrations/postgres/0003_access.sql")),
+    (5, "acr", include_str!("../migrations/postgres/0005_acr.sql")),
 ];
 
 /// Runs the steps that this database has not seen yet. Fails where it has seen others, of a newer Plimsoll.

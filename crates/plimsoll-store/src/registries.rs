@@ -60,7 +60,15 @@ pub struct ResourceGroup {
 pub(crate) struct RepositoryKey {
     pub(crate) registry: RegistryId,
     pub(crate) name: RepositoryName,
+    /// Who asks for what is done to it.
+    pub(crate) origin: Option<std::sync::Arc<crate::Origin>>,
     text: String,
+}
+
+impl RepositoryKey {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
 }
 
 impl std::fmt::Display for RepositoryKey {
@@ -119,7 +127,8 @@ impl Store {
     }
 
     /// Stores a registry: makes it, or changes the body and host of the one that has this place and name. `Err(Conflict)`
-    /// where the name or the host belongs to another. Gives whether it is new.
+    /// where the name or the host belongs to another, `Err(NotFound)` where there is no such resource group. Gives whether
+    /// it is new.
     pub async fn put_registry(
         &self,
         scope: &Scope,
@@ -150,6 +159,13 @@ impl Store {
                 (id, false)
             }
             None => {
+                // The lock waits for a group that is being deleted.
+                let sql = format!("select 1 from resource_groups where id = $1{}", tx.for_share());
+                let group = group_key(&scope.subscription, &scope.resource_group);
+                if tx.one(sql, &args![group]).await?.is_none() {
+                    let message = format!("there is no resource group {}", scope.resource_group);
+                    return Err(Error::new(ErrorKind::NotFound, message));
+                }
                 let sql = "insert into registries \
                     (subscription, resource_group, name, name_key, host, body, created_at, changed_at) \
                     values ($1, $2, $3, $4, $5, $6, $7, $7) returning id";
@@ -230,7 +246,7 @@ impl Store {
 
     pub(crate) fn key(&self, repository: &RepositoryName) -> RepositoryKey {
         let text = format!("{}/{repository}", self.registry.0);
-        RepositoryKey { registry: self.registry, name: repository.clone(), text }
+        RepositoryKey { registry: self.registry, name: repository.clone(), origin: self.origin.clone(), text }
     }
 }
 

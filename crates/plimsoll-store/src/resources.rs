@@ -79,7 +79,7 @@ impl Store {
     /// Stores a setting: makes it or replaces its body. Gives whether it is new.
     pub async fn put_resource(&self, id: &ResourceId, body: &Value, now: Timestamp) -> Result<bool> {
         let mut tx = self.db.begin("store a resource").await?;
-        let is_new = write_resource(&mut tx, id, body, now).await?;
+        let is_new = put_resource_in(&mut tx, id, body, now).await?;
         tx.commit().await?;
         Ok(is_new)
     }
@@ -173,8 +173,8 @@ impl Store {
     }
 }
 
-/// Makes a setting or replaces its body. Gives whether it is new.
-pub(crate) async fn write_resource(
+/// Stores a setting in a transaction of somebody else.
+pub(crate) async fn put_resource_in(
     tx: &mut Tx,
     id: &ResourceId,
     body: &Value,

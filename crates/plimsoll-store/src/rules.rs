@@ -12,7 +12,7 @@ use plimsoll_types::{Generation, InstalledPackage, Match, ResourceId, Rule, Seve
 use serde_json::Value;
 
 use crate::database::{Arg, MAX_CONFLICTS, Tx, args, step_aside};
-use crate::resources::write_resource;
+use crate::resources::put_resource_in;
 use crate::scans::{PACKAGE_COLUMNS, package_at, write_fact};
 use crate::summaries::{Counts, columns, sums};
 use crate::{Error, ErrorKind, FindingId, RegistryId, Result, Store};
@@ -64,7 +64,7 @@ impl Store {
         self.again(async || {
             let mut tx = self.db.begin("store a rule").await?;
             tx.lock_counts(true).await?;
-            let is_new = write_resource(&mut tx, id, body, now).await?;
+            let is_new = put_resource_in(&mut tx, id, body, now).await?;
             apply(&mut tx, id, &place, Some((body, rule)), now).await?;
             tx.commit().await?;
             Ok(is_new)
@@ -243,6 +243,17 @@ async fn apply(
     if let Some((body, rule)) = new.filter(|(_, rule)| rule.is_active(now)) {
         hold(tx, id, place, body, rule).await?;
         write_fact(tx, "rules-changed-at", now.0).await?;
+    }
+    Ok(())
+}
+
+/// Takes the rows of rules away whose documents went with a registry. It had their images; nothing is to be counted.
+pub(crate) async fn forget_rules_without_document(tx: &mut Tx) -> Result<()> {
+    let sql = "delete from rules where not exists (select 1 from resources r where r.id = rules.resource) returning id";
+    for row in tx.all(sql, &[]).await? {
+        let rule: i64 = row.get(0)?;
+        tx.execute("delete from rule_matches where rule = $1", &args![rule]).await?;
+        tx.execute("delete from rule_images where rule = $1", &args![rule]).await?;
     }
     Ok(())
 }

@@ -9,13 +9,14 @@ use std::io::Read as _;
 
 use plimsoll_types::{
     Digest, ImageInventory, InstalledPackage, LayerInventory, Manifest, Match, Package, Platform,
-    ProblemKind, Timestamp,
+    ProblemKind, Status, Timestamp,
 };
 use plimsoll_version::Scheme;
 use sha2::Digest as _;
 
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::{enqueue_in, notify_other_nodes};
+use crate::notify::changes::{Before, Standing, record_matches};
 use crate::summaries::Counts;
 use crate::{Error, JobKind, Priority, Result, Store, history, rules, summaries};
 
@@ -221,6 +222,7 @@ impl Store {
         let layers: BTreeSet<&Digest> =
             verdict.inventory.packages.iter().filter_map(|package| package.layer.as_ref()).collect();
         let layers: Vec<&Digest> = layers.into_iter().collect();
+        let standing = Standing::of(&mut tx, verdict.image).await?;
         let (image, judged_before) = write_image(&mut tx, verdict, &layers).await?;
         let handed: Vec<_> = verdict.matches.iter().map(|(package, _)| package).collect();
         let ids =
@@ -240,6 +242,8 @@ impl Store {
             return Ok(false);
         }
         summaries::refresh_image(&mut tx, image, verdict.now).await?;
+        let linked = verdict.inventory.packages.iter().filter_map(id_of).collect();
+        standing.record(&mut tx, verdict, linked).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -595,6 +599,7 @@ async fn replace_matches(
     if !rules.is_empty() {
         rules::forget_matches(tx, &old.keys().chain(new.keys()).copied().collect()).await?;
     }
+    record_changes(tx, &old, &new, &ours, now).await?;
     history::remember_matches(tx, &old, &new, now).await?;
     remove_matches(tx, old.keys().filter(|key| !new.contains_key(*key)).copied().collect()).await?;
     let rows: Vec<Arg<'_>> = new.iter().flat_map(|(key, (kept, _))| kept.row(*key)).collect();
@@ -622,6 +627,23 @@ async fn replace_matches(
     Ok(old.keys().chain(new.keys()).any(|(package, _)| ours[package]))
 }
 
+/// Tells whoever wants to be notified.
+async fn record_changes(
+    tx: &mut Tx,
+    old: &BTreeMap<(i64, i64), KeptMatch>,
+    new: &BTreeMap<(i64, i64), (KeptMatch, &Match)>,
+    ours: &BTreeMap<i64, bool>,
+    now: Timestamp,
+) -> Result<()> {
+    let before = old.iter().map(|(key, kept)| {
+        let (status, fixed_version) = (kept.status.clone(), kept.fixed_version.clone());
+        (*key, Before { status, severity: kept.severity, fixed_version, is_listed: kept.listed == 1 })
+    });
+    let after = new.iter().map(|(key, (_, found))| (*key, *found)).collect();
+    let matched = ours.iter().filter(|(_, was_matched)| **was_matched).map(|(package, _)| *package);
+    record_matches(tx, &before.collect(), &after, &matched.collect(), now).await
+}
+
 /// A match as its row has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeptMatch {
@@ -642,7 +664,7 @@ impl KeptMatch {
             status: found.status.as_str().to_owned(),
             severity: found.severity.rank(),
             fixed_version: found.fixed_version.clone(),
-            listed: i64::from(found.is_finding()),
+            listed: i64::from(is_listed(found.status)),
             doc: json(found),
             since: now.0,
             first_seen: before.map_or(now.0, |before| before.first_seen),
@@ -714,6 +736,11 @@ async fn remove_matches(tx: &mut Tx, gone: Vec<(i64, i64)>) -> Result<()> {
         tx.all_in(sql, &args![vulnerability], &list).await?;
     }
     Ok(())
+}
+
+/// Whether a match of this status is a finding.
+pub(crate) fn is_listed(status: Status) -> bool {
+    matches!(status, Status::Affected | Status::WillNotFix | Status::UnderInvestigation)
 }
 
 pub(crate) async fn write_fact(tx: &mut Tx, name: &'static str, value: i64) -> Result<()> {

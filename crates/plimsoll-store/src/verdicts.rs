@@ -198,6 +198,54 @@ impl Store {
         Ok(found.into_iter().find(|row| row.id == id))
     }
 
+    /// A finding that is not there any more, as far as it is still known: the image and the package version are, and of the
+    /// match what was written down of it.
+    pub(crate) async fn gone_finding(
+        &self,
+        image: i64,
+        package: i64,
+        vulnerability: i64,
+        severity: plimsoll_types::Severity,
+        status: plimsoll_types::Status,
+        fixed_version: Option<String>,
+    ) -> Result<Option<FindingRow>> {
+        let sql = format!("{} where s.state > 0 and s.image = $2", judged_images_sql());
+        let values = args![Generation::default() as i64, image];
+        let Some(row) = self.db.one("look for an image", sql, &values).await? else { return Ok(None) };
+        let image = JudgedImage::read(&row, &self.tags_of(&[image]).await?)?;
+        let sql = format!(
+            "select v.name, coalesce(ip.path, ''), {PACKAGE_COLUMNS} from packages p \
+            join vulnerabilities v on v.id = $2 left join image_packages ip on ip.package = p.id and ip.image = $3 \
+            where p.id = $1"
+        );
+        let row =
+            self.db.one("look for a package version", sql, &args![package, vulnerability, image.row]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let found = Match {
+            vulnerability: row.get(0)?,
+            advisories: Vec::new(),
+            aliases: Vec::new(),
+            status,
+            fixed_version,
+            severity,
+            cvss: Vec::new(),
+            summary: String::new(),
+            description: String::new(),
+            published: None,
+            modified: None,
+            references: Vec::new(),
+            weak: false,
+        };
+        let installed = InstalledPackage { path: row.get(1)?, ..package_at(&row, 4)? };
+        Ok(Some(FindingRow {
+            id: FindingId { image: image.id, package, vulnerability },
+            first_seen: image.summary.assessed_at.unwrap_or_default(),
+            image: image.summary,
+            finding: Some((installed, found)),
+            hidden: None,
+        }))
+    }
+
     /// Images of all repositories of all registries, or of one repository of this registry, newest push first, with how far their scans are.
     pub async fn images(&self, repository: Option<&RepositoryName>, n: u32) -> Result<Vec<ImageSummary>> {
         let mut sql = format!(

@@ -5,22 +5,28 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod access;
+pub mod automation;
 pub mod coverage;
 pub mod digest;
 pub mod ecosystem;
 pub mod exemption;
 pub mod finding;
 pub mod generation;
+pub mod guid;
+pub mod import;
 pub mod inventory;
 pub mod manifest;
 pub mod package;
 pub mod probe;
 pub mod purl;
 pub mod reference;
+pub mod registry;
 pub mod resource;
 pub mod rule;
 pub mod score;
 pub mod time;
+pub mod webhook;
 
 pub use coverage::{Coverage, Health};
 pub use digest::{Algorithm, Digest, Hasher};
@@ -28,6 +34,7 @@ pub use ecosystem::Ecosystem;
 pub use exemption::Exemption;
 pub use finding::{Cvss, FixStatus, Match, Severity, Status};
 pub use generation::Generation;
+pub use guid::Guid;
 pub use inventory::{ImageInventory, InstalledPackage, LayerInventory, Problem, ProblemKind};
 pub use manifest::{Descriptor, Manifest, ManifestKind, Platform};
 pub use package::{Package, PackageType};

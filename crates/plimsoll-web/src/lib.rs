@@ -13,6 +13,8 @@ mod call;
 mod error;
 mod handlers;
 mod links;
+mod openapi;
+pub mod operations;
 mod page;
 mod parameters;
 mod request_id;
@@ -29,6 +31,7 @@ use plimsoll_store::Store;
 use plimsoll_types::{Scope, Timestamp};
 
 pub use links::Connection;
+pub use openapi::document as openapi_document;
 
 use call::{Call, MAX_BODY, Path};
 use error::Error;
@@ -90,8 +93,17 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         body,
         now: (web.clock)(),
     };
-    if let Some(answer) = rooms::security::answer(&call).await? {
-        return Ok(answer);
-    }
-    Err(Error::UnknownRoute)
+    let answer = if let Some(answer) = rooms::clients::answer(&call)? {
+        answer
+    } else if let Some(answer) = rooms::security::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::alerts::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::governance::answer(&call).await? {
+        answer
+    } else {
+        return Err(Error::UnknownRoute);
+    };
+    operations::check(call.method, call.uri.path());
+    Ok(answer)
 }

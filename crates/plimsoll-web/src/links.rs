@@ -1,18 +1,10 @@
 //! Absolute links back to this server. Azure's Python client takes nothing else as a `nextLink`.
 
-use http::uri::Authority;
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, Uri};
+use plimsoll_access::Origin;
 use plimsoll_types::Scope;
 
-/// How clients reach the listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Connection {
-    /// Whether the listener speaks TLS.
-    pub tls: bool,
-    /// Whether a proxy stands in front whose `X-Forwarded-Proto` and `X-Forwarded-Host` can be believed. Without one,
-    /// any client could write them.
-    pub trust_forwarded: bool,
-}
+pub use plimsoll_access::Connection;
 
 /// What absolute links begin with, as the client that asks sees this server: `https://registry.example:5000`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,37 +13,29 @@ pub(crate) struct Base(String);
 impl Base {
     /// The base for one request.
     pub(crate) fn of(connection: &Connection, uri: &Uri, headers: &HeaderMap, scope: &Scope) -> Self {
-        let forwarded = |name: &str| {
-            let value = headers.get(name).filter(|_| connection.trust_forwarded)?.to_str().ok()?;
-            // A chain of proxies makes a list; the first is the one that the client spoke to.
-            value.split(',').next().map(str::trim)
-        };
-        let scheme = match forwarded("x-forwarded-proto") {
-            Some(proto) if proto.eq_ignore_ascii_case("https") => "https",
-            Some(proto) if proto.eq_ignore_ascii_case("http") => "http",
-            _ if connection.tls => "https",
-            _ => "http",
-        };
-        // HTTP/2 has the host in the URI; HTTP/1.0 may have none at all, and then the configured name must do.
-        let host = forwarded("x-forwarded-host")
-            .and_then(host)
-            .or_else(|| uri.authority().map(Authority::as_str).and_then(host))
-            .or_else(|| headers.get(header::HOST)?.to_str().ok().and_then(host));
-        Self(format!("{scheme}://{}", host.unwrap_or(&scope.registry_host)))
+        Self(Origin::of(connection, uri, headers, &scope.registry_host).to_string())
     }
 
     /// An absolute link to `path_and_query`, which begins with a slash.
     pub(crate) fn link(&self, path_and_query: &str) -> String {
         format!("{}{path_and_query}", self.0)
     }
-}
 
-fn host(text: &str) -> Option<&str> {
-    text.parse::<Authority>().is_ok_and(|authority| !authority.as_str().contains('@')).then_some(text)
+    /// The host alone, as the client named it.
+    pub(crate) fn host_without_port(&self) -> &str {
+        let authority = self.0.split_once("://").map_or(self.0.as_str(), |(_, authority)| authority);
+        match authority.rsplit_once(':') {
+            // An IPv6 address has colons of its own, in brackets.
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            _ => authority,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header;
+
     use super::*;
 
     fn base(connection: Connection, uri: &str, headers: &[(&'static str, &str)]) -> String {

@@ -13,7 +13,7 @@ mod wording;
 pub(crate) use assessment::Assessment;
 pub(crate) use metadata::Metadata;
 pub(crate) use sub_assessment::SubAssessment;
-pub(crate) use subscription::Subscription;
+pub(crate) use subscription::{Subscription, TENANT};
 
 use serde::Serialize;
 

@@ -13,6 +13,7 @@ use plimsoll_types::{
     Cvss, Ecosystem, ImageInventory, InstalledPackage, Manifest, Match, Package, PackageType, Platform,
     RepositoryName, Scope, Severity, Status, Tag, Timestamp,
 };
+use plimsoll_web::operations::{Area, Operation};
 use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -402,12 +403,107 @@ impl Api {
     }
 
     async fn send(&self, method: Method, path: &str) -> (StatusCode, HeaderMap, Value) {
+        self.send_body(method, path, "").await
+    }
+
+    async fn send_body(&self, method: Method, path: &str, body: &str) -> (StatusCode, HeaderMap, Value) {
         let request = Request::builder().method(method).uri(path).header("host", "quay.example:5000");
-        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response =
+            self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap())
+        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap_or_default())
     }
+}
+
+#[tokio::test]
+async fn a_client_finds_the_cloud_before_it_has_a_token() {
+    let api = Api::empty().await;
+    for path in ["/metadata/endpoints?api-version=2022-09-01", "/metadata/endpoints", "//Metadata/Endpoints/"]
+    {
+        let (status, cloud) = api.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert_eq!(cloud["resourceManager"], "http://quay.example:5000");
+        assert_eq!(cloud["authentication"]["audiences"][0], "http://quay.example:5000");
+        assert_eq!(cloud["suffixes"]["acrLoginServer"], "quay.example");
+    }
+    let (_, clouds) = api.get("/metadata/endpoints?api-version=2019-05-01").await;
+    assert_eq!(clouds[0]["name"], "Plimsoll");
+    let (status, _) = api.get("/metadata/endpoints/other").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (_, tenants) = api.get("/tenants?api-version=2022-12-01").await;
+    let (_, subscriptions) = api.get("/subscriptions?api-version=2022-12-01").await;
+    assert_eq!(tenants["value"][0]["tenantId"], subscriptions["value"][0]["tenantId"]);
+}
+
+#[tokio::test]
+async fn every_operation_of_the_table_is_answered() {
+    let api = Api::with_images().await;
+    let (_, document) = api.get("/openapi.json").await;
+    assert_eq!(document["openapi"], "3.1.0");
+    for (operation, path) in ours() {
+        let method = operation.method.parse().unwrap();
+        let (status, _, answer) = api.send(method, &format!("{path}?api-version=2021-06-01")).await;
+        let code = &answer["error"]["code"];
+        assert!(
+            code != "NotFound" && code != "MethodNotAllowed",
+            "{} {path}: {status} {answer}",
+            operation.method
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_body_of_a_wrong_type_is_refused() {
+    let api = Api::with_images().await;
+    for (operation, path) in ours().filter(|(operation, _)| operation.request.is_some()) {
+        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+        for body in [
+            "[]",
+            "7",
+            "true",
+            "\"text\"",
+            "{",
+            "{\"a\":",
+            "\u{fffd}",
+            &deep,
+            "{\"properties\": 7}",
+            "{\"properties\": []}",
+        ] {
+            let method: Method = operation.method.parse().unwrap();
+            let (status, _, answer) =
+                api.send_body(method, &format!("{path}?api-version=2021-06-01"), body).await;
+            let shown: String = body.chars().take(30).collect();
+            // What does not read its properties does not mind them.
+            let minds = !body.starts_with("{\"properties") || operation.method == "PUT";
+            if minds {
+                assert!(status.is_client_error(), "{} {path} {shown}: {status} {answer}", operation.method);
+                let message = answer["error"]["message"].as_str().unwrap_or_default();
+                assert!(!message.is_empty(), "{} {path} {shown}: {answer}", operation.method);
+            }
+            assert!(!status.is_server_error(), "{} {path} {shown}: {status} {answer}", operation.method);
+        }
+    }
+}
+
+/// The operations of the table that this router answers, each with a path that has known names in it. The registry and the
+/// binary answer the others.
+fn ours() -> impl Iterator<Item = (&'static Operation, String)> {
+    let ours = |operation: &&Operation| operation.area == Area::Manager || operation.path.ends_with(".json");
+    plimsoll_web::operations::all().filter(ours).map(|operation| {
+        let path = operation.names().fold(operation.path.to_owned(), |path, name| {
+            let value = match name {
+                "scope" => REGISTRY.trim_start_matches('/'),
+                "subscriptionId" => SUBSCRIPTION.rsplit('/').next().unwrap(),
+                "resourceGroupName" => "Harbour",
+                "registryName" => "Quay",
+                "assessmentName" => FIRST,
+                _ => "any",
+            };
+            path.replace(&format!("{{{name}}}"), value)
+        });
+        (operation, path)
+    })
 }
 
 /// An image that differs from all others by its one file.

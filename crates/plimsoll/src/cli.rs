@@ -58,7 +58,7 @@ pub(crate) struct Common {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Run the registry, the scanner and the API
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Find the known vulnerabilities of an image, without a server
     Scan(Scan),
     /// The advisory database: bring it up to date, or see what it knows
@@ -110,6 +110,18 @@ pub(crate) struct Serve {
     /// Name by which clients reach the registry, as findings show it [env: PLIMSOLL_REGISTRY_HOST] [default: the address of --listen]
     #[arg(long, value_name = "HOST")]
     registry_host: Option<String>,
+    /// PEM file with the certificate for TLS and those that lead to its authority; read again when it changes or on SIGHUP [env: PLIMSOLL_TLS_CERT]
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<String>,
+    /// PEM file with the key of --tls-cert [env: PLIMSOLL_TLS_KEY]
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
+    /// dev: speak TLS with a certificate of an authority that is made in DATA/tls, for development; off: plain HTTP [env: PLIMSOLL_TLS] [default: off, or the files of --tls-cert and --tls-key]
+    #[arg(long, value_name = "MODE")]
+    tls: Option<String>,
+    /// The most connections at once; more wait until one ends [env: PLIMSOLL_MAX_CONNECTIONS] [default: 10000]
+    #[arg(long, value_name = "N")]
+    max_connections: Option<String>,
     /// Believe X-Forwarded-Host and X-Forwarded-Proto: only behind a proxy that sets them [env: PLIMSOLL_TRUST_FORWARDED_HEADERS]
     #[arg(long)]
     trust_forwarded_headers: bool,
@@ -228,11 +240,20 @@ impl Cli {
                 (key::RESOURCE_GROUP, serve.resource_group.clone()),
                 (key::REGISTRY, serve.registry.clone()),
                 (key::REGISTRY_HOST, serve.registry_host.clone()),
+                (key::TLS, serve.tls.clone()),
+                (key::TLS_CERT, serve.tls_cert.clone()),
+                (key::TLS_KEY, serve.tls_key.clone()),
+                (key::MAX_CONNECTIONS, serve.max_connections.clone()),
                 (key::TRUST_FORWARDED, switch(serve.trust_forwarded_headers)),
                 (key::OPEN_TO_ALL, switch(serve.serve_anyone_without_tls_or_authentication)),
             ]);
         }
-        if let Command::Serve(Serve { kept, .. }) | Command::Fsck(kept) = &self.command {
+        let kept = match &self.command {
+            Command::Serve(serve) => Some(&serve.kept),
+            Command::Fsck(kept) => Some(kept),
+            _ => None,
+        };
+        if let Some(kept) = kept {
             flags.extend([
                 (key::DATABASE, kept.database.clone()),
                 (key::BLOBS, kept.blobs.clone()),

@@ -30,10 +30,14 @@ pub(crate) mod key {
     pub(crate) const NODE: &str = "node";
     pub(crate) const LOG: &str = "log";
     pub(crate) const LOG_FORMAT: &str = "log_format";
+    pub(crate) const TLS: &str = "tls";
+    pub(crate) const TLS_CERT: &str = "tls_cert";
+    pub(crate) const TLS_KEY: &str = "tls_key";
+    pub(crate) const MAX_CONNECTIONS: &str = "max_connections";
     pub(crate) const TRUST_FORWARDED: &str = "trust_forwarded_headers";
     pub(crate) const OPEN_TO_ALL: &str = "serve_anyone_without_tls_or_authentication";
     pub(crate) const ALLOW_MISSING_WALLS: &str = "allow_missing_walls";
-    pub(crate) const ALL: [&str; 18] = [
+    pub(crate) const ALL: [&str; 22] = [
         LISTEN,
         DATA,
         DATABASE,
@@ -49,6 +53,10 @@ pub(crate) mod key {
         NODE,
         LOG,
         LOG_FORMAT,
+        TLS,
+        TLS_CERT,
+        TLS_KEY,
+        MAX_CONNECTIONS,
         TRUST_FORWARDED,
         OPEN_TO_ALL,
         ALLOW_MISSING_WALLS,
@@ -70,6 +78,22 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Whether the listener speaks TLS, and what it shows for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tls {
+    /// Plain HTTP.
+    Off,
+    /// The operator's own certificate, in PEM files.
+    Files {
+        /// The server's certificate and what leads to its authority.
+        certificate: PathBuf,
+        /// Its key.
+        key: PathBuf,
+    },
+    /// A certificate of an authority that is made in the data folder.
+    Development,
+}
+
 /// What is meant.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -87,6 +111,8 @@ pub(crate) struct Settings {
     pub(crate) node: String,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
+    pub(crate) tls: Tls,
+    pub(crate) max_connections: usize,
     pub(crate) trust_forwarded_headers: bool,
     pub(crate) allow_missing_walls: bool,
 }
@@ -229,6 +255,8 @@ impl Typed {
             node: self.word(key::NODE, "plimsoll")?,
             log: self.text(key::LOG).map_or("info", |named| named.value).to_owned(),
             log_format: self.log_format()?,
+            tls: self.tls()?,
+            max_connections: usize::try_from(self.number(key::MAX_CONNECTIONS, 1..=1_000_000, 10_000)?)?,
             trust_forwarded_headers: self.switch(key::TRUST_FORWARDED)?,
             allow_missing_walls: self.switch(key::ALLOW_MISSING_WALLS)?,
             data,
@@ -316,6 +344,29 @@ impl Typed {
             );
         }
         Ok(named.value.to_owned())
+    }
+
+    fn tls(&self) -> Result<Tls> {
+        let file = |key| self.text(key).filter(|named| !named.value.is_empty());
+        let mode = self.text(key::TLS);
+        match (mode.as_ref().map(|named| named.value), file(key::TLS_CERT), file(key::TLS_KEY)) {
+            // So that a flag can switch off what the file asks for.
+            (Some("off"), _, _) | (None, None, None) => Ok(Tls::Off),
+            (Some("dev"), None, None) => Ok(Tls::Development),
+            (Some("dev"), Some(file), _) | (Some("dev"), None, Some(file)) => {
+                bail!("{file} names a file, but tls = dev makes a certificate; leave out one of them")
+            }
+            (None, Some(certificate), Some(key)) => {
+                Ok(Tls::Files { certificate: certificate.value.into(), key: key.value.into() })
+            }
+            (None, Some(certificate), None) => {
+                bail!("{certificate} is given without the file of its key, tls_key")
+            }
+            (None, None, Some(key)) => bail!("{key} is given without the file of its certificate, tls_cert"),
+            (Some(other), _, _) => bail!(
+                "tls must be off or dev, not {other:?}; a certificate of your own is given by tls_cert and tls_key"
+            ),
+        }
     }
 
     fn log_format(&self) -> Result<LogFormat> {
@@ -426,6 +477,25 @@ mod tests {
             complaint(None, &[], &[(key::SUBSCRIPTION, "1")]).starts_with("--subscription must be a GUID")
         );
         assert!(complaint(None, &[], &[(key::LOG_FORMAT, "xml")]).contains("--log-format"));
+    }
+
+    #[test]
+    fn tls_comes_from_two_files_or_from_an_authority_for_development() {
+        let tls = |file, flags: &[(&'static str, &str)]| typed(file, &[], flags).map(|settings| settings.tls);
+        let files = Some("tls_cert = 'c.pem'\ntls_key = 'k.pem'");
+        assert_eq!(tls(None, &[]).unwrap(), Tls::Off);
+        assert_eq!(tls(None, &[(key::TLS, "dev")]).unwrap(), Tls::Development);
+        let own = Tls::Files { certificate: "c.pem".into(), key: "k.pem".into() };
+        assert_eq!(tls(files, &[]).unwrap(), own);
+        assert_eq!(tls(files, &[(key::TLS, "off")]).unwrap(), Tls::Off);
+        let complaint = |file, flags: &[_]| complaint(file, &[], flags);
+        assert!(
+            complaint(None, &[(key::TLS_CERT, "c")])
+                .starts_with("--tls-cert is given without the file of its key")
+        );
+        assert!(complaint(None, &[(key::TLS_KEY, "k")]).starts_with("--tls-key is given without"));
+        assert!(complaint(files, &[(key::TLS, "dev")]).contains("tls_cert names a file, but tls = dev"));
+        assert!(complaint(None, &[(key::TLS, "on")]).contains("must be off or dev"));
     }
 
     #[test]

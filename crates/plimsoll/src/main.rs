@@ -13,6 +13,7 @@ mod progress;
 mod scan;
 mod serve;
 mod table;
+mod tls;
 mod version;
 
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! `plimsoll serve`: assembles the parts into one process, and takes it apart again when it is told to stop.
 
 use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,12 @@ use axum::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::uri::Authority;
 use axum::routing::get;
 use plimsoll_registry::Registry;
-use plimsoll_scan::{AdvisoryHandle, Sandbox, ScheduleSettings, UpdateOptions, Worker, WorkerSettings};
+use plimsoll_scan::{
+    AdvisoryHandle, Clock, Sandbox, ScheduleSettings, UpdateOptions, Worker, WorkerSettings,
+};
 use plimsoll_store::Store;
 use plimsoll_types::probe::Limits;
 use plimsoll_web::{Connection, Web};
@@ -21,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::Settings;
+use crate::tls::Tls;
 use crate::{db, listener, logs};
 
 /// The longest that the parts may take to end once the listener has.
@@ -43,6 +48,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         scope.registry_host = address.to_string();
     }
     let clock = plimsoll_scan::system_clock();
+    let tls = open_tls(settings, address, Arc::clone(&clock))?.map(Arc::new);
     store.ensure_registry(&scope, &json!({}), clock()).await?;
     let stop = CancellationToken::new();
     let worker = Worker::new(
@@ -72,12 +78,23 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         }),
         tokio::spawn(schedule),
     ];
+    let access = plimsoll_access::Access::open(
+        store.clone(),
+        Arc::clone(&clock),
+        plimsoll_access::Settings {
+            mode: plimsoll_access::Mode::WhenConfigured,
+            tenant: "00000000-0000-0000-0000-000000000000".parse()?,
+            oidc: None,
+        },
+    )
+    .await?;
     let registry = Registry {
         store: store.clone(),
         clock: Arc::clone(&clock),
+        access,
         settings: plimsoll_registry::Settings::default(),
     };
-    let connection = Connection { tls: false, trust_forwarded: settings.trust_forwarded_headers };
+    let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
     let web = Web { store: store.clone(), clock, scope: scope.clone(), connection };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -86,17 +103,21 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         .fallback_service(plimsoll_web::router(web))
         .layer(CatchPanicLayer::new());
 
-    tracing::info!(address = %address, data = %settings.data.display(), "listening");
+    tracing::info!(address = %address, tls = tls.is_some(), data = %settings.data.display(), "listening");
     if advisories.load().is_none() {
         tracing::warn!(
             feed = settings.feed,
             "no advisories yet: images are read and wait for their verdict until the feed answers"
         );
     }
-    greet(&address.to_string(), &scope.subscription_id());
+    if let Some(tls) = &tls {
+        tokio::spawn(Arc::clone(tls).keep_up(stop.clone())?);
+    }
+    greet(&address.to_string(), tls.as_deref(), &scope.subscription_id());
 
     tokio::spawn(wait_for_signal(stop.clone()));
-    listener::serve(listening, router, stop.clone()).await?;
+    let front = listener::Front { router, tls, max_connections: settings.max_connections };
+    listener::serve(listening, front, stop.clone()).await?;
     for part in parts {
         if tokio::time::timeout(END, part).await.is_err() {
             tracing::warn!("a part did not end in time; what it did will be done again at the next start");
@@ -157,13 +178,43 @@ async fn ready(State((store, advisories)): State<(Store, AdvisoryHandle)>) -> (S
     }
 }
 
+/// TLS as the settings want it. Its certificate is for the address and the registry's host too.
+fn open_tls(settings: &Settings, address: SocketAddr, clock: Clock) -> Result<Option<Tls>> {
+    let mut names = Vec::new();
+    if !address.ip().is_unspecified() {
+        names.push(address.ip().to_string());
+    }
+    if let Ok(host) = settings.scope.registry_host.parse::<Authority>() {
+        let host = host.host().trim_matches(['[', ']']);
+        if host.parse::<IpAddr>().is_ok_and(|address| !address.is_unspecified()) {
+            names.push(host.to_owned());
+        }
+    }
+    Tls::open(&settings.tls, &settings.data.join("tls"), names, clock)
+}
+
 /// Tells a person what to do next.
-fn greet(address: &str, subscription: &str) {
+fn greet(address: &str, tls: Option<&Tls>, subscription: &str) {
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let authority = tls.and_then(Tls::authority);
+    // What the two programs need to know of the server's certificate.
+    let (skopeo, curl) = match authority {
+        Some(file) => {
+            let folder = file.parent().unwrap_or(file).display();
+            (format!("--dest-cert-dir {folder} "), format!("--cacert {} ", file.display()))
+        }
+        None if tls.is_some() => Default::default(),
+        None => ("--dest-tls-verify=false ".to_owned(), String::new()),
+    };
+    let trust = authority.map_or_else(String::new, |file| {
+        format!("Trust its authority: {0} (REQUESTS_CA_BUNDLE={0} for az and Azure's SDKs)\n", file.display())
+    });
     let text = format!(
-        "Plimsoll listens on http://{address}\n\
+        "Plimsoll listens on {scheme}://{address}\n\
+         {trust}\
          \n\
-         Push an image:      skopeo copy --dest-tls-verify=false docker://alpine docker://{address}/alpine\n\
-         Read its verdict:   curl -s 'http://{address}{subscription}/providers/Microsoft.Security/subAssessments?api-version=2019-01-01-preview'\n\
+         Push an image:      skopeo copy {skopeo}docker://alpine docker://{address}/alpine\n\
+         Read its verdict:   curl -s {curl}'{scheme}://{address}{subscription}/providers/Microsoft.Security/subAssessments?api-version=2019-01-01-preview'\n\
          Or as a table:      plimsoll scan docker://{address}/alpine\n\
          Stop:               Ctrl-C\n"
     );

@@ -8,16 +8,18 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use plimsoll_access::{Access, Clock, Mode};
 use plimsoll_registry::{Registry, Settings, router};
 use plimsoll_store::Store;
 use plimsoll_types::manifest::media;
-use plimsoll_types::{Digest, Timestamp};
+use plimsoll_types::{Digest, Guid, Scope, Timestamp};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 /// A registry with an empty store, which goes with it.
 pub(crate) struct App {
     pub(crate) router: Router,
+    pub(crate) store: Store,
     _folder: tempfile::TempDir,
 }
 
@@ -35,6 +37,10 @@ impl App {
     }
 
     pub(crate) async fn start_with(settings: Settings) -> Self {
+        Self::start_as(settings, Mode::Off).await
+    }
+
+    pub(crate) async fn start_as(settings: Settings, mode: Mode) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&plimsoll_store::Settings {
             database: format!("sqlite:{}", folder.path().join("plimsoll.db").display()),
@@ -46,8 +52,12 @@ impl App {
         .unwrap();
         // A clock that never says the same twice, so that nothing hangs on two things happening at once.
         let ticks = AtomicI64::new(1_700_000_000_000);
-        let clock = Arc::new(move || Timestamp(ticks.fetch_add(1, Ordering::Relaxed)));
-        Self { router: router(Registry { store, clock, settings }), _folder: folder }
+        let clock: Clock = Arc::new(move || Timestamp(ticks.fetch_add(1, Ordering::Relaxed)));
+        store.ensure_registry(&scope(), &json!({}), clock()).await.unwrap();
+        let settings_of_access = plimsoll_access::Settings { mode, tenant: Guid::nil(), oidc: None };
+        let access = Access::open(store.clone(), clock.clone(), settings_of_access).await.unwrap();
+        let registry = Registry { store: store.clone(), clock, access, settings };
+        Self { router: router(registry), store, _folder: folder }
     }
 
     /// Sends a request: method and path, headers, body. `Content-Length` is that of the body unless given.
@@ -131,6 +141,16 @@ impl App {
                 "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer_digest, "size": layer.len(),
             }],
         })
+    }
+}
+
+/// Where the registry of a test stands.
+pub(crate) fn scope() -> Scope {
+    Scope {
+        subscription: "s".to_owned(),
+        resource_group: "g".to_owned(),
+        registry: "acme".to_owned(),
+        registry_host: "acme.example:5000".to_owned(),
     }
 }
 

@@ -53,7 +53,7 @@ async fn a_client_that_breaks_off_finds_its_session_usable() {
 
 #[tokio::test]
 async fn a_client_that_sends_too_slowly_is_told_and_given_up() {
-    let app = App::start_with(Settings { patience: Duration::from_millis(50), patience_bytes: 100 }).await;
+    let app = App::start_with(Settings { patience: Duration::from_millis(50), patience_bytes: 100, ..Settings::default() }).await;
     let address = listen(&app).await;
     let session = app.open_session("app").await;
     let head = format!("PATCH {session} HTTP/1.1\r\nHost: r\r\nContent-Length: 1000\r\n\r\n");

@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod blobs;
 mod history;
 mod jobs;
 mod killed;
 mod manifests;
+mod notify;
 mod place;
 mod rules;
+mod pulls;
 mod scans;
 mod scopes;
 mod verdicts;
@@ -39,6 +42,15 @@ macro_rules! exam {
 }
 
 exam! {
+    access:
+        a_principal_has_one_name_whatever_its_case
+        a_password_is_set_and_changed
+        a_token_is_found_by_its_hash_and_ends_with_its_program
+        the_first_token_is_made_by_one_node_only
+        a_role_is_assigned_once
+        all_nodes_have_one_signing_key
+        failed_logins_are_counted_and_forgotten
+        a_registrys_password_is_renewed_alone;
     blobs:
         an_upload_grows_by_appends_and_becomes_a_blob
         an_upload_goes_on_after_a_restart
@@ -69,6 +81,22 @@ exam! {
         pushing_again_queues_nothing_new
         sixteen_pushes_of_shared_content_at_once
         deleting_and_pushing_at_once_leaves_nothing_dangling;
+    notify:
+        what_happens_is_written_down_with_it
+        a_verdict_tells_what_appeared_and_what_went
+        an_advisory_is_one_event_however_many_images_have_it
+        an_advisory_with_a_new_name_is_no_news
+        a_judged_image_in_another_repository_appears_there
+        deliveries_go_in_order_to_one_process_at_a_time
+        what_is_queued_while_a_target_is_told_is_not_lost
+        a_failure_backs_off_and_a_dead_letter_is_replayed
+        a_full_queue_takes_no_more
+        verdicts_that_wait_are_told_once
+        a_snapshot_is_queued_when_it_is_due
+        what_a_web_hook_was_sent_is_kept_for_a_while
+        secrets_are_kept_apart_from_documents
+        a_restart_frees_the_targets_of_the_node_and_loses_nothing
+        old_deliveries_are_cleared_away;
     jobs:
         the_most_urgent_job_comes_first
         eight_workers_share_the_jobs_and_none_is_done_twice
@@ -77,6 +105,9 @@ exam! {
         a_failed_job_waits_for_its_time_or_for_people
         a_restart_frees_the_jobs_of_the_node
         a_new_job_wakes_a_worker;
+    pulls:
+        the_newest_pull_of_an_image_counts
+        an_image_that_is_gone_was_never_pulled;
     scans:
         layer_inventories_are_shared_by_diff_id
         a_layer_that_was_cut_short_says_nothing_of_others
@@ -105,7 +136,10 @@ exam! {
         registries_keep_their_repositories_apart
         names_and_hosts_of_registries_belong_to_one
         settings_are_found_by_type_and_scope
-        an_operation_ends_once;
+        an_operation_ends_once
+        a_group_with_a_registry_is_not_deleted
+        a_deleted_registry_leaves_nothing_but_content
+        what_a_registry_holds_is_counted_once;
     verdicts:
         findings_are_the_join_of_packages_and_matches
         an_image_without_findings_has_one_row

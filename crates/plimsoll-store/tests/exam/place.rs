@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use plimsoll_store::{ByteStream, ImageState, ManifestPut, Settings, Store, Stored, Verdict};
+use plimsoll_store::{ByteStream, ImageState, ManifestPut, RegistryId, Settings, Store, Stored, Verdict};
 use plimsoll_testkit::servers::{Postgres, S3};
 use plimsoll_types::inventory::Distro;
 use plimsoll_types::manifest::media;
@@ -57,6 +57,11 @@ impl Place {
     /// Another process over the same data; the first one was killed.
     pub(crate) async fn restarted(&self) -> Store {
         Store::open(&self.settings).await.unwrap()
+    }
+
+    /// The same place, speaking of another registry.
+    pub(crate) fn in_registry(self, registry: RegistryId) -> Self {
+        Self { store: self.store.in_registry(registry), ..self }
     }
 
     /// Asserts that nothing dangles.

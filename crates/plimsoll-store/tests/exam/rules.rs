@@ -292,8 +292,8 @@ impl World {
                 if let Some(known) = &known[0] {
                     self.generation += 1;
                     let matches = self.matches();
-                    let saved = self.place.store.save_matches(&[(known.id, matches)], self.generation, self.now);
-                    saved.await.unwrap();
+                    let changed = [(known.id, matches)];
+                    self.place.store.save_matches(&changed, self.generation, self.now).await.unwrap();
                 }
             }
             6 if !self.images.is_empty() => {

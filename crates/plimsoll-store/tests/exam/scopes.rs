@@ -1,10 +1,10 @@
 //! Registries side by side, settings, operations.
 
-use plimsoll_store::{ErrorKind, OperationState, RegistryId};
+use plimsoll_store::{Deleted, ErrorKind, OperationState, RegistryId, ResourceGroup};
 use plimsoll_types::{Digest, Reference, ResourceId, Scope};
 use serde_json::json;
 
-use crate::place::{NOW, Place, layer, name};
+use crate::place::{NOW, Place, body, layer, name};
 
 fn scope(registry: &str, host: &str) -> Scope {
     Scope {
@@ -111,4 +111,100 @@ pub(crate) async fn an_operation_ends_once(place: Place) {
     assert_eq!(ended.len(), 1);
     assert_eq!((ended[0].state, ended[0].ended_at), (OperationState::Failed, Some(NOW)));
     assert_eq!(store.operation("nothing").await.unwrap(), None);
+}
+
+pub(crate) async fn a_group_with_a_registry_is_not_deleted(place: Place) {
+    let store = &place.store;
+    let group = |name: &str| ResourceGroup {
+        subscription: "S1".into(),
+        name: name.into(),
+        location: "local".into(),
+        tags: json!({"team": "a"}),
+        created_at: NOW,
+    };
+    let error = store.put_resource_group(&group("Quays")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "there is no subscription yet");
+    assert!(store.put_subscription("S1", "First", NOW).await.unwrap());
+    assert!(!store.put_subscription("s1", "Renamed", NOW).await.unwrap());
+    assert_eq!(store.subscription("S1").await.unwrap().unwrap().display_name, "Renamed");
+    assert!(store.put_resource_group(&group("Quays")).await.unwrap());
+    let changed = ResourceGroup { tags: json!({}), ..group("QUAYS") };
+    assert!(!store.put_resource_group(&changed).await.unwrap());
+    let found = store.resource_group("S1", "quays").await.unwrap().unwrap();
+    assert_eq!(
+        (found.name.as_str(), &found.tags),
+        ("Quays", &json!({})),
+        "it keeps the name it was made with"
+    );
+
+    // The first registry of all stands elsewhere; this one may go.
+    store.ensure_registry(&scope("first", "first.example"), &json!({}), NOW).await.unwrap();
+    let mine =
+        Scope { subscription: "s1".into(), resource_group: "quays".into(), ..scope("pier", "pier.example") };
+    let nowhere = Scope { resource_group: "other".into(), ..mine.clone() };
+    assert_eq!(store.put_registry(&nowhere, &json!({}), NOW).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let (registry, _) = store.put_registry(&mine, &json!({}), NOW).await.unwrap();
+    let below = id("/subscriptions/s1/resourceGroups/quays/providers/Microsoft.Security/pricings/Containers");
+    let beside =
+        id("/subscriptions/s1/resourceGroups/quays2/providers/Microsoft.Security/pricings/Containers");
+    store.put_resource(&below, &json!({}), NOW).await.unwrap();
+    store.put_resource(&beside, &json!({}), NOW).await.unwrap();
+    assert_eq!(store.delete_resource_group("S1", "Quays").await.unwrap(), Deleted::InUse);
+    assert_eq!(store.delete_subscription("S1").await.unwrap(), Deleted::InUse);
+    assert_eq!(store.delete_registry(registry).await.unwrap(), Deleted::Yes);
+    assert_eq!(store.delete_resource_group("S1", "Quays").await.unwrap(), Deleted::Yes);
+    assert_eq!(store.delete_resource_group("S1", "Quays").await.unwrap(), Deleted::Unknown);
+    assert_eq!(store.resource(&below).await.unwrap(), None);
+    assert!(store.resource(&beside).await.unwrap().is_some());
+    assert_eq!(store.delete_subscription("S1").await.unwrap(), Deleted::Yes);
+    assert_eq!(store.delete_subscription("S1").await.unwrap(), Deleted::Unknown);
+    place.is_sound().await;
+}
+
+pub(crate) async fn a_deleted_registry_leaves_nothing_but_content(place: Place) {
+    let first = place.store.clone();
+    first.ensure_registry(&scope("quay", "quay.example"), &json!({}), NOW).await.unwrap();
+    assert_eq!(first.delete_registry(RegistryId::FIRST).await.unwrap(), Deleted::InUse);
+    place.push("team/app", "v1", &[&layer(1)]).await;
+    let (pier, _) = first.put_registry(&scope("pier", "pier.example"), &json!({}), NOW).await.unwrap();
+    let there = place.in_registry(pier);
+    let shared = there.push("team/app", "v1", &[&layer(1)]).await;
+    there.push("team/own", "v2", &[&layer(2)]).await;
+    let upload =
+        there.store.start_upload(&name("team/app"), plimsoll_types::Algorithm::Sha256, NOW).await.unwrap();
+    let pier_id = id(&scope("pier", "").registry_id());
+    let hook = pier_id.child("webhooks", "hook1").unwrap();
+    first.put_resource(&hook, &json!({}), NOW).await.unwrap();
+
+    assert_eq!(first.registry_at(&pier_id).await.unwrap().unwrap().id, pier);
+    assert_eq!(first.delete_registry(pier).await.unwrap(), Deleted::Yes);
+    assert_eq!(first.delete_registry(pier).await.unwrap(), Deleted::Unknown);
+    assert_eq!(first.registry_at(&pier_id).await.unwrap(), None);
+    assert_eq!(first.resource(&hook).await.unwrap(), None);
+    assert_eq!(there.store.repositories(None, 10).await.unwrap(), []);
+    assert_eq!(there.store.upload(&name("team/app"), &upload.id).await.unwrap(), None);
+    let late = layer(3);
+    let error =
+        there.store.put_blob(&name("team/app"), &Digest::sha256(&late), body(&late), NOW).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "nothing is pushed to what is gone");
+    // The other registry holds the same image, whole.
+    let reference = Reference::Digest(shared);
+    assert!(first.manifest(&name("team/app"), &reference).await.unwrap().is_some());
+    let again = first.put_registry(&scope("pier", "pier.example"), &json!({}), NOW).await.unwrap();
+    assert!(again.1 && again.0 != pier, "a number is never given twice");
+    there.is_sound().await;
+}
+
+pub(crate) async fn what_a_registry_holds_is_counted_once(place: Place) {
+    let store = place.store.clone();
+    store.ensure_registry(&scope("quay", "quay.example"), &json!({}), NOW).await.unwrap();
+    assert_eq!(store.registry_usage(RegistryId::FIRST).await.unwrap(), Default::default());
+    place.push("team/app", "v1", &[&layer(1)]).await;
+    let one = store.registry_usage(RegistryId::FIRST).await.unwrap();
+    assert!(one.bytes > layer(1).len() as u64, "{one:?}");
+    place.push("team/copy", "v1", &[&layer(1)]).await;
+    let two = store.registry_usage(RegistryId::FIRST).await.unwrap();
+    assert_eq!((two.bytes, two.repositories), (one.bytes, 2), "the same content is not held twice");
+    let (pier, _) = store.put_registry(&scope("pier", "pier.example"), &json!({}), NOW).await.unwrap();
+    assert_eq!(store.registry_usage(pier).await.unwrap(), Default::default());
 }

@@ -3,6 +3,9 @@
 use plimsoll_types::Scope;
 use serde::Serialize;
 
+/// The one tenant. There are none here, but clients refuse a subscription or a token without one.
+pub(crate) const TENANT: &str = "00000000-0000-0000-0000-000000000000";
+
 /// A subscription of `Microsoft.Resources`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,8 +23,7 @@ impl<'a> Subscription<'a> {
         Self {
             id: scope.subscription_id(),
             subscription_id: &scope.subscription,
-            // There are no tenants here, but clients refuse a subscription without one.
-            tenant_id: "00000000-0000-0000-0000-000000000000",
+            tenant_id: TENANT,
             display_name: "Plimsoll",
             state: "Enabled",
         }

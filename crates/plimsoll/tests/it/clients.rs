@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::server::{self, Backend, House, NEWER, OLDER};
 
 /// Whether a program is here. `./test` installs them all; without it, a missing one is told.
-fn here(program: &str) -> bool {
+pub(crate) fn here(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     assert!(found || std::env::var_os("PLIMSOLL_REQUIRE_SERVERS").is_none(), "{program} is not installed");
     if !found {
@@ -19,7 +19,7 @@ fn here(program: &str) -> bool {
     found
 }
 
-fn run(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(

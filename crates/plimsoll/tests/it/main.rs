@@ -5,4 +5,5 @@ mod clients;
 mod command;
 mod kill;
 mod server;
+mod tls;
 mod verdicts;

@@ -83,7 +83,13 @@ impl House {
 
     /// Starts a server and waits until it says where it listens.
     pub(crate) fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn serve_with(&self, flags: &[&str]) -> Server {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.args(flags);
         self.name_backend(&mut command);
         Server::start(command)
     }
@@ -108,6 +114,7 @@ impl House {
 /// A running server. It is killed when it goes out of scope.
 pub(crate) struct Server {
     child: Child,
+    tls: bool,
     /// `127.0.0.1:PORT`.
     pub(crate) address: String,
     log: PathBuf,
@@ -124,20 +131,21 @@ impl Server {
         let mut address = None;
         let mut line = String::new();
         while address.is_none() && stdout.read_line(&mut line).expect("stdout can be read") > 0 {
-            address = line.split("http://").nth(1).map(|rest| rest.trim().trim_end_matches('/').to_owned());
+            let found = line.split_once("://").map(|(before, rest)| (before.ends_with("https"), rest));
+            address = found.map(|(tls, rest)| (tls, rest.trim().trim_end_matches('/').to_owned()));
             line.clear();
         }
         // What else it says is nobody's concern, but the pipe must not fill.
         std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
-        let Some(address) = address else {
+        let Some((tls, address)) = address else {
             let _ = child.wait();
             panic!("the server did not start:\n{}", std::fs::read_to_string(&log).unwrap_or_default());
         };
-        Self { child, address, log, _log_folder: folder }
+        Self { child, tls, address, log, _log_folder: folder }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", if self.tls { "https" } else { "http" }, self.address)
     }
 
     /// Everything it logged so far.
@@ -153,10 +161,14 @@ impl Server {
 
     /// SIGTERM, and the exit status.
     pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
-        let status =
-            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
-        assert!(status.success());
+        self.signal("TERM");
         self.child.wait().expect("it ends")
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let process = self.child.id().to_string();
+        let status = Command::new("kill").args([&format!("-{name}"), &process]).status().expect("kill runs");
+        assert!(status.success());
     }
 
     /// GET of a path, as JSON.

@@ -1,0 +1,5 @@
+//! `Microsoft.ResourceGraph`: queries and what is kept of them.
+
+use super::Operation;
+
+pub(super) const ALL: &[Operation] = &[];
