@@ -9,6 +9,7 @@
 
 mod access;
 mod blobs;
+mod counts;
 mod database;
 mod error;
 mod fsck;
@@ -28,6 +29,7 @@ mod scopes;
 mod verdicts;
 
 pub use access::{Assigned, FailedLogins, NewToken, Principal, Token, UserLogin};
+pub use counts::{CountBy, CountFilter, Group};
 pub use blobs::{BlobInfo, ByteStream, Finished, Upload, UploadId};
 pub use error::{Error, ErrorKind, Result};
 pub use fsck::FsckReport;
@@ -44,7 +46,7 @@ pub use resources::{Operation, OperationState, Resource};
 pub use rules::{Hiding, Preview};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
 pub use scores::ScorePoint;
-pub use summaries::RegistrySummary;
+pub use summaries::{Kinds, RegistrySummary};
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary};
 pub use scopes::RegistryUsage;
 

@@ -17,7 +17,7 @@ use crate::database::{Row, Tx, args};
 use crate::{RegistryId, Result, Store, rules};
 
 /// Package versions whose differences are handed over in one statement.
-const PACKAGES_AT_ONCE: usize = 400;
+const PACKAGES_AT_ONCE: usize = 1_000;
 /// Severities, each with and without a fix.
 const BUCKETS: usize = 12;
 
@@ -167,7 +167,54 @@ pub struct RegistrySummary {
     pub last_changed: Option<Timestamp>,
 }
 
+/// What kinds of images a registry has: enough for a verdict on it, and found without counting them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kinds {
+    /// Images with a finding that no rule hides.
+    pub unhealthy: bool,
+    /// Images that were looked at, understood and have no such finding.
+    pub healthy: bool,
+    /// Images that were judged in part, or whose scan failed.
+    pub incomplete: bool,
+    /// Images in which nothing can be judged.
+    pub unsupported: bool,
+}
+
+impl RegistrySummary {
+    /// What kinds of images are counted.
+    pub fn kinds(&self) -> Kinds {
+        Kinds {
+            unhealthy: self.unhealthy > 0,
+            healthy: self.healthy > 0,
+            incomplete: self.not_applicable > self.unsupported,
+            unsupported: self.unsupported > 0,
+        }
+    }
+}
+
 impl Store {
+    /// What kinds of images a registry has under the recommendation of a generation.
+    pub async fn registry_kinds(&self, registry: RegistryId, generation: Generation) -> Result<Kinds> {
+        let active = format!("({}) - coalesce({}, 0)", total("s"), total("h"));
+        let any = |condition: &str| {
+            format!(
+                "coalesce((select 1 from image_summaries s left join image_hidden h \
+                on h.image = s.image and h.generation = $2 where s.registry = $1 and {condition} limit 1), 0)"
+            )
+        };
+        let sql = format!(
+            "select cast({} as bigint), cast({} as bigint), cast({} as bigint), cast({} as bigint)",
+            any(&format!("s.state in (1, 2) and {active} > 0")),
+            any(&format!("s.state = 1 and {active} = 0")),
+            any(&format!("(s.state = 3 or (s.state = 2 and {active} = 0))")),
+            any("s.state = 4"),
+        );
+        let row = self.db.one("look what images a registry has", sql, &args![registry.0, generation as i64]);
+        let Some(row) = row.await? else { return Ok(Kinds::default()) };
+        let is = |column: usize| Ok::<_, crate::Error>(row.get::<i64>(column)? == 1);
+        Ok(Kinds { unhealthy: is(0)?, healthy: is(1)?, incomplete: is(2)?, unsupported: is(3)? })
+    }
+
     /// This registry in numbers, under the recommendation of a generation. An image in two repositories counts twice, as
     /// it does in the list of findings.
     pub async fn registry_summary(&self, generation: Generation) -> Result<RegistrySummary> {

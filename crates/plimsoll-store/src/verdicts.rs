@@ -246,6 +246,62 @@ impl Store {
         }))
     }
 
+    /// Up to `n` images behind the row `after` that have a vulnerability, hidden or not, with the rows by which
+    /// [`FindingId`]s name them.
+    pub async fn images_with(
+        &self,
+        vulnerability: &str,
+        registries: Option<&[RegistryId]>,
+        after: i64,
+        n: u32,
+    ) -> Result<Vec<(i64, ImageSummary)>> {
+        let of = match registries {
+            None => String::new(),
+            Some([]) => return Ok(Vec::new()),
+            Some(registries) => {
+                let list: Vec<_> = registries.iter().map(|registry| registry.0.to_string()).collect();
+                format!(" and s.registry in ({})", list.join(","))
+            }
+        };
+        // In few images: these are found from the vulnerability. In many: images are looked through in their order.
+        let sql = "select count(*) from (select 1 as one from vulnerabilities v \
+            join matches m on m.vulnerability = v.id and m.listed = 1 \
+            join image_packages ip on ip.package = m.package where v.name = $1 limit $2) f";
+        let attempt = "look for the images of a vulnerability";
+        let links = self.db.one(attempt, sql, &args![vulnerability, MANY_LINKS]).await?;
+        let links = links.map(|row| row.get::<i64>(0)).transpose()?.unwrap_or_default();
+        let found = if links < MANY_LINKS {
+            format!(
+                "select distinct s.image as image from vulnerabilities v \
+                join matches m on m.vulnerability = v.id and m.listed = 1 \
+                join image_packages ip on ip.package = m.package \
+                join image_summaries s on s.content = ip.image and s.state > 0 \
+                where v.name = $1 and s.image > $2{of} order by 1 limit $3"
+            )
+        } else {
+            format!(
+                "select s.image as image from image_summaries s where s.state > 0 and s.image > $2{of} \
+                and exists (select 1 from matches m join image_packages ip on ip.package = m.package \
+                where m.vulnerability = (select id from vulnerabilities where name = $1) and m.listed = 1 \
+                and ip.image = s.content) order by s.image limit $3"
+            )
+        };
+        let sql = format!(
+            "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason from ({found}) f \
+            join image_summaries s on s.image = f.image join repository_manifests l on l.id = s.image \
+            join repositories r on r.id = l.repository join images i on i.id = s.content order by s.image"
+        );
+        let values = args![vulnerability, after, i64::from(n.min(MAX_PAGE))];
+        let rows = self.db.all(attempt, sql, &values).await?;
+        let ids = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
+        let tags = self.tags_of(&ids).await?;
+        let read = |row: &Row| {
+            let state = ImageState::read(row.get(12)?, row.get(13)?)?;
+            Ok((row.get(0)?, read_summary(row, &tags, state)?))
+        };
+        rows.iter().map(read).collect()
+    }
+
     /// Images of all repositories of all registries, or of one repository of this registry, newest push first, with how far their scans are.
     pub async fn images(&self, repository: Option<&RepositoryName>, n: u32) -> Result<Vec<ImageSummary>> {
         let mut sql = format!(
@@ -373,6 +429,9 @@ impl Store {
         Ok(tags)
     }
 }
+
+/// Links of images to package versions that have a vulnerability, from which on it is one that most images have.
+const MANY_LINKS: i64 = 5_000;
 
 /// The columns that [`read_summary`] reads.
 const IMAGE_COLUMNS: &str = "l.id, i.id, r.name, l.digest, l.media_type, l.pushed_at, i.platform, i.distro, \

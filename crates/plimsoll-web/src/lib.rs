@@ -11,12 +11,14 @@
 
 mod call;
 mod error;
+mod exemptions;
 mod handlers;
 mod links;
 mod openapi;
 pub mod operations;
 mod page;
 mod parameters;
+mod places;
 mod request_id;
 mod rooms;
 mod route;
@@ -31,6 +33,7 @@ use plimsoll_store::Store;
 use plimsoll_types::{Scope, Timestamp};
 
 pub use links::Connection;
+pub use rooms::score::record_scores;
 pub use openapi::document as openapi_document;
 
 use call::{Call, MAX_BODY, Path};
@@ -96,6 +99,14 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
     let answer = if let Some(answer) = rooms::clients::answer(&call)? {
         answer
     } else if let Some(answer) = rooms::security::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::rules::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::exemptions::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::score::answer(&call).await? {
+        answer
+    } else if let Some(answer) = rooms::history::answer(&call).await? {
         answer
     } else if let Some(answer) = rooms::alerts::answer(&call).await? {
         answer

@@ -13,6 +13,7 @@ mod graph;
 mod plimsoll;
 mod registries;
 mod resources;
+mod rules;
 mod security;
 
 use http::Method;
@@ -70,10 +71,11 @@ pub enum Area {
 
 /// All of them, in the order in which the document tells them.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    let areas: [&'static [Operation]; 9] = [
+    let areas: [&'static [Operation]; 10] = [
         security::ALL,
         governance::ALL,
         plimsoll::ALL,
+        rules::ALL,
         resources::ALL,
         access::ALL,
         graph::ALL,

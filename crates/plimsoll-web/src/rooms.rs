@@ -2,5 +2,9 @@
 
 pub(crate) mod alerts;
 pub(crate) mod clients;
+pub(crate) mod exemptions;
 pub(crate) mod governance;
+pub(crate) mod history;
+pub(crate) mod rules;
+pub(crate) mod score;
 pub(crate) mod security;

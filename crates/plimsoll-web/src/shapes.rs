@@ -10,7 +10,7 @@ mod sub_assessment;
 mod subscription;
 mod wording;
 
-pub(crate) use assessment::Assessment;
+pub(crate) use assessment::{Assessment, code};
 pub(crate) use metadata::Metadata;
 pub(crate) use sub_assessment::SubAssessment;
 pub(crate) use subscription::{Subscription, TENANT};

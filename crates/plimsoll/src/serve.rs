@@ -94,6 +94,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         access,
         settings: plimsoll_registry::Settings::default(),
     };
+    tokio::spawn(keep_scores(store.clone(), Arc::clone(&clock), stop.clone()));
     let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
     let web = Web { store: store.clone(), clock, scope: scope.clone(), connection };
     let router = Router::new()
@@ -126,6 +127,20 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Ends rules whose time has come and writes down secure scores, whether anybody asks or not.
+async fn keep_scores(store: Store, clock: Clock, stop: CancellationToken) {
+    let mut hourly = tokio::time::interval(Duration::from_secs(60 * 60));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = hourly.tick() => {}
+        }
+        if let Err(error) = plimsoll_web::record_scores(&store, clock()).await {
+            tracing::error!(%error, "the secure scores could not be written down");
+        }
+    }
 }
 
 /// The store's part of the settings. Makes the data folder where it is missing.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_store::{
-    ErrorKind, FindingFilter, FindingRow, ImageState, RegistryId, RegistrySummary, Store, Verdict,
+    CountBy, CountFilter, ErrorKind, FindingFilter, FindingRow, Group, ImageState, RegistryId, RegistrySummary, Store, Verdict,
 };
 use plimsoll_types::inventory::Distro;
 use plimsoll_types::{
@@ -423,12 +423,38 @@ async fn is_consistent(store: &Store, world: Option<&World>) {
         for (registry, summary) in &summaries {
             let (unhealthy, hidden, patchable, findings) = expected.remove(registry).unwrap_or_default();
             let findings: Vec<_> = findings.into_iter().rev().collect();
+            assert_eq!(store.registry_kinds(*registry, generation).await.unwrap(), summary.kinds());
             assert_eq!(
                 (summary.unhealthy, summary.hidden, summary.patchable, &summary.findings),
                 (unhealthy, hidden, patchable, &findings)
             );
         }
         assert_eq!(expected.len(), 0);
+        // Whatever findings are counted by, it comes to the same.
+        let filter = CountFilter { generation, ..CountFilter::default() };
+        for by in [
+            CountBy { severity: true, hidden: true, ..CountBy::default() },
+            CountBy { registry: true, patchable: true, hidden: true, ..CountBy::default() },
+            CountBy { repository: true, ..CountBy::default() },
+            CountBy { vulnerability: true, hidden: true, ..CountBy::default() },
+            CountBy { package: true, repository: true, severity: true, ..CountBy::default() },
+        ] {
+            let mut counted: BTreeMap<Group, u64> = BTreeMap::new();
+            for row in &rows {
+                let Some((package, found)) = &row.finding else { continue };
+                let group = Group {
+                    registry: by.registry.then_some(row.image.registry),
+                    repository: by.repository.then(|| row.image.repository.to_string()),
+                    severity: by.severity.then_some(found.severity),
+                    patchable: by.patchable.then_some(found.fixed_version.is_some()),
+                    hidden: by.hidden.then_some(row.hidden.is_some()),
+                    vulnerability: by.vulnerability.then(|| found.vulnerability.clone()),
+                    package: by.package.then(|| package.package.name.clone()),
+                };
+                *counted.entry(group).or_default() += 1;
+            }
+            assert_eq!(store.count_findings(by, &filter).await.unwrap(), counted, "{by:?}");
+        }
     }
 }
 
