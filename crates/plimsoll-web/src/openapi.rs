@@ -6,11 +6,12 @@ use serde_json::{Map, Value, json};
 use crate::operations::{Access, Area, Operation, all};
 
 /// The schemas of bodies, by name, as OpenAPI's `components/schemas` has them.
-const SCHEMAS: [&str; 7] = [
+const SCHEMAS: [&str; 8] = [
     include_str!("openapi/schemas.json"),
     include_str!("openapi/governance.json"),
     include_str!("openapi/resources.json"),
     include_str!("openapi/registries.json"),
+    include_str!("openapi/acr.json"),
     include_str!("openapi/access.json"),
     include_str!("openapi/graph.json"),
     include_str!("openapi/plimsoll.json"),

@@ -6,6 +6,7 @@
 //! [`check`]). Whoever adds a route adds its line to the area's file.
 
 mod access;
+mod acr;
 mod clients;
 mod data;
 mod governance;
@@ -70,7 +71,7 @@ pub enum Area {
 
 /// All of them, in the order in which the document tells them.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    let areas: [&'static [Operation]; 9] = [
+    let areas: [&'static [Operation]; 10] = [
         security::ALL,
         governance::ALL,
         plimsoll::ALL,
@@ -79,6 +80,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         graph::ALL,
         registries::ALL,
         data::ALL,
+        acr::ALL,
         clients::ALL,
     ];
     areas.into_iter().flatten()
