@@ -17,7 +17,7 @@ const ARROW: &[(&str, &[&str])] = &[
     ("plimsoll-access", &["types", "store"]),
     ("plimsoll-registry", &["types", "store", "access"]),
     ("plimsoll-scan", &["types", "advisory", "store"]),
-    ("plimsoll-web", &["types", "store", "access"]),
+    ("plimsoll-web", &["types", "query", "store", "access"]),
     ("plimsoll-testkit", &["types"]),
     ("plimsoll", &["types", "version", "probe", "advisory", "store", "access", "registry", "scan", "web"]),
 ];

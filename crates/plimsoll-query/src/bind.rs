@@ -118,7 +118,6 @@ pub(crate) fn bind(
         calls: 0,
     };
     let relation = binder.tabular_query(query, &None)?;
-    drop(binder);
     Ok((relation, subqueries.into_inner()))
 }
 

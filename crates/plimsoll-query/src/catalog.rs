@@ -50,7 +50,8 @@ pub enum Tests {
     Nothing,
     /// All the values that it ever has, nothing included where a row may lack it. Then any predicate is a choice among them.
     Listed(Vec<Value>),
-    /// A text that every row has: compared by its bytes, and where it is always ASCII also without case.
+    /// A text, or nothing, which counts as the empty one: compared by its bytes, and where it is always ASCII also without
+    /// case.
     Text {
         /// Whether no value has a letter beyond ASCII.
         ascii: bool,

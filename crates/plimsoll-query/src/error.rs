@@ -73,6 +73,11 @@ impl Error {
         Self::new(ErrorKind::LimitExceeded, message)
     }
 
+    /// The query was stopped from outside, because it took too long.
+    pub fn stopped() -> Self {
+        Self::limit("the query took longer than it may; filter earlier, or ask for less at once")
+    }
+
     pub(crate) fn at(mut self, text: &str, byte: usize, token: &str) -> Self {
         self.position = Some(Position::of(text, byte));
         self.token = Some(token.chars().take(LONGEST_TOKEN).collect());

@@ -39,14 +39,17 @@ pub struct Filter {
 /// The tests that are pushed down.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// One of these values; of a listed path, or of a text.
+    /// One of these values, of a listed path.
     In(Vec<Value>),
-    /// None of these texts.
-    NotIn(Vec<Value>),
-    /// One of these lower-case texts, whatever its own case.
-    InFold(Vec<Value>),
-    /// None of these lower-case texts, whatever its own case.
-    NotInFold(Vec<Value>),
+    /// A text, where nothing counts as the empty one.
+    Text {
+        /// The texts that it may be; in lower case where case does not count.
+        values: Vec<Arc<str>>,
+        /// Whether case does not count.
+        fold: bool,
+        /// Whether it must be none of them.
+        negated: bool,
+    },
     /// Milliseconds since 1970, both ends included; nothing passes no bound.
     Millis {
         /// Not before.
@@ -59,12 +62,17 @@ pub enum Test {
 impl Test {
     /// Whether a value passes: for sources that hold rows in memory, and the words of which a database knows numbers.
     pub fn admits(&self, value: &Value) -> bool {
-        let folded = || Value::from(value.to_text().to_ascii_lowercase());
         match self {
             Self::In(values) => values.contains(value),
-            Self::NotIn(values) => !values.contains(value),
-            Self::InFold(values) => values.contains(&folded()),
-            Self::NotInFold(values) => !values.contains(&folded()),
+            Self::Text { values, fold, negated } => {
+                let text = value.to_text();
+                let found = if *fold {
+                    values.contains(&text.to_ascii_lowercase().into())
+                } else {
+                    values.contains(&text)
+                };
+                found != *negated
+            }
             Self::Millis { from, to } => value.to_datetime().is_some_and(|ticks| {
                 let millis = ticks.saturating_sub(crate::instant::EPOCH).div_euclid(10_000);
                 from.is_none_or(|from| millis >= from) && to.is_none_or(|to| millis <= to)

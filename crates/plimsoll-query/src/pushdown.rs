@@ -50,7 +50,18 @@ fn without_dead(relation: Relation, live: &HashSet<usize>) -> Relation {
         Node::Rows(rows) => Node::Rows(rows),
         Node::Filter(input, condition) => {
             let read = with(&[&condition]);
-            Node::Filter(Box::new(without_dead(*input, &read)), condition)
+            let is_chain = is_chain(&input);
+            let node = Node::Filter(Box::new(without_dead(*input, &read)), condition);
+            if is_chain && read.len() > live.len() {
+                // What only the condition reads ends here, which the folding below must be told.
+                let column = |place: usize| {
+                    if live.contains(&place) { Expr::Column(place) } else { Expr::Constant(Value::Null) }
+                };
+                let exprs = (0..columns.len()).map(column).collect();
+                Node::Project(Box::new(Relation { node, columns: columns.clone() }), exprs)
+            } else {
+                node
+            }
         }
         Node::Project(input, mut exprs) => {
             let mut read = HashSet::new();
@@ -103,6 +114,15 @@ fn without_dead(relation: Relation, live: &HashSet<usize>) -> Relation {
         Node::Union(legs) => Node::Union(legs.into_iter().map(|leg| without_dead(leg, live)).collect()),
     };
     Relation { node, columns }
+}
+
+/// Whether only filters, projections and limits stand over a scan.
+fn is_chain(relation: &Relation) -> bool {
+    match &relation.node {
+        Node::Scan(_) => true,
+        Node::Filter(input, _) | Node::Project(input, _) | Node::Take(input, _) => is_chain(input),
+        _ => false,
+    }
 }
 
 // Folding and handing down.
@@ -485,22 +505,29 @@ fn reads_text(expr: &Expr, table: &Table) -> bool {
 }
 
 fn text_test(condition: &Expr, ascii: bool, table: &Table) -> Option<Test> {
-    let folded = |text: &str| (ascii && text.is_ascii()).then(|| Value::from(text.to_ascii_lowercase()));
+    let test = |texts: Vec<Arc<str>>, fold: bool, negated: bool| {
+        if !fold {
+            return Some(Test::Text { values: texts, fold, negated });
+        }
+        let is_plain = ascii && texts.iter().all(|text| text.is_ascii());
+        let values = texts.iter().map(|text| text.to_ascii_lowercase().into()).collect();
+        is_plain.then_some(Test::Text { values, fold, negated })
+    };
     match condition {
         Expr::Compare(how, Compared::Text, a, b) => {
             let text = match (&**a, &**b) {
                 (path, Expr::Constant(Value::Text(text))) | (Expr::Constant(Value::Text(text)), path)
                     if reads_text(path, table) =>
                 {
-                    text
+                    vec![text.clone()]
                 }
                 _ => return None,
             };
             match how {
-                Comparison::Equal => Some(Test::In(vec![Value::Text(text.clone())])),
-                Comparison::NotEqual => Some(Test::NotIn(vec![Value::Text(text.clone())])),
-                Comparison::EqualFold => folded(text).map(|text| Test::InFold(vec![text])),
-                Comparison::NotEqualFold => folded(text).map(|text| Test::NotInFold(vec![text])),
+                Comparison::Equal => test(text, false, false),
+                Comparison::NotEqual => test(text, false, true),
+                Comparison::EqualFold => test(text, true, false),
+                Comparison::NotEqualFold => test(text, true, true),
                 _ => None,
             }
         }
@@ -513,19 +540,7 @@ fn text_test(condition: &Expr, ascii: bool, table: &Table) -> Option<Test> {
                     _ => return None,
                 }
             }
-            if texts.len() > MOST_VALUES {
-                return None;
-            }
-            let texts: Option<Vec<Value>> = texts
-                .iter()
-                .map(|text| if membership.fold { folded(text) } else { Some(Value::Text(text.clone())) })
-                .collect();
-            Some(match (membership.fold, membership.negated) {
-                (false, false) => Test::In(texts?),
-                (false, true) => Test::NotIn(texts?),
-                (true, false) => Test::InFold(texts?),
-                (true, true) => Test::NotInFold(texts?),
-            })
+            if texts.len() > MOST_VALUES { None } else { test(texts, membership.fold, membership.negated) }
         }
         _ => None,
     }

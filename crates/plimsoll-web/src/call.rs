@@ -11,6 +11,7 @@ use crate::Web;
 use crate::error::Error;
 use crate::links::Base;
 use crate::parameters::Parameters;
+use crate::rooms::resource_graph::{Desk, Settings as GraphSettings};
 
 /// The longest body of a request, in bytes.
 pub(crate) const MAX_BODY: usize = 4 << 20;
@@ -28,6 +29,10 @@ pub(crate) struct Call<'a> {
     pub(crate) now: Timestamp,
     /// Who sends it; known, unless the operation is for anyone.
     pub(crate) caller: Caller,
+    /// Where queries are admitted.
+    pub(crate) desk: &'a Desk,
+    /// How the tables of queries are shown.
+    pub(crate) settings: GraphSettings,
 }
 
 impl Call<'_> {

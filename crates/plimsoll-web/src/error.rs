@@ -1,6 +1,6 @@
 //! What went wrong, in Azure's error envelope. The only module that knows status codes.
 //!
-//! Codes are the ones Azure's clients know. `Retry-After` goes out with 503 only: the clients repeat every request, of
+//! Codes are the ones Azure's clients know. `Retry-After` goes out with 503 and the quota's 429 only: the clients repeat every request, of
 //! whatever method, whose failure carries that header.
 
 use axum::Json;
@@ -41,6 +41,9 @@ pub(crate) enum Error {
     UnknownResourceGroup(String),
     #[error("the resource '{0}' was not found")]
     UnknownResource(String),
+    /// With the seconds after which the caller may ask again.
+    #[error("too many queries in a short time; ask again in {seconds} s")]
+    TooMany { seconds: u64 },
     #[error(transparent)]
     Store(#[from] plimsoll_store::Error),
     /// What only an operator can mend, and is no fault of the store.
@@ -62,6 +65,28 @@ impl Error {
     /// 409: something else stands in the way.
     pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Refused { status: StatusCode::CONFLICT, code, message: message.into() }
+    }
+
+    /// 412: it is not any more what the client thinks it is.
+    pub(crate) fn precondition_failed(message: impl Into<String>) -> Self {
+        let (status, code) = (StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
+        Self::Refused { status, code, message: message.into() }
+    }
+
+    /// 403: of what a query names, the caller may see nothing.
+    pub(crate) fn access_denied(message: impl Into<String>) -> Self {
+        Self::Refused { status: StatusCode::FORBIDDEN, code: "AccessDenied", message: message.into() }
+    }
+
+    /// 429: the caller asks too often; with the milliseconds after which it may again.
+    pub(crate) fn too_many(resets_after: i64) -> Self {
+        let seconds = u64::try_from((resets_after + 999) / 1000).unwrap_or(1).max(1);
+        Self::TooMany { seconds }
+    }
+
+    /// Whether it says that something is not there for this caller.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self.status_and_code().0, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
     }
 
     /// 401: nobody said who it is.
@@ -137,7 +162,11 @@ impl Error {
             Self::Unauthenticated { challenge, .. } => HeaderValue::from_str(challenge).ok(),
             _ => None,
         };
-        Told { status, allow, challenge, body: Envelope { error: Inner { code, message } } }
+        let retry_after = match self {
+            Self::TooMany { seconds } => Some(*seconds),
+            _ => (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
+        };
+        Told { status, allow, challenge, retry_after, body: Envelope { error: Inner { code, message } } }
     }
 
     fn status_and_code(&self) -> (StatusCode, &'static str) {
@@ -147,6 +176,7 @@ impl Error {
             Self::Unauthenticated { code, .. } => (StatusCode::UNAUTHORIZED, code),
             Self::Refused { status, code, .. } => (*status, code),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+            Self::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "RateLimiting"),
             Self::MissingApiVersion => (StatusCode::BAD_REQUEST, "MissingApiVersionParameter"),
             Self::InvalidApiVersion(_) => (StatusCode::BAD_REQUEST, "InvalidApiVersionParameter"),
             Self::InvalidParameter { .. } => (StatusCode::BAD_REQUEST, "InvalidQueryParameterValue"),
@@ -184,6 +214,8 @@ pub(crate) struct Told {
     status: StatusCode,
     allow: Option<&'static str>,
     challenge: Option<HeaderValue>,
+    /// Seconds.
+    retry_after: Option<u64>,
     body: Envelope,
 }
 
@@ -207,8 +239,8 @@ impl IntoResponse for Told {
         if let Some(challenge) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         (self.status, headers, Json(self.body)).into_response()
     }

@@ -24,7 +24,9 @@ mod request_id;
 mod rooms;
 mod route;
 mod shapes;
+mod tellings;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -36,12 +38,15 @@ use plimsoll_types::{Scope, Timestamp};
 
 pub use links::{Connection, login_server_suffix};
 pub use openapi::document as openapi_document;
+pub use rooms::resource_graph::Settings as GraphSettings;
+pub use tellings::{assessments_of, sub_assessments_of};
 
 use call::{Call, MAX_BODY, Path};
 use error::Error;
 use links::Base;
 use parameters::Parameters;
 use request_id::RequestIds;
+use rooms::resource_graph::Desk;
 
 /// Tells the instant; handed in, so that a test can turn it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -67,25 +72,33 @@ pub struct Web {
 /// The API as a router that answers every path, since case does not count in most of its segments; what it does not know
 /// gets a 404 in Azure's error envelope. Put it behind other routes with [`Router::fallback_service`].
 pub fn router(web: Web) -> Router {
-    let front = Front { web, ids: RequestIds::new() };
+    router_with(web, GraphSettings::default())
+}
+
+/// The same, with settings of Resource Graph.
+pub fn router_with(web: Web, graph: GraphSettings) -> Router {
+    let front = Front { web, ids: RequestIds::new(), desk: Desk::default(), graph };
     Router::new().fallback(answer).with_state(Arc::new(front))
 }
 
 struct Front {
     web: Web,
     ids: RequestIds,
+    desk: Desk,
+    graph: GraphSettings,
 }
 
 async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
     let id = front.ids.next();
     let correlation = request.headers().clone();
-    let answer = dispatch(&front.web, request).await;
+    let answer = dispatch(&front, request).await;
     let mut response = answer.unwrap_or_else(|error| error.tell(&id).into_response());
     request_id::mark(response.headers_mut(), &id, &correlation);
     response
 }
 
-async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
+async fn dispatch(front: &Front, request: Request) -> Result<Response, Error> {
+    let web = &front.web;
     let (parts, body) = request.into_parts();
     let path = Path::parse(parts.uri.path()).ok_or(Error::UnknownRoute)?;
     let base = Base::of(&web.connection, &parts.uri, &parts.headers, &web.scope);
@@ -106,36 +119,80 @@ async fn dispatch(web: &Web, request: Request) -> Result<Response, Error> {
         body,
         now: (web.clock)(),
         caller,
+        desk: &front.desk,
+        settings: front.graph,
     };
+    routed(&call).await
+}
+
+/// The answer of the room that knows the path.
+async fn routed(call: &Call<'_>) -> Result<Response, Error> {
+    let operation = operations::find(call.method, call.uri.path());
     if let Some(operations::Access::Action(action)) = operation.map(|operation| operation.access) {
         call.authorize(action, &call.path.nearest()?)?;
     }
+    let answer = rooms::answer(call).await?.ok_or(Error::UnknownRoute)?;
     let answer = rooms::answer(&call).await?.ok_or(Error::UnknownRoute)?;
-    let answer = if let Some(answer) = rooms::clients::answer(&call)? {
+    let answer = if let Some(answer) = rooms::clients::answer(call)? {
         answer
-    } else if let Some(answer) = rooms::resources::answer(&call).await? {
+    } else if let Some(answer) = rooms::access::answer(call).await? {
         answer
-    } else if let Some(answer) = rooms::container_registry::answer(&call).await? {
+    } else if let Some(answer) = rooms::security::answer(call).await? {
         answer
-    } else if let Some(answer) = rooms::pricings::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::scanning::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::access::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::security::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::alerts::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::governance::answer(&call).await? {
-        answer
-    } else if let Some(answer) = rooms::long_running::answer(&call).await? {
+    } else if let Some(answer) = rooms::resource_graph::answer(call).await? {
         answer
     } else {
         return Err(Error::UnknownRoute);
     };
     operations::check(call.method, call.uri.path());
     Ok(answer)
+}
+
+/// What the caller of a request is shown at another path: the rows of a list with all its pages, or the one resource. Nothing
+/// where there is none, or none that this caller may see.
+///
+/// The future is boxed: a room may ask another one, which asks no further.
+pub(crate) fn within<'a>(
+    call: &'a Call<'_>,
+    path: &'a str,
+) -> Pin<Box<dyn Future<Output = Result<Vec<serde_json::Value>, Error>> + Send + 'a>> {
+    Box::pin(listed(call, path))
+}
+
+async fn listed(call: &Call<'_>, path: &str) -> Result<Vec<serde_json::Value>, Error> {
+    let mut rows = Vec::new();
+    let mut next = Some(path.to_owned());
+    while let Some(path) = next.take() {
+        let uri: http::Uri = path.parse().map_err(|_| Error::Broken(format!("{path} is no path")))?;
+        let inner = Call {
+            method: &http::Method::GET,
+            uri: &uri,
+            path: Path::parse(uri.path()).ok_or(Error::UnknownRoute)?,
+            parameters: Parameters::parse(&uri, true)?,
+            base: call.base.clone(),
+            body: bytes::Bytes::new(),
+            caller: call.caller.clone(),
+            ..*call
+        };
+        let response = match routed(&inner).await {
+            Err(error) if error.is_absence() => continue,
+            response => response?,
+        };
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+        let mut shown: serde_json::Value = body
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .ok_or_else(|| Error::Broken(format!("{path} was not answered with JSON")))?;
+        next = shown["nextLink"]
+            .as_str()
+            .and_then(|link| link.strip_prefix(&call.base.link("")))
+            .map(str::to_owned);
+        match shown["value"].take() {
+            serde_json::Value::Array(page) => rows.extend(page),
+            _ => rows.push(shown),
+        }
+    }
+    Ok(rows)
 }
 
 /// Who sends a request. Fails where that is not known, unless the operation is for anyone: a path that has no operation is

@@ -15,6 +15,7 @@ const SCHEMAS: [&str; 8] = [
     include_str!("openapi/access.json"),
     include_str!("openapi/graph.json"),
     include_str!("openapi/plimsoll.json"),
+    include_str!("openapi/notify.json"),
 ];
 
 /// The document. It is the same for every server of a version; `servers` is left to whoever reads it.

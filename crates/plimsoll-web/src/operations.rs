@@ -11,6 +11,7 @@ mod clients;
 mod data;
 mod governance;
 mod graph;
+mod notify;
 mod plimsoll;
 mod registries;
 mod resources;
@@ -75,6 +76,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         security::ALL,
         governance::ALL,
         plimsoll::ALL,
+        notify::ALL,
         resources::ALL,
         access::ALL,
         graph::ALL,

@@ -6,7 +6,9 @@ pub(crate) mod clients;
 pub(crate) mod container_registry;
 pub(crate) mod governance;
 pub(crate) mod long_running;
+pub(crate) mod notify;
 pub(crate) mod pricings;
+pub(crate) mod resource_graph;
 pub(crate) mod resources;
 pub(crate) mod scanning;
 pub(crate) mod security;
@@ -30,12 +32,18 @@ macro_rules! ask {
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
     ask! {
         call,
-        access,
-        alerts,
         clients,
-        governance,
+        resources,
+        container_registry,
         pricings,
         scanning,
+        access,
         security,
+        alerts,
+        governance,
+        notify,
+        resource_graph,
+        long_running,
+        resource_graph,
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use assessment::Assessment;
 pub(crate) use metadata::Metadata;
 pub(crate) use registry::{child, registry};
 pub(crate) use role::{permissions_of, role_assignment, role_definition};
-pub(crate) use sub_assessment::SubAssessment;
+pub(crate) use sub_assessment::{SubAssessment, status_of_group};
 pub(crate) use subscription::{TENANT, group_id, resource_group, subscription};
 
 use serde::Serialize;

@@ -46,16 +46,18 @@ pub(crate) mod key {
     pub(crate) const TLS_CERT: &str = "tls_cert";
     pub(crate) const TLS_KEY: &str = "tls_key";
     pub(crate) const MAX_CONNECTIONS: &str = "max_connections";
-    pub(crate) const RESOURCE_LOG: &str = "resource_log";
-    pub(crate) const RESOURCE_LOG_DAYS: &str = "resource_log_days";
     pub(crate) const AUTHENTICATION: &str = "authentication";
     pub(crate) const OIDC_ISSUER: &str = "oidc_issuer";
     pub(crate) const OIDC_AUDIENCE: &str = "oidc_audience";
     pub(crate) const OIDC_NAME_CLAIM: &str = "oidc_name_claim";
     pub(crate) const OIDC_GROUPS_CLAIM: &str = "oidc_groups_claim";
+    pub(crate) const RESOURCE_LOG: &str = "resource_log";
+    pub(crate) const RESOURCE_LOG_DAYS: &str = "resource_log_days";
     pub(crate) const TRUST_FORWARDED: &str = "trust_forwarded_headers";
     pub(crate) const OPEN_TO_ALL: &str = "serve_anyone_without_tls_or_authentication";
     pub(crate) const ALLOW_MISSING_WALLS: &str = "allow_missing_walls";
+    pub(crate) const WEBHOOK_TARGETS: &str = "webhook_targets";
+    pub(crate) const WEBHOOK_HANDSHAKE: &str = "webhook_handshake";
     pub(crate) const ALL: &[&str] = &[
         LISTEN,
         DATA,
@@ -86,16 +88,18 @@ pub(crate) mod key {
         TLS_CERT,
         TLS_KEY,
         MAX_CONNECTIONS,
-        RESOURCE_LOG,
-        RESOURCE_LOG_DAYS,
         AUTHENTICATION,
         OIDC_ISSUER,
         OIDC_AUDIENCE,
         OIDC_NAME_CLAIM,
         OIDC_GROUPS_CLAIM,
+        RESOURCE_LOG,
+        RESOURCE_LOG_DAYS,
         TRUST_FORWARDED,
         OPEN_TO_ALL,
         ALLOW_MISSING_WALLS,
+        WEBHOOK_TARGETS,
+        WEBHOOK_HANDSHAKE,
     ];
 }
 
@@ -189,13 +193,16 @@ pub(crate) struct Settings {
     pub(crate) server: ServerAddress,
     pub(crate) tls: Tls,
     pub(crate) max_connections: usize,
+    pub(crate) authentication: Mode,
+    pub(crate) oidc: Option<OidcSettings>,
     pub(crate) resource_log: ResourceLog,
     /// 0 keeps none in the store.
     pub(crate) resource_log_days: u32,
-    pub(crate) authentication: Mode,
-    pub(crate) oidc: Option<OidcSettings>,
     pub(crate) trust_forwarded_headers: bool,
     pub(crate) allow_missing_walls: bool,
+    /// Where web hooks may be sent.
+    pub(crate) webhook_targets: plimsoll_scan::Reach,
+    pub(crate) webhook_handshake: bool,
 }
 
 /// What was typed, still without a meaning.
@@ -343,15 +350,22 @@ impl Typed {
             server: self.server()?,
             tls: self.tls()?,
             max_connections: usize::try_from(self.number(key::MAX_CONNECTIONS, 1..=1_000_000, 10_000)?)?,
-            resource_log: self.resource_log(),
-            resource_log_days: u32::try_from(self.number(key::RESOURCE_LOG_DAYS, 0..=730, 30)?)?,
             authentication: self.authentication(&listen)?,
             oidc: self.oidc()?,
+            resource_log: self.resource_log(),
+            resource_log_days: u32::try_from(self.number(key::RESOURCE_LOG_DAYS, 0..=730, 30)?)?,
             trust_forwarded_headers: self.switch(key::TRUST_FORWARDED)?,
             allow_missing_walls: self.switch(key::ALLOW_MISSING_WALLS)?,
+            webhook_targets: self.webhook_targets()?,
+            webhook_handshake: self.switch(key::WEBHOOK_HANDSHAKE)?,
             data,
         };
         Ok(settings)
+    }
+
+    fn webhook_targets(&self) -> Result<plimsoll_scan::Reach> {
+        let Some(named) = self.text(key::WEBHOOK_TARGETS) else { return Ok(plimsoll_scan::Reach::default()) };
+        named.value.parse().map_err(|error| anyhow::anyhow!("{named}: {error}"))
     }
 
     fn text(&self, key: &'static str) -> Option<Named<'_>> {
@@ -669,6 +683,8 @@ mod tests {
             complaint(None, &[], &[(key::SUBSCRIPTION, "1")]).starts_with("--subscription must be a GUID")
         );
         assert!(complaint(None, &[], &[(key::LOG_FORMAT, "xml")]).contains("--log-format"));
+        let targets = complaint(None, &[("PLIMSOLL_WEBHOOK_TARGETS", "public,anywhere")], &[]);
+        assert!(targets.starts_with("PLIMSOLL_WEBHOOK_TARGETS: \"anywhere\" is none of"), "{targets}");
     }
 
     #[test]

@@ -216,8 +216,10 @@ impl Binder<'_> {
             }
             Binary::MatchesRegex => {
                 if let Expr::Constant(pattern) = &b.expr {
-                    crate::evaluate::compile(&pattern.to_text())
-                        .map_err(|error| self.fault(right.place, error.to_string()))?;
+                    crate::evaluate::compile(&pattern.to_text()).map_err(|error| match error.kind() {
+                        crate::ErrorKind::LimitExceeded => error,
+                        _ => self.fault(right.place, error.to_string()),
+                    })?;
                 }
                 let expr = Expr::Matches(Box::new(a.expr), Box::new(b.expr));
                 return Ok(Typed { expr, kind: Type::Bool });
@@ -431,7 +433,7 @@ impl Binder<'_> {
             }
             "case" => {
                 argument_count(3, 199)?;
-                if arguments.len() % 2 == 0 {
+                if arguments.len().is_multiple_of(2) {
                     return Err(
                         self.fault(place, "case() needs a last argument for all other cases".to_owned())
                     );

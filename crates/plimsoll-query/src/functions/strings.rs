@@ -153,9 +153,14 @@ fn joined(context: &Context<'_>, parts: &[Value], delimiter: &str) -> Result<Val
 }
 
 fn repeated(context: &Context<'_>, arguments: &[Value]) -> Result<Value> {
-    let count = long_at(arguments, 1, 0).clamp(0, 1 + LONGEST_TEXT as i64);
-    let parts = vec![arguments[0].clone(); usize::try_from(count).unwrap_or_default().min(1 << 20)];
-    joined(context, &parts, text_at(arguments, 2))
+    let count = usize::try_from(long_at(arguments, 1, 0)).unwrap_or_default();
+    let each = text_at(arguments, 0).len() + text_at(arguments, 2).len();
+    if count.saturating_mul(each.max(1)) > LONGEST_TEXT {
+        return Err(Error::limit(format!("a function made a text of more than {} MiB", LONGEST_TEXT >> 20)));
+    }
+    context.meter.read(count * each.max(1))?;
+    let parts = vec![text_at(arguments, 0); count];
+    Ok(parts.join(text_at(arguments, 2)).into())
 }
 
 fn substring(_: &Context<'_>, arguments: &[Value]) -> Result<Value> {

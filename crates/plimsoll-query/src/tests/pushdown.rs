@@ -21,9 +21,11 @@ fn shown(scan: &Scan) -> String {
     for filter in &scan.filters {
         text += &match &filter.test {
             Test::In(values) => format!(" {} in ({})", filter.path, list(values)),
-            Test::NotIn(values) => format!(" {} !in ({})", filter.path, list(values)),
-            Test::InFold(values) => format!(" {} in~ ({})", filter.path, list(values)),
-            Test::NotInFold(values) => format!(" {} !in~ ({})", filter.path, list(values)),
+            Test::Text { values, fold, negated } => {
+                let values: Vec<Value> = values.iter().cloned().map(Value::Text).collect();
+                let (not, tilde) = (if *negated { "!" } else { "" }, if *fold { "~" } else { "" });
+                format!(" {} {not}in{tilde} ({})", filter.path, list(&values))
+            }
             Test::Millis { from, to } => format!(" {} in {from:?}..{to:?}", filter.path),
         };
     }

@@ -1,6 +1,6 @@
 //! A sub-assessment: one finding on one image, or the one row of an image without any.
 
-use plimsoll_store::{FindingRow, ImageState, ImageSummary};
+use plimsoll_store::{FindingGroup, FindingRow, ImageState, ImageSummary};
 use plimsoll_types::coverage::Conclusion;
 use plimsoll_types::{InstalledPackage, Match, Scope, Status as MatchStatus};
 use serde::{Deserialize as _, Serialize};
@@ -106,6 +106,21 @@ impl<'a> SubAssessment<'a> {
             resource_type: "Microsoft.Security/assessments/subAssessments",
             properties,
         }
+    }
+}
+
+/// `status` as far as all findings of a group share it; the group of images without findings has no severity.
+pub(crate) fn status_of_group(generation: Generation, group: &FindingGroup) -> serde_json::Value {
+    let code = match group.severity {
+        Some(_) if group.hidden => Code::NotApplicable,
+        Some(_) => Code::Unhealthy,
+        None if group.clean => Code::Healthy,
+        None => Code::NotApplicable,
+    };
+    let severity = group.severity.map(|severity| generation.severity(severity));
+    match severity {
+        Some(severity) => serde_json::json!({"code": code, "severity": severity}),
+        None => serde_json::json!({"code": code}),
     }
 }
 
