@@ -498,7 +498,7 @@ impl Store {
         for row in self.db.all_in("list tags", &sql, &[], &ids).await? {
             tags.entry(row.get(0)?).or_default().push(row.parse(1)?);
         }
-        let read = |row: &Row| {
+        let mut read = |row: &Row| {
             let quarantine: Option<&str> = row.get(7)?;
             Ok(ManifestDetails {
                 digest: row.parse(1)?,
@@ -513,7 +513,6 @@ impl Store {
                 platform: row.json(9)?,
             })
         };
-        let mut read = read;
         rows.iter().map(&mut read).collect()
     }
 }

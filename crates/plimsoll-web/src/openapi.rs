@@ -11,6 +11,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("openapi/governance.json"),
     include_str!("openapi/resources.json"),
     include_str!("openapi/registries.json"),
+    include_str!("openapi/acr.json"),
     include_str!("openapi/access.json"),
     include_str!("openapi/graph.json"),
     include_str!("openapi/plimsoll.json"),

@@ -6,6 +6,7 @@
 //! [`check`]). Whoever adds a route adds its line to the area's file.
 
 mod access;
+mod acr;
 mod clients;
 mod data;
 mod governance;
@@ -83,6 +84,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         graph::ALL,
         registries::ALL,
         data::ALL,
+        acr::ALL,
         clients::ALL,
     ];
     areas.iter().copied().flatten()

@@ -27,8 +27,16 @@ fn scope() -> Scope {
     }
 }
 
+/// What came of a scan.
+struct Scanned {
+    store: Store,
+    state: ImageState,
+    noted: Noted,
+    _folder: tempfile::TempDir,
+}
+
 /// Pushes an image to a registry with these properties, and waits until its scan is over.
-async fn scanned(image: &Image, properties: Value) -> (Store, ImageState, Noted) {
+async fn scanned(image: &Image, properties: Value) -> Scanned {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&plimsoll_store::Settings {
         database: format!("sqlite:{}", folder.path().join("db").display()),
@@ -64,7 +72,7 @@ async fn scanned(image: &Image, properties: Value) -> (Store, ImageState, Noted)
     };
     stop.cancel();
     worker.await.unwrap();
-    (store, state, noted)
+    Scanned { store, state, noted, _folder: folder }
 }
 
 async fn push(store: &Store, image: &Image) {
@@ -89,7 +97,7 @@ async fn push(store: &Store, image: &Image) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scan_is_a_login_and_a_pull_of_the_scanners_own() {
     let image = old_alpine();
-    let (store, state, noted) = scanned(&image, json!({})).await;
+    let Scanned { store, state, noted, _folder } = scanned(&image, json!({})).await;
     assert_eq!(state, ImageState::Done);
     let rows: Vec<_> = noted.lock().unwrap().iter().map(|(_, event)| event.row(Some(&scope()))).collect();
     assert_eq!(rows.len(), 2);
@@ -117,17 +125,16 @@ async fn the_scanner_passes_rules_as_a_trusted_service_and_only_so() {
         json!({ "publicNetworkAccess": "Disabled" }),
         json!({ "networkRuleSet": { "defaultAction": "Deny" }, "networkRuleBypassOptions": "AzureServices" }),
     ] {
-        let (_, state, _) = scanned(&image, closed).await;
-        assert_eq!(state, ImageState::Done);
+        assert_eq!(scanned(&image, closed).await.state, ImageState::Done);
     }
     let shut = json!({ "publicNetworkAccess": "Disabled", "networkRuleBypassOptions": "None" });
-    let (_, state, noted) = scanned(&image, shut).await;
+    let Scanned { state, noted, .. } = scanned(&image, shut).await;
     let ImageState::Unsupported(reason) = state else { panic!("{state:?}") };
     assert!(reason.contains("quay") && reason.contains("networkRuleBypassOptions"), "{reason}");
     let noted = noted.lock().unwrap();
     let refused: Vec<_> = noted.iter().map(|(_, event)| (event.operation(), event.status)).collect();
     assert_eq!(refused, [("Login", 403)]);
     // Where everybody gets in, nobody needs to be trusted.
-    let (_, state, _) = scanned(&image, json!({ "networkRuleBypassOptions": "None" })).await;
-    assert_eq!(state, ImageState::Done);
+    let open = scanned(&image, json!({ "networkRuleBypassOptions": "None" })).await;
+    assert_eq!(open.state, ImageState::Done);
 }
