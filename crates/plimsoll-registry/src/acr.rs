@@ -185,7 +185,7 @@ async fn list_tags(visit: &Visit, name: &RepositoryName, query: &Query) -> Resul
         Some(text) => Some(routes::pushed_digest(text)?),
         None => None,
     };
-    let store = visit.registry().store;
+    let store = &visit.registry().store;
     let found = store.tag_list(name, digest.as_ref(), order, query.first("last"), n + 1).await?;
     let found = found.ok_or_else(|| unknown_repository(name))?;
     let (page, last) = lists::cut(&found, n);
@@ -274,7 +274,7 @@ async fn described<'a>(visit: &Visit, details: &'a ManifestDetails) -> Result<sh
 }
 
 async fn configured_platform(visit: &Visit, manifest: &Manifest) -> Result<Option<Platform>, Error> {
-    let store = visit.registry().store;
+    let store = &visit.registry().store;
     let Some(config) = &manifest.config else { return Ok(None) };
     let Some(blob) = store.blob_anywhere(&config.digest).await? else { return Ok(None) };
     if blob.size > MAX_CONFIG {

@@ -20,6 +20,7 @@ mod error;
 mod exploits;
 mod feeds;
 mod flight;
+mod notify;
 mod pipeline;
 pub mod report;
 pub mod sandbox;
@@ -36,6 +37,7 @@ pub use exploits::ExploitFeeds;
 pub use feeds::{
     Change, EcosystemStatus, FeedEvent, FeedLocation, FeedProgress, FeedStatus, Feeds, UpdateOptions, Updated,
 };
+pub use notify::{Notifier, NotifySettings, Reach, Shapes};
 pub use pipeline::{ScanEvent, ScanProgress, scan_target};
 pub use plimsoll_types::coverage::Coverage;
 pub use report::Report;

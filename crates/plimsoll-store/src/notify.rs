@@ -433,6 +433,21 @@ impl Store {
         Ok(true)
     }
 
+    /// Gives a delivery up that waits, whoever has its target.
+    pub async fn give_up_delivery(
+        &self,
+        delivery: i64,
+        reason: &str,
+        status: Option<i64>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut tx = self.db.begin("give a delivery up").await?;
+        let sql = "update deliveries set state = 'dead', reason = $2, status = $3, changed_at = $4 \
+            where id = $1 and state = 'pending'";
+        tx.execute(sql, &args![delivery, reason, status, now]).await?;
+        tx.commit().await
+    }
+
     /// Lets a target go. If something waits for it, it is due at `due_at`.
     pub async fn release_target(&self, claim: &Claim, due_at: Timestamp) -> Result<()> {
         let mut tx = self.db.begin("let a queue of deliveries go").await?;

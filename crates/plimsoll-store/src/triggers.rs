@@ -90,7 +90,7 @@ impl Store {
         if let Some(digest) = &digest {
             values.push(digest.into());
             condition.push_str(
-                " and l.digest in (with recursive part (digest) as (select $3 \
+                " and l.digest in (with recursive part (digest) as (select m.digest from manifests m where m.digest = $3 \
                 union select c.child from manifest_children c join part on part.digest = c.parent) \
                 select digest from part)",
             );

@@ -365,10 +365,12 @@ impl Store {
         }
         for row in rows {
             let Some((_, found)) = &row.finding else { continue };
-            let all = found.cves().filter_map(|cve| known.get(cve));
-            // Of several names the one that is exploited counts, then the first that has a score.
-            row.exploitation =
-                all.reduce(|a, b| if a.known.is_none() && b.known.is_some() { b } else { a }).cloned();
+            let all: Vec<&Exploitation> = found.cves().filter_map(|cve| known.get(cve)).collect();
+            // One flaw may have several names: it is exploited if it is under any of them, and as probable as under the worst.
+            let entry = all.iter().find_map(|known| known.known.clone());
+            let epss =
+                all.iter().filter_map(|known| known.epss.as_ref()).max_by_key(|epss| epss.score).cloned();
+            row.exploitation = (!all.is_empty()).then_some(Exploitation { known: entry, epss });
         }
         Ok(())
     }

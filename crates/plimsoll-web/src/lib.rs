@@ -24,6 +24,7 @@ mod request_id;
 mod rooms;
 mod route;
 mod shapes;
+mod tellings;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use plimsoll_types::{Scope, Timestamp};
 pub use links::{Connection, login_server_suffix};
 pub use openapi::document as openapi_document;
 pub use rooms::resource_graph::Settings as GraphSettings;
+pub use tellings::{assessments_of, sub_assessments_of};
 
 use call::{Call, MAX_BODY, Path};
 use error::Error;
@@ -181,7 +183,10 @@ async fn listed(call: &Call<'_>, path: &str) -> Result<Vec<serde_json::Value>, E
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .ok_or_else(|| Error::Broken(format!("{path} was not answered with JSON")))?;
-        next = shown["nextLink"].as_str().and_then(|link| link.strip_prefix(&call.base.link(""))).map(str::to_owned);
+        next = shown["nextLink"]
+            .as_str()
+            .and_then(|link| link.strip_prefix(&call.base.link("")))
+            .map(str::to_owned);
         match shown["value"].take() {
             serde_json::Value::Array(page) => rows.extend(page),
             _ => rows.push(shown),

@@ -10,6 +10,7 @@ mod clients;
 mod data;
 mod governance;
 mod graph;
+mod notify;
 mod plimsoll;
 mod registries;
 mod resources;
@@ -70,10 +71,11 @@ pub enum Area {
 
 /// All of them, in the order in which the document tells them.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    let areas: [&'static [Operation]; 9] = [
+    let areas: [&'static [Operation]; 10] = [
         security::ALL,
         governance::ALL,
         plimsoll::ALL,
+        notify::ALL,
         resources::ALL,
         access::ALL,
         graph::ALL,

@@ -53,6 +53,8 @@ impl Parameters {
         for word in get("$expand").unwrap_or_default().split(',').map(str::trim) {
             match word.to_ascii_lowercase().as_str() {
                 "metadata" => expand_metadata = true,
+                // What lists of resources can tell besides; az asks for all of it.
+                "createdtime" | "changedtime" | "provisioningstate" => {}
                 "links" | "definition" | "" => {}
                 _ => return invalid("$expand", "links, metadata or definition", word),
             }

@@ -6,11 +6,11 @@ pub(crate) mod clients;
 pub(crate) mod container_registry;
 pub(crate) mod governance;
 pub(crate) mod long_running;
+pub(crate) mod notify;
 pub(crate) mod pricings;
 pub(crate) mod resource_graph;
 pub(crate) mod resources;
 pub(crate) mod scanning;
-pub(crate) mod resource_graph;
 pub(crate) mod security;
 
 use axum::response::Response;
@@ -41,7 +41,9 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         security,
         alerts,
         governance,
+        notify,
         resource_graph,
         long_running,
+        resource_graph,
     }
 }

@@ -24,6 +24,9 @@ use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+#[path = "api/triggers.rs"]
+mod triggers;
+
 const FIRST: &str = "dbd0cb49-b563-45e7-9724-889e799fa648";
 const SECOND: &str = "c0b7cfc6-3172-465a-b378-53c7ff2cc0d5";
 const SUBSCRIPTION: &str = "/subscriptions/00000000-1111-2222-3333-444444444444";
@@ -244,7 +247,7 @@ async fn errors_come_in_azures_envelope() {
         (format!("{REGISTRY}/{}/other?{OLD}", of_key(FIRST)), 404, "ResourceNotFound"),
         (format!("{REGISTRY}/{}/{row}?{OLD}", of_key(FIRST)), 404, "ResourceNotFound"),
         (format!("/{security}/assessmentMetadata/other?{OLD}"), 404, "ResourceNotFound"),
-        (format!("{SUBSCRIPTION}/{security}/pricings?{OLD}"), 404, "NotFound"),
+        (format!("{SUBSCRIPTION}/{security}/secrets?{OLD}"), 404, "NotFound"),
         ("/nowhere".to_owned(), 404, "NotFound"),
     ] {
         let (found, body) = api.get(&path).await;
@@ -427,6 +430,15 @@ impl Api {
     async fn get(&self, path: &str) -> (StatusCode, Value) {
         let (status, _, body) = self.send(Method::GET, path).await;
         (status, body)
+    }
+
+    async fn write(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = Request::builder().method(method).uri(path).header("host", "quay.example:5000");
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (parts.status, serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
     async fn send(&self, method: Method, path: &str) -> (StatusCode, HeaderMap, Value) {
@@ -626,4 +638,144 @@ fn found(vulnerability: &str, severity: Severity) -> Match {
         references: Vec::new(),
         weak: false,
     }
+}
+
+#[tokio::test]
+async fn automations_are_written_read_and_deleted_without_their_secrets() {
+    let api = Api::empty().await;
+    let path = format!("{GROUP}/providers/Microsoft.Security/automations/severe?{OLD}");
+    let body = automation("https://hooks.example/a");
+    let (status, made) = api.write(Method::PUT, &path, &body).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert_eq!((&made["name"], &made["type"]), (&json!("severe"), &json!("Microsoft.Security/automations")));
+    assert_eq!(made["id"], format!("{GROUP}/providers/Microsoft.Security/automations/severe"));
+    assert_eq!((&made["properties"]["isEnabled"], &made["location"]), (&json!(true), &json!("local")));
+    assert!(!made.to_string().contains("0123456789abcdef"), "{made}");
+    assert_eq!(api.write(Method::PUT, &path, &made).await.0, StatusCode::OK, "what was read can be written");
+    let patch = json!({"properties": {"isEnabled": false}});
+    let (_, patched) =
+        api.write(Method::PATCH, &path.to_uppercase().replace(&OLD.to_uppercase(), OLD), &patch).await;
+    assert_eq!(patched["properties"]["isEnabled"], false);
+    assert_eq!(patched["properties"]["actions"], made["properties"]["actions"]);
+    for scope in [SUBSCRIPTION, GROUP] {
+        let listed = api.rows(&format!("{scope}/providers/Microsoft.Security/automations?{OLD}")).await;
+        assert_eq!(listed, std::slice::from_ref(&patched));
+    }
+    assert_eq!(api.get(&path).await.1, patched);
+    assert_eq!(api.write(Method::DELETE, &path, &Value::Null).await.0, StatusCode::OK);
+    assert_eq!(api.write(Method::DELETE, &path, &Value::Null).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(api.get(&path).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_automation_that_cannot_work_is_refused_with_its_fault() {
+    let api = Api::empty().await;
+    let path = format!("{GROUP}/providers/Microsoft.Security/automations/severe");
+    let mut logic = automation("https://hooks.example/a");
+    logic["properties"]["actions"] = json!([{"actionType": "LogicApp", "logicAppResourceId": "/x"}]);
+    let mut hub = logic.clone();
+    hub["properties"]["actions"][0]["actionType"] = json!("EventHub");
+    for (body, at) in [
+        (json!({"properties": {}}), "properties.sources must name at least one source"),
+        (automation("ftp://x"), "properties.actions[0].uri must begin with https:// or http://"),
+        (logic.clone(), "properties.actions[0].uri must be the address to post to"),
+        (hub, "properties.actions[0].actionType is EventHub: this server reaches no Event Hub"),
+        (json!([1]), "the body must be an object"),
+    ] {
+        let (status, answer) = api.write(Method::PUT, &format!("{path}?{OLD}"), &body).await;
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (StatusCode::BAD_REQUEST, &json!("InvalidAutomation"))
+        );
+        assert!(answer["error"]["message"].as_str().unwrap().starts_with(at), "{answer}");
+        let (status, answer) = api.write(Method::POST, &format!("{path}/validate?{OLD}"), &body).await;
+        assert_eq!((status, &answer["isValid"]), (StatusCode::OK, &json!(false)));
+        assert!(answer["message"].as_str().unwrap().starts_with(at), "{answer}");
+    }
+    let good = automation("https://hooks.example/a");
+    let (_, answer) = api.write(Method::POST, &format!("{path}/validate?{OLD}"), &good).await;
+    assert_eq!(answer["isValid"], true);
+    assert_eq!(api.get(&format!("{path}?{OLD}")).await.0, StatusCode::NOT_FOUND, "nothing was written");
+    let elsewhere =
+        format!("/subscriptions/other/resourceGroups/x/providers/Microsoft.Security/automations/a?{OLD}");
+    assert_eq!(api.write(Method::PUT, &elsewhere, &good).await.1["error"]["code"], "SubscriptionNotFound");
+    let no_group =
+        format!("{SUBSCRIPTION}/resourceGroups/none/providers/Microsoft.Security/automations/a?{OLD}");
+    assert_eq!(api.write(Method::PUT, &no_group, &good).await.1["error"]["code"], "ResourceGroupNotFound");
+    logic["properties"]["actions"][0]["uri"] = json!("https://logic.example/?sig=1");
+    let (_, made) = api.write(Method::PUT, &format!("{path}?{OLD}"), &logic).await;
+    assert!(!made.to_string().contains("sig=1"), "{made}");
+    assert_eq!(
+        api.write(Method::PUT, &format!("{path}?{OLD}"), &made).await.0,
+        StatusCode::OK,
+        "its address is kept"
+    );
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_and_replayed() {
+    use plimsoll_store::{DeliveryKind, Ending, NewDelivery, Target};
+    let api = Api::empty().await;
+    let resource = format!("{GROUP}/providers/Microsoft.Security/automations/severe");
+    let target = Target { resource: resource.parse().unwrap(), action: 0 };
+    for _ in 0..3 {
+        let (target, kind) = (target.clone(), DeliveryKind::Snapshot);
+        let new = NewDelivery { event: None, target, kind, part: String::new(), detail: Value::Null };
+        api.store.queue_delivery(&new, 10, instant()).await.unwrap();
+    }
+    let claim = api.store.claim_target(instant(), 1_000).await.unwrap().unwrap();
+    let first = api.store.next_delivery(&claim).await.unwrap().unwrap();
+    let dead = Ending::Dead("it answered 410 Gone".into(), Some(410));
+    api.store.end_delivery(&claim, first.id, &dead, instant(), 1_000).await.unwrap();
+
+    let list = format!("{GROUP}/providers/Plimsoll.Security/deliveries");
+    let given_up = api.rows(&format!("{list}?{OLD}&state=dead")).await;
+    assert_eq!(given_up.len(), 1);
+    let properties = &given_up[0]["properties"];
+    assert_eq!(
+        (&properties["reason"], &properties["httpStatus"]),
+        (&json!("it answered 410 Gone"), &json!(410))
+    );
+    assert_eq!(properties["target"].as_str().unwrap().to_lowercase(), resource.to_lowercase());
+    let (_, page) = api.get(&format!("{list}?{OLD}&state=pending&$top=1")).await;
+    let next = page["nextLink"].as_str().unwrap().strip_prefix("http://quay.example:5000").unwrap();
+    let (_, last) = api.get(next).await;
+    assert_ne!(page["value"][0]["name"], last["value"][0]["name"]);
+    assert_eq!(last.get("nextLink"), None);
+
+    let one = format!("{list}/{}", first.id);
+    assert_eq!(api.get(&format!("{one}?{OLD}")).await.1, given_up[0]);
+    let (status, replayed) = api.write(Method::POST, &format!("{one}/replay?{OLD}"), &Value::Null).await;
+    assert_eq!((status, &replayed["properties"]["state"]), (StatusCode::OK, &json!("pending")));
+    let (status, answer) = api.write(Method::POST, &format!("{one}/replay?{OLD}"), &Value::Null).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::CONFLICT, &json!("DeliveryPending")));
+    let (_, all) = api.write(Method::POST, &format!("{list}/replay?{OLD}"), &Value::Null).await;
+    assert_eq!(all, json!({"replayed": 0}));
+    for (path, code) in [
+        (format!("{list}/x?{OLD}"), "ResourceNotFound"),
+        (
+            format!("/subscriptions/other/providers/Plimsoll.Security/deliveries/{}?{OLD}", first.id),
+            "ResourceNotFound",
+        ),
+        (format!("{list}?{OLD}&state=lost"), "InvalidQueryParameterValue"),
+        (format!("{list}?{OLD}&$skipToken=YWJj"), "InvalidQueryParameterValue"),
+    ] {
+        assert_eq!(api.get(&path).await.1["error"]["code"], code, "{path}");
+    }
+    assert!(
+        api.rows(&format!("/subscriptions/other/providers/Plimsoll.Security/deliveries?{OLD}"))
+            .await
+            .is_empty()
+    );
+}
+
+fn automation(uri: &str) -> Value {
+    json!({
+        "location": "local",
+        "properties": {
+            "scopes": [{"scopePath": SUBSCRIPTION}],
+            "sources": [{"eventSource": "SubAssessments"}],
+            "actions": [{"actionType": "Webhook", "uri": uri, "secret": "0123456789abcdef"}],
+        },
+    })
 }

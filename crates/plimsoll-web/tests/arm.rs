@@ -36,7 +36,9 @@ async fn a_subscription_is_made_named_and_deleted() {
     let locations = api.list(&format!("{OTHER}/locations")).await;
     assert_eq!(locations[0]["name"], "local");
 
-    api.ask("PUT", "/subscriptions/other", json!({"displayName": "x"})).await.fails(400, "InvalidSubscriptionId");
+    api.ask("PUT", "/subscriptions/other", json!({"displayName": "x"}))
+        .await
+        .fails(400, "InvalidSubscriptionId");
     api.ask("PUT", OTHER, json!({"displayName": 7})).await.says(400, &["displayName", "a string"]);
     api.ask("PUT", OTHER, json!({})).await.says(400, &["displayName"]);
     api.ask("PUT", OTHER, json!([])).await.says(400, &["object", "a list"]);
@@ -101,7 +103,10 @@ async fn a_registry_is_made_with_every_default() {
     assert_eq!(properties["adminUserEnabled"], false);
     assert_eq!(properties["networkRuleBypassOptions"], "AzureServices");
     assert_eq!(properties["policies"]["retentionPolicy"], json!({"days": 7, "status": "disabled"}));
-    assert_eq!(api.ask("PUT", &id, registry()).await.is(StatusCode::OK)["properties"]["creationDate"], properties["creationDate"]);
+    assert_eq!(
+        api.ask("PUT", &id, registry()).await.is(StatusCode::OK)["properties"]["creationDate"],
+        properties["creationDate"]
+    );
     assert_eq!(api.get(&id.to_lowercase()).await["name"], "Pier01");
     for list in [format!("{SUBSCRIPTION}/{REGISTRIES}"), format!("{GROUP}/{REGISTRIES}")] {
         let names: Vec<_> = api.list(&list).await.iter().map(|row| row["name"].clone()).collect();
@@ -149,7 +154,10 @@ async fn an_update_changes_what_it_names() {
     let after = api.ask("PATCH", &id, body).await.is(StatusCode::OK);
     let properties = &after["properties"];
     assert_eq!(properties["networkRuleSet"]["defaultAction"], "Deny", "it was not named this time");
-    assert_eq!(properties["networkRuleSet"]["ipRules"][0], json!({"action": "Allow", "value": "203.0.113.0/24"}));
+    assert_eq!(
+        properties["networkRuleSet"]["ipRules"][0],
+        json!({"action": "Allow", "value": "203.0.113.0/24"})
+    );
     assert_eq!(properties["policies"]["retentionPolicy"], json!({"days": 30, "status": "disabled"}));
     assert_eq!(properties["policies"]["quarantinePolicy"], json!({"status": "enabled"}));
     assert_eq!(properties["encryption"]["keyVaultProperties"]["keyIdentifier"], "https://vault.example/k");
@@ -168,7 +176,10 @@ async fn a_body_that_is_not_as_it_should_be_names_the_field() {
         (json!({"location": "x"}), vec!["sku.name"]),
         (json!({"location": "x", "sku": {}}), vec!["sku.name"]),
         (json!({"location": "x", "sku": "Basic"}), vec!["sku"]),
-        (json!({"location": "x", "sku": {"name": "Gold"}}), vec!["sku.name", "Gold", "Premium, Standard, Basic"]),
+        (
+            json!({"location": "x", "sku": {"name": "Gold"}}),
+            vec!["sku.name", "Gold", "Premium, Standard, Basic"],
+        ),
         (json!({"location": ["x"], "sku": {"name": "Basic"}}), vec!["location", "sequence", "a string"]),
     ] {
         api.ask("PUT", &id, body).await.says(400, &words);
@@ -177,11 +188,23 @@ async fn a_body_that_is_not_as_it_should_be_names_the_field() {
     for (properties, words) in [
         (json!({"adminUserEnabled": "yes"}), vec!["properties.adminUserEnabled", "\"yes\"", "a boolean"]),
         (json!({"networkRuleSet": []}), vec!["properties.networkRuleSet"]),
-        (json!({"networkRuleSet": {"defaultAction": "Maybe"}}), vec!["properties.networkRuleSet.defaultAction", "Maybe", "Allow, Deny"]),
+        (
+            json!({"networkRuleSet": {"defaultAction": "Maybe"}}),
+            vec!["properties.networkRuleSet.defaultAction", "Maybe", "Allow, Deny"],
+        ),
         (json!({"networkRuleSet": {"ipRules": [{"value": "10.0.0.0/99"}]}}), vec!["ipRules", "10.0.0.0/99"]),
-        (json!({"networkRuleSet": {"ipRules": [{"action": "Deny", "value": "10.0.0.1"}]}}), vec!["ipRules", "Deny", "Allow"]),
-        (json!({"policies": {"retentionPolicy": {"days": -1}}}), vec!["properties.policies.retentionPolicy.days", "-1"]),
-        (json!({"policies": {"quarantinePolicy": {"status": true}}}), vec!["properties.policies.quarantinePolicy.status"]),
+        (
+            json!({"networkRuleSet": {"ipRules": [{"action": "Deny", "value": "10.0.0.1"}]}}),
+            vec!["ipRules", "Deny", "Allow"],
+        ),
+        (
+            json!({"policies": {"retentionPolicy": {"days": -1}}}),
+            vec!["properties.policies.retentionPolicy.days", "-1"],
+        ),
+        (
+            json!({"policies": {"quarantinePolicy": {"status": true}}}),
+            vec!["properties.policies.quarantinePolicy.status"],
+        ),
         (json!({"zoneRedundancy": 1}), vec!["properties.zoneRedundancy"]),
         (json!(7), vec!["properties"]),
     ] {
@@ -195,7 +218,9 @@ async fn a_body_that_is_not_as_it_should_be_names_the_field() {
     let long = json!({"tags": {"a": "x".repeat(300_000)}});
     api.ask("PATCH", &known, long).await.fails(400, "RequestContentTooLarge");
     for bad in ["four", &"x".repeat(51), "with-dash", "with.dot"] {
-        api.ask("PUT", &format!("{GROUP}/{REGISTRIES}/{bad}"), registry()).await.fails(400, "InvalidRegistryName");
+        api.ask("PUT", &format!("{GROUP}/{REGISTRIES}/{bad}"), registry())
+            .await
+            .fails(400, "InvalidRegistryName");
     }
     api.ask("PUT", &known, json!({"location": "elsewhere", "sku": {"name": "Basic"}}))
         .await
@@ -221,10 +246,14 @@ async fn a_name_is_free_once() {
         let bad = api.ask("POST", &path, check("no-dash")).await.is(StatusCode::OK);
         assert_eq!((&bad["nameAvailable"], &bad["reason"]), (&json!(false), &json!("Invalid")));
         api.ask("POST", &path, json!({"name": "pier01"})).await.says(400, &["type"]);
-        api.ask("POST", &path, json!({"name": "pier01", "type": "x"})).await.fails(400, "InvalidResourceType");
+        api.ask("POST", &path, json!({"name": "pier01", "type": "x"}))
+            .await
+            .fails(400, "InvalidResourceType");
     }
     // The same name in another group is taken too.
-    api.ask("PUT", &format!("{SUBSCRIPTION}/resourceGroups/b"), json!({"location": "x"})).await.is(StatusCode::CREATED);
+    api.ask("PUT", &format!("{SUBSCRIPTION}/resourceGroups/b"), json!({"location": "x"}))
+        .await
+        .is(StatusCode::CREATED);
     api.ask("PUT", &format!("{SUBSCRIPTION}/resourceGroups/b/{REGISTRIES}/quay1"), registry())
         .await
         .fails(409, "AlreadyInUse");
@@ -239,7 +268,9 @@ async fn a_deleted_registry_takes_all_with_it_and_leaves_the_store_sound() {
     api.push(RegistryId::FIRST, "team/app", "v1").await;
     api.push(pier, "team/app", "v1").await;
     api.ask("PUT", &format!("{id}/webhooks/hook01"), webhook()).await.is(StatusCode::CREATED);
-    let size = |usages: &[Value]| usages.iter().find(|usage| usage["name"] == "Size").unwrap()["currentValue"].clone();
+    let size = |usages: &[Value]| {
+        usages.iter().find(|usage| usage["name"] == "Size").unwrap()["currentValue"].clone()
+    };
     let usages = api.list(&format!("{id}/listUsages")).await;
     assert!(size(&usages).as_u64().unwrap() > 100, "{usages:?}");
     assert_eq!(usages[1]["name"], "Webhooks");
@@ -289,7 +320,9 @@ async fn resources_are_found_by_type_group_name_and_tag() {
 async fn lists_are_walked_in_pages() {
     let api = Api::new().await;
     for number in 0..7 {
-        api.ask("PUT", &format!("{GROUP}/{REGISTRIES}/pier0{number}"), registry()).await.is(StatusCode::CREATED);
+        api.ask("PUT", &format!("{GROUP}/{REGISTRIES}/pier0{number}"), registry())
+            .await
+            .is(StatusCode::CREATED);
     }
     for (list, filter, count) in [
         (format!("{SUBSCRIPTION}/{REGISTRIES}"), "", 8),
@@ -303,12 +336,16 @@ async fn lists_are_walked_in_pages() {
                 let rows = page["value"].as_array().unwrap();
                 assert!(rows.len() <= size && !rows.is_empty());
                 names.extend(rows.iter().map(|row| row["name"].clone()));
-                next = page["nextLink"].as_str().map(|link| link.strip_prefix("http://quay.example:5000").unwrap().to_owned());
+                next = page["nextLink"]
+                    .as_str()
+                    .map(|link| link.strip_prefix("http://quay.example:5000").unwrap().to_owned());
             }
             names.dedup();
             assert_eq!(names.len(), count, "pages of {size}");
         }
-        api.ask("GET", &format!("{list}?$skipToken=!!"), json!(null)).await.fails(400, "InvalidQueryParameterValue");
+        api.ask("GET", &format!("{list}?$skipToken=!!"), json!(null))
+            .await
+            .fails(400, "InvalidQueryParameterValue");
     }
 }
 
@@ -325,11 +362,18 @@ async fn webhooks_keep_their_secrets() {
     let config = api.ask("POST", &format!("{id}/getCallbackConfig"), json!(null)).await.is(StatusCode::OK);
     assert_eq!(config["serviceUri"], "https://hooks.example/push?key=secret");
     assert_eq!(config["customHeaders"], json!({"Authorization": "Bearer secret"}));
-    let changed = json!({"properties": {"status": "disabled", "scope": "team/app:*", "customHeaders": {"X-A": "b"}}});
+    let changed =
+        json!({"properties": {"status": "disabled", "scope": "team/app:*", "customHeaders": {"X-A": "b"}}});
     let changed = api.ask("PATCH", &id, changed).await.is(StatusCode::OK);
-    assert_eq!((&changed["properties"]["status"], &changed["properties"]["scope"]), (&json!("disabled"), &json!("team/app:*")));
+    assert_eq!(
+        (&changed["properties"]["status"], &changed["properties"]["scope"]),
+        (&json!("disabled"), &json!("team/app:*"))
+    );
     let config = api.ask("POST", &format!("{id}/getCallbackConfig"), json!(null)).await.is(StatusCode::OK);
-    assert_eq!(config, json!({"serviceUri": "https://hooks.example/push?key=secret", "customHeaders": {"X-A": "b"}}));
+    assert_eq!(
+        config,
+        json!({"serviceUri": "https://hooks.example/push?key=secret", "customHeaders": {"X-A": "b"}})
+    );
     assert_eq!(api.list(&format!("{GROUP}/{REGISTRIES}/quay1/webhooks")).await, [api.get(&id).await]);
 
     let with = |name: &str, value: Value| {
@@ -352,11 +396,19 @@ async fn webhooks_keep_their_secrets() {
     ] {
         api.ask("PUT", &id, body).await.says(400, &words);
     }
-    api.ask("PUT", &format!("{GROUP}/{REGISTRIES}/quay1/webhooks/a"), webhook()).await.fails(400, "InvalidWebhookName");
+    api.ask("PUT", &format!("{GROUP}/{REGISTRIES}/quay1/webhooks/a"), webhook())
+        .await
+        .fails(400, "InvalidWebhookName");
     // As many as the tier has.
-    api.ask("PATCH", &format!("{GROUP}/{REGISTRIES}/quay1"), json!({"sku": {"name": "Basic"}})).await.is(StatusCode::OK);
-    api.ask("PUT", &format!("{GROUP}/{REGISTRIES}/quay1/webhooks/hook02"), webhook()).await.is(StatusCode::CREATED);
-    api.ask("PUT", &format!("{GROUP}/{REGISTRIES}/quay1/webhooks/hook03"), webhook()).await.fails(409, "WebhookQuotaExceeded");
+    api.ask("PATCH", &format!("{GROUP}/{REGISTRIES}/quay1"), json!({"sku": {"name": "Basic"}}))
+        .await
+        .is(StatusCode::OK);
+    api.ask("PUT", &format!("{GROUP}/{REGISTRIES}/quay1/webhooks/hook02"), webhook())
+        .await
+        .is(StatusCode::CREATED);
+    api.ask("PUT", &format!("{GROUP}/{REGISTRIES}/quay1/webhooks/hook03"), webhook())
+        .await
+        .fails(409, "WebhookQuotaExceeded");
     api.ask("DELETE", &id, json!(null)).await.is(StatusCode::OK);
     api.ask("DELETE", &id, json!(null)).await.is(StatusCode::NO_CONTENT);
     api.ask("POST", &format!("{id}/getCallbackConfig"), json!(null)).await.fails(404, "ResourceNotFound");
@@ -508,7 +560,10 @@ async fn what_hangs_below_a_registry_is_kept() {
         let list = id.rsplit_once('/').unwrap().0;
         assert_eq!(api.list(list).await, Vec::<Value>::new(), "{list}");
         let made = api.ask("PUT", id, body.clone()).await.is(StatusCode::CREATED);
-        assert_eq!((&made["id"], &made["properties"]["provisioningState"]), (&json!(id), &json!("Succeeded")));
+        assert_eq!(
+            (&made["id"], &made["properties"]["provisioningState"]),
+            (&json!(id), &json!("Succeeded"))
+        );
         api.ask("PUT", id, body.clone()).await.is(StatusCode::OK);
         let patched = api.ask("PATCH", id, patch.clone()).await.is(StatusCode::OK);
         assert_ne!(patched["properties"], made["properties"], "{id}");
@@ -517,11 +572,18 @@ async fn what_hangs_below_a_registry_is_kept() {
         api.ask("PUT", id, json!({"location": "x", "properties": 7})).await.says(400, &["properties"]);
         api.ask("PUT", id, json!({"location": "x", "properties": {}})).await;
     }
-    assert_eq!(api.get(&format!("{registry}/cacheRules/alpine")).await["properties"]["targetRepository"], "alpine");
+    assert_eq!(
+        api.get(&format!("{registry}/cacheRules/alpine")).await["properties"]["targetRepository"],
+        "alpine"
+    );
     for (path, body, words) in [
         (&scope_map, json!({"properties": {"actions": ["pull"]}}), ["properties.actions[0]", "content/read"]),
         (&token, json!({"properties": {"scopeMapId": registry}}), ["properties.scopeMapId", "scopeMaps"]),
-        (&set, json!({"properties": {"loginServer": "a b", "authCredentials": []}}), ["properties.loginServer", "host"]),
+        (
+            &set,
+            json!({"properties": {"loginServer": "a b", "authCredentials": []}}),
+            ["properties.loginServer", "host"],
+        ),
     ] {
         api.ask("PUT", path, body).await.says(400, &words);
     }
@@ -571,7 +633,9 @@ async fn an_import_is_taken_on_and_its_operation_told() {
     let state = api.get(&statuses).await;
     assert_eq!((&state["status"], &state["name"]), (&json!("InProgress"), &json!(id)));
     assert_eq!(state.get("endTime"), None);
-    api.ask("GET", &location.replace("00000000-1111", "99999999-1111"), json!(null)).await.fails(404, "ResourceNotFound");
+    api.ask("GET", &location.replace("00000000-1111", "99999999-1111"), json!(null))
+        .await
+        .fails(404, "ResourceNotFound");
     api.ask("GET", &location.replace(&id, "0123"), json!(null)).await.fails(404, "ResourceNotFound");
 
     let target = registry.parse().unwrap();
@@ -598,35 +662,68 @@ async fn an_import_says_at_once_what_is_wrong_with_it() {
         (json!({}), vec!["source"]),
         (of(json!({"registryUri": "docker.io"})), vec!["source", "sourceImage"]),
         (of(json!({"sourceImage": "x"})), vec!["source", "resourceId", "registryUri"]),
-        (of(json!({"sourceImage": "x", "registryUri": "a", "resourceId": registry})), vec!["source", "not both"]),
+        (
+            of(json!({"sourceImage": "x", "registryUri": "a", "resourceId": registry})),
+            vec!["source", "not both"],
+        ),
         (of(json!({"sourceImage": "X", "registryUri": "docker.io"})), vec!["source.sourceImage", "\"X\""]),
-        (of(json!({"sourceImage": "x@sha256:12", "registryUri": "docker.io"})), vec!["source.sourceImage", "sha256:12"]),
+        (
+            of(json!({"sourceImage": "x@sha256:12", "registryUri": "docker.io"})),
+            vec!["source.sourceImage", "sha256:12"],
+        ),
         (of(json!({"sourceImage": 7, "registryUri": "docker.io"})), vec!["source.sourceImage", "a string"]),
         (of(json!({"sourceImage": "x", "registryUri": "http://docker.io"})), vec!["source.registryUri"]),
         (of(json!({"sourceImage": "x", "registryUri": "user@docker.io"})), vec!["source.registryUri"]),
         (of(json!({"sourceImage": "x", "registryUri": "docker.io/path"})), vec!["source.registryUri"]),
-        (of(json!({"sourceImage": "x", "registryUri": "docker.io", "credentials": {"username": "u"}})), vec!["source.credentials", "password"]),
+        (
+            of(json!({"sourceImage": "x", "registryUri": "docker.io", "credentials": {"username": "u"}})),
+            vec!["source.credentials", "password"],
+        ),
         (of(json!({"sourceImage": "x", "resourceId": "nowhere"})), vec!["source.resourceId"]),
         (of(json!({"sourceImage": "x", "resourceId": GROUP})), vec!["source.resourceId", "registry"]),
-        (of(json!({"sourceImage": "x", "resourceId": registry, "credentials": {"password": "p"}})), vec!["source.credentials"]),
-        (json!({"source": {"sourceImage": "x", "registryUri": "docker.io"}, "targetTags": ["ok", "a:b:c"]}), vec!["targetTags[1]", "b:c"]),
-        (json!({"source": {"sourceImage": "x", "registryUri": "docker.io"}, "targetTags": "x"}), vec!["targetTags", "a sequence"]),
-        (json!({"source": {"sourceImage": "x", "registryUri": "docker.io"}, "mode": "Sometimes"}), vec!["mode", "Sometimes", "NoForce"]),
-        (json!({"source": {"sourceImage": "x", "registryUri": "docker.io"}, "untaggedTargetRepositories": ["a:b"]}), vec!["untaggedTargetRepositories[0]", "a:b"]),
-        (json!({"source": {"sourceImage": "x", "registryUri": "docker.io"}, "targetTags": vec!["a"; 101]}), vec!["targetTags", "100"]),
+        (
+            of(json!({"sourceImage": "x", "resourceId": registry, "credentials": {"password": "p"}})),
+            vec!["source.credentials"],
+        ),
+        (
+            json!({"source": {"sourceImage": "x", "registryUri": "docker.io"}, "targetTags": ["ok", "a:b:c"]}),
+            vec!["targetTags[1]", "b:c"],
+        ),
+        (
+            json!({"source": {"sourceImage": "x", "registryUri": "docker.io"}, "targetTags": "x"}),
+            vec!["targetTags", "a sequence"],
+        ),
+        (
+            json!({"source": {"sourceImage": "x", "registryUri": "docker.io"}, "mode": "Sometimes"}),
+            vec!["mode", "Sometimes", "NoForce"],
+        ),
+        (
+            json!({"source": {"sourceImage": "x", "registryUri": "docker.io"}, "untaggedTargetRepositories": ["a:b"]}),
+            vec!["untaggedTargetRepositories[0]", "a:b"],
+        ),
+        (
+            json!({"source": {"sourceImage": "x", "registryUri": "docker.io"}, "targetTags": vec!["a"; 101]}),
+            vec!["targetTags", "100"],
+        ),
     ] {
         api.ask("POST", &import, body).await.says(400, &words);
     }
     let pushed = api.push(RegistryId::FIRST, "team/app", "v1").await;
-    let mine = |image: &str, tags: Value, mode: &str| {
-        json!({"source": {"resourceId": registry, "sourceImage": image}, "targetTags": tags, "mode": mode})
-    };
+    let mine = |image: &str, tags: Value, mode: &str| json!({"source": {"resourceId": registry, "sourceImage": image}, "targetTags": tags, "mode": mode});
     api.ask("POST", &import, mine("team/none:v1", json!([]), "NoForce")).await.fails(404, "ImageNotFound");
-    api.ask("POST", &import, mine(&format!("team/app@{digest}"), json!([]), "NoForce")).await.fails(404, "ImageNotFound");
-    api.ask("POST", &import, mine("team/app:v1", json!(["team/app:v1"]), "NoForce")).await.says(409, &["team/app:v1", "Force"]);
+    api.ask("POST", &import, mine(&format!("team/app@{digest}"), json!([]), "NoForce"))
+        .await
+        .fails(404, "ImageNotFound");
+    api.ask("POST", &import, mine("team/app:v1", json!(["team/app:v1"]), "NoForce"))
+        .await
+        .says(409, &["team/app:v1", "Force"]);
     api.ask("POST", &import, mine("team/app:v1", json!(["team/app:v1"]), "force")).await.says(400, &["mode"]);
-    api.ask("POST", &import, mine("team/app:v1", json!(["team/app:v1"]), "Force")).await.is(StatusCode::ACCEPTED);
-    api.ask("POST", &import, mine(&format!("team/app@{pushed}"), json!(["copy"]), "NoForce")).await.is(StatusCode::ACCEPTED);
+    api.ask("POST", &import, mine("team/app:v1", json!(["team/app:v1"]), "Force"))
+        .await
+        .is(StatusCode::ACCEPTED);
+    api.ask("POST", &import, mine(&format!("team/app@{pushed}"), json!(["copy"]), "NoForce"))
+        .await
+        .is(StatusCode::ACCEPTED);
     // A registry of our own is known by its host as well.
     let by_host = of(json!({"sourceImage": "team/none:v1", "registryUri": "QUAY.example:5000"}));
     api.ask("POST", &import, by_host).await.fails(404, "ImageNotFound");
@@ -645,10 +742,15 @@ async fn providers_and_their_operations_are_told() {
         assert_eq!(registry["resourceTypes"][0]["resourceType"], "registries");
         assert_eq!(registry["resourceTypes"][0]["defaultApiVersion"], "2025-11-01");
         assert_eq!(api.get(&format!("{front}/providers/microsoft.containerregistry")).await, *registry);
-        api.ask("GET", &format!("{front}/providers/Microsoft.Nothing"), json!(null)).await.fails(404, "InvalidResourceNamespace");
+        api.ask("GET", &format!("{front}/providers/Microsoft.Nothing"), json!(null))
+            .await
+            .fails(404, "InvalidResourceNamespace");
     }
     let register = format!("{SUBSCRIPTION}/providers/Microsoft.Security/register");
-    assert_eq!(api.ask("POST", &register, json!(null)).await.is(StatusCode::OK)["registrationState"], "Registered");
+    assert_eq!(
+        api.ask("POST", &register, json!(null)).await.is(StatusCode::OK)["registrationState"],
+        "Registered"
+    );
     for namespace in ["Microsoft.ContainerRegistry", "Microsoft.Security"] {
         let operations = api.list(&format!("/providers/{namespace}/operations")).await;
         assert!(operations.len() > 10);
@@ -740,7 +842,8 @@ impl Api {
     async fn raw(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let version = if path.contains('?') { "&" } else { "?" };
         let version = if path.contains("api-version") { "" } else { version };
-        let version = if version.is_empty() { String::new() } else { format!("{version}api-version=2025-11-01") };
+        let version =
+            if version.is_empty() { String::new() } else { format!("{version}api-version=2025-11-01") };
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{path}{version}"))
@@ -815,7 +918,12 @@ impl Answer {
 
     #[track_caller]
     fn fails(self, status: u16, code: &str) {
-        assert_eq!((self.status.as_u16(), self.body["error"]["code"].as_str()), (status, Some(code)), "{}", self.body);
+        assert_eq!(
+            (self.status.as_u16(), self.body["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.body
+        );
     }
 
     #[track_caller]

@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Role(Roles),
     /// Check that what is stored is whole: every row has its bytes, every image its verdict or its job
     Fsck(Kept),
+    /// What web hooks and automations were told, what waits, and what was given up
+    Deliveries(Deliveries),
     /// Who did what in the registry, and who logged in: the resource logs that are kept
     Logs(Logs),
     /// Try the walls around the probe, and say which stand on this machine
@@ -284,6 +286,12 @@ pub(crate) struct Serve {
     /// The most connections at once; more wait until one ends [env: PLIMSOLL_MAX_CONNECTIONS] [default: 10000]
     #[arg(long, value_name = "N")]
     max_connections: Option<String>,
+    /// Where web hooks may be sent, a list of public, private, loopback and link-local [env: PLIMSOLL_WEBHOOK_TARGETS] [default: public,private]
+    #[arg(long, value_name = "LIST")]
+    webhook_targets: Option<String>,
+    /// Ask every web hook of an automation first whether it wants to be told, as CloudEvents have it [env: PLIMSOLL_WEBHOOK_HANDSHAKE]
+    #[arg(long)]
+    webhook_handshake: bool,
     /// Where resource logs go as lines of JSON: off, stdout, or a file, which may be moved away at any time [env: PLIMSOLL_RESOURCE_LOG] [default: off]
     #[arg(long, value_name = "WHERE")]
     resource_log: Option<String>,
@@ -317,7 +325,7 @@ pub(crate) struct Serve {
     /// Audience (`aud`) that its tokens for this server have; several separated by commas [env: PLIMSOLL_OIDC_AUDIENCE]
     #[arg(long, value_name = "LIST")]
     oidc_audience: Option<String>,
-    /// Believe X-Forwarded-Host and X-Forwarded-Proto: only behind a proxy that sets them [env: PLIMSOLL_TRUST_FORWARDED_HEADERS]
+    /// Believe X-Forwarded-Host, X-Forwarded-Proto and X-Forwarded-For: only behind a proxy that sets them [env: PLIMSOLL_TRUST_FORWARDED_HEADERS]
     #[arg(long)]
     trust_forwarded_headers: bool,
     /// Listen where others can connect although anyone there may then read, push and delete [env: PLIMSOLL_SERVE_ANYONE_WITHOUT_TLS_OR_AUTHENTICATION]
@@ -384,6 +392,59 @@ pub(crate) enum Db {
         #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
         format: PlainFormat,
     },
+}
+
+/// What can be asked about deliveries.
+#[derive(Args)]
+pub(crate) struct Deliveries {
+    #[command(subcommand)]
+    pub(crate) command: DeliveriesCommand,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
+}
+
+/// What can be done with deliveries.
+#[derive(Subcommand)]
+pub(crate) enum DeliveriesCommand {
+    /// The newest deliveries
+    List {
+        /// Only those that are pending, done or dead
+        #[arg(long, value_enum)]
+        state: Option<State>,
+        /// How to answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+        format: PlainFormat,
+    },
+    /// Send a delivery again, or all that were given up
+    Replay {
+        /// The delivery, by its id
+        #[arg(required_unless_present = "all")]
+        id: Option<i64>,
+        /// All that were given up
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+}
+
+/// How far a delivery is.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum State {
+    /// It waits, or is under way
+    Pending,
+    /// The receiver took it
+    Done,
+    /// It was given up
+    Dead,
+}
+
+impl From<State> for plimsoll_store::DeliveryState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Pending => Self::Pending,
+            State::Done => Self::Done,
+            State::Dead => Self::Dead,
+        }
+    }
 }
 
 /// The forms of a short answer.
@@ -618,6 +679,8 @@ impl Cli {
                 (key::TLS_CERT, serve.tls_cert.clone()),
                 (key::TLS_KEY, serve.tls_key.clone()),
                 (key::MAX_CONNECTIONS, serve.max_connections.clone()),
+                (key::WEBHOOK_TARGETS, serve.webhook_targets.clone()),
+                (key::WEBHOOK_HANDSHAKE, switch(serve.webhook_handshake)),
                 (key::AUTHENTICATION, serve.authentication.clone()),
                 (key::OIDC_ISSUER, serve.oidc_issuer.clone()),
                 (key::OIDC_AUDIENCE, serve.oidc_audience.clone()),
@@ -646,6 +709,7 @@ impl Cli {
         let kept = match &self.command {
             Command::Serve(serve) => Some(&serve.kept),
             Command::Fsck(kept) => Some(kept),
+            Command::Deliveries(deliveries) => Some(&deliveries.kept),
             Command::Token(Tokens { kept, .. }) | Command::User(Users { kept, .. }) => Some(kept),
             Command::Role(Roles { kept, .. }) => Some(kept),
             Command::Logs(logs) => Some(&logs.kept),

@@ -56,6 +56,8 @@ pub(crate) mod key {
     pub(crate) const TRUST_FORWARDED: &str = "trust_forwarded_headers";
     pub(crate) const OPEN_TO_ALL: &str = "serve_anyone_without_tls_or_authentication";
     pub(crate) const ALLOW_MISSING_WALLS: &str = "allow_missing_walls";
+    pub(crate) const WEBHOOK_TARGETS: &str = "webhook_targets";
+    pub(crate) const WEBHOOK_HANDSHAKE: &str = "webhook_handshake";
     pub(crate) const ALL: &[&str] = &[
         LISTEN,
         DATA,
@@ -96,6 +98,8 @@ pub(crate) mod key {
         TRUST_FORWARDED,
         OPEN_TO_ALL,
         ALLOW_MISSING_WALLS,
+        WEBHOOK_TARGETS,
+        WEBHOOK_HANDSHAKE,
     ];
 }
 
@@ -196,6 +200,9 @@ pub(crate) struct Settings {
     pub(crate) resource_log_days: u32,
     pub(crate) trust_forwarded_headers: bool,
     pub(crate) allow_missing_walls: bool,
+    /// Where web hooks may be sent.
+    pub(crate) webhook_targets: plimsoll_scan::Reach,
+    pub(crate) webhook_handshake: bool,
 }
 
 /// What was typed, still without a meaning.
@@ -349,9 +356,16 @@ impl Typed {
             resource_log_days: u32::try_from(self.number(key::RESOURCE_LOG_DAYS, 0..=730, 30)?)?,
             trust_forwarded_headers: self.switch(key::TRUST_FORWARDED)?,
             allow_missing_walls: self.switch(key::ALLOW_MISSING_WALLS)?,
+            webhook_targets: self.webhook_targets()?,
+            webhook_handshake: self.switch(key::WEBHOOK_HANDSHAKE)?,
             data,
         };
         Ok(settings)
+    }
+
+    fn webhook_targets(&self) -> Result<plimsoll_scan::Reach> {
+        let Some(named) = self.text(key::WEBHOOK_TARGETS) else { return Ok(plimsoll_scan::Reach::default()) };
+        named.value.parse().map_err(|error| anyhow::anyhow!("{named}: {error}"))
     }
 
     fn text(&self, key: &'static str) -> Option<Named<'_>> {
@@ -669,6 +683,8 @@ mod tests {
             complaint(None, &[], &[(key::SUBSCRIPTION, "1")]).starts_with("--subscription must be a GUID")
         );
         assert!(complaint(None, &[], &[(key::LOG_FORMAT, "xml")]).contains("--log-format"));
+        let targets = complaint(None, &[("PLIMSOLL_WEBHOOK_TARGETS", "public,anywhere")], &[]);
+        assert!(targets.starts_with("PLIMSOLL_WEBHOOK_TARGETS: \"anywhere\" is none of"), "{targets}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod config;
 mod db;
+mod deliveries;
 mod doctor;
 mod fsck;
 mod import;
@@ -80,6 +81,7 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::User(users) => access::users(&users.command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Role(roles) => access::roles(&roles.command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Fsck(_) => fsck::run(settings).await,
+        Command::Deliveries(command) => deliveries::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Logs(command) => resource_log::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor => doctor::run(settings).await,
         Command::Scans(command) => scans::list(command, settings).await.map(|()| ExitCode::SUCCESS),

@@ -46,7 +46,8 @@ impl LogFile {
 
     fn write(&self, text: &str) -> std::io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same = |there: &Metadata, open: &Metadata| (there.dev(), there.ino()) == (open.dev(), open.ino());
+        let is_same =
+            |there: &Metadata, open: &Metadata| (there.dev(), there.ino()) == (open.dev(), open.ino());
         let in_place = match std::fs::metadata(&self.path) {
             Ok(there) => is_same(&there, &file.metadata()?),
             Err(error) if error.kind() == ErrorKind::NotFound => false,

@@ -15,11 +15,12 @@ use axum::routing::get;
 use plimsoll_access::{Access, Mode, Secret};
 use plimsoll_registry::{Journal, JournalSettings, Registry};
 use plimsoll_scan::{
-    AdvisoryHandle, Clock, Sandbox, ScheduleSettings, UpdateOptions, Worker, WorkerSettings,
+    AdvisoryHandle, Clock, Notifier, NotifySettings, Sandbox, ScheduleSettings, Shapes, UpdateOptions,
+    Worker, WorkerSettings,
 };
 use plimsoll_store::Store;
-use plimsoll_types::Guid;
 use plimsoll_types::probe::Limits;
+use plimsoll_types::{Guid, Scope};
 use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -90,7 +91,13 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         Arc::clone(&clock),
         stop.clone(),
     );
+    let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
+    let notifier = notifier(settings, &store, &clock, &scope, connection)?;
     let parts = [
+        tokio::spawn({
+            let stop = stop.clone();
+            async move { notifier.run(stop).await }
+        }),
         tokio::spawn({
             let stop = stop.clone();
             async move { worker.run(stop).await }
@@ -101,7 +108,6 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
             async move { journal.run(stop.cancelled_owned()).await }
         }),
     ];
-    let connection = Connection { tls: tls.is_some(), trust_forwarded: settings.trust_forwarded_headers };
     let registry = Registry {
         store: store.clone(),
         clock: Arc::clone(&clock),
@@ -114,14 +120,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         .login_server_suffix
         .clone()
         .unwrap_or_else(|| plimsoll_web::login_server_suffix(&scope.registry_host));
-    let web = Web {
-        store: store.clone(),
-        clock,
-        access,
-        scope: scope.clone(),
-        connection,
-        login_server_suffix,
-    };
+    let web =
+        Web { store: store.clone(), clock, access, scope: scope.clone(), connection, login_server_suffix };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state((store.clone(), advisories.clone())))
@@ -154,6 +154,31 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Whoever tells what happens, with the words of the API.
+fn notifier(
+    settings: &Settings,
+    store: &Store,
+    clock: &Clock,
+    scope: &Scope,
+    connection: Connection,
+) -> Result<Notifier> {
+    let shapes = Shapes {
+        finding: Arc::new(plimsoll_web::sub_assessments_of),
+        assessment: Arc::new(move |scope, registry| {
+            plimsoll_web::assessments_of(scope, &connection, registry)
+        }),
+    };
+    let host = scope.registry_host.parse::<Authority>();
+    let origin = host.map_or_else(|_| "plimsoll.local".to_owned(), |authority| authority.host().to_owned());
+    let settings = NotifySettings {
+        reach: settings.webhook_targets,
+        handshake: settings.webhook_handshake,
+        origin,
+        ..NotifySettings::default()
+    };
+    Ok(Notifier::new(store.clone(), shapes, Arc::clone(clock), settings)?)
 }
 
 /// The store's part of the settings. Makes the data folder where it is missing.

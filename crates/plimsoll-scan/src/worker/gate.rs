@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use plimsoll_store::{ImagePlace, Registry, RegistryId};
+use plimsoll_types::Digest;
 use plimsoll_types::log::{Event, Operation, Repository, What};
 use plimsoll_types::registry::{Action, Bypass, Description, Switch};
-use plimsoll_types::Digest;
 
 use super::Shared;
 use crate::Result;
@@ -32,11 +32,11 @@ impl Shared {
             }
             let Some(registry) = self.store.registry(place.registry).await? else { continue };
             if lets_in_the_scanner(&registry) {
-                self.note(&registry, OK, None).await?;
-                self.note(&registry, OK, Some((place, digest))).await?;
+                self.log_read(&registry, OK, None).await?;
+                self.log_read(&registry, OK, Some((place, digest))).await?;
                 return Ok(None);
             }
-            self.note(&registry, FORBIDDEN, None).await?;
+            self.log_read(&registry, FORBIDDEN, None).await?;
             refused = Some(registry);
         }
         Ok(refused.map(|registry| {
@@ -47,7 +47,7 @@ impl Shared {
         }))
     }
 
-    async fn note(&self, registry: &Registry, status: u16, read: Option<(&ImagePlace, &Digest)>) -> Result<()> {
+    async fn log_read(&self, registry: &Registry, status: u16, read: Option<(&ImagePlace, &Digest)>) -> Result<()> {
         let Some(log) = self.log.get() else { return Ok(()) };
         let identity = self.store.scanner_identity().await?;
         let at = (self.clock)();

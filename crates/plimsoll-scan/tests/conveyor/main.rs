@@ -4,8 +4,12 @@
 
 mod feed;
 mod feeds;
+mod import;
+mod notify;
+mod gate;
 mod registry;
 mod scan;
+mod triggers;
 mod web;
 mod worker;
 

@@ -21,20 +21,29 @@ use crate::sandbox;
 use crate::scan::old_alpine;
 
 /// A store with a worker over it.
-struct House {
-    store: Store,
-    database: Database,
-    handle: plimsoll_scan::AdvisoryHandle,
-    stop: CancellationToken,
+pub(crate) struct House {
+    pub(crate) store: Store,
+    pub(crate) database: Database,
+    pub(crate) handle: plimsoll_scan::AdvisoryHandle,
+    pub(crate) stop: CancellationToken,
     _folder: tempfile::TempDir,
 }
 
 impl House {
-    async fn new(database: Database) -> Self {
+    pub(crate) async fn new(database: Database) -> Self {
         Self::with(database, sandbox(), settings()).await
     }
 
     async fn with(database: Database, sandbox: Sandbox, settings: WorkerSettings) -> Self {
+        Self::by_the_clock(database, sandbox, settings, plimsoll_scan::system_clock()).await
+    }
+
+    pub(crate) async fn by_the_clock(
+        database: Database,
+        sandbox: Sandbox,
+        settings: WorkerSettings,
+        clock: plimsoll_scan::Clock,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&plimsoll_store::Settings {
             database: format!("sqlite:{}", folder.path().join("db").display()),
@@ -45,19 +54,13 @@ impl House {
         .await
         .unwrap();
         let (handle, stop) = (database.handle(), CancellationToken::new());
-        let worker = Worker::new(
-            store.clone(),
-            Arc::new(sandbox),
-            handle.clone(),
-            plimsoll_scan::system_clock(),
-            settings,
-        );
+        let worker = Worker::new(store.clone(), Arc::new(sandbox), handle.clone(), clock, settings);
         let until = stop.clone();
         tokio::spawn(async move { worker.run(until).await });
         Self { store, database, handle, stop, _folder: folder }
     }
 
-    async fn push(&self, image: &Image) {
+    pub(crate) async fn push(&self, image: &Image) {
         self.push_but(image, None).await;
     }
 
@@ -83,7 +86,7 @@ impl House {
     }
 
     /// Waits until something holds of an image.
-    async fn until(&self, image: &Image, holds: impl Fn(&ImageSummary) -> bool) -> ImageSummary {
+    pub(crate) async fn until(&self, image: &Image, holds: impl Fn(&ImageSummary) -> bool) -> ImageSummary {
         for _ in 0..2_400 {
             let images = self.store.images(None, 100).await.unwrap();
             let found = images.into_iter().find(|summary| summary.digest == *image.digest());
@@ -95,12 +98,12 @@ impl House {
         panic!("it does not come to pass: {:?}", self.store.images(None, 100).await.unwrap());
     }
 
-    async fn verdict(&self, image: &Image) -> Coverage {
+    pub(crate) async fn verdict(&self, image: &Image) -> Coverage {
         let summary = self.until(image, |summary| summary.state == ImageState::Done).await;
         serde_json::from_value(summary.coverage).unwrap()
     }
 
-    async fn findings(&self, image: &Image) -> Vec<String> {
+    pub(crate) async fn findings(&self, image: &Image) -> Vec<String> {
         let filter = FindingFilter { registry: None, repository: None, image: Some(image.digest().clone()) };
         let rows: Vec<FindingRow> = self.store.findings(&filter, None, 100).await.unwrap();
         let mut found: Vec<_> =
@@ -132,7 +135,7 @@ impl Drop for House {
     }
 }
 
-fn settings() -> WorkerSettings {
+pub(crate) fn settings() -> WorkerSettings {
     WorkerSettings {
         concurrency: 3,
         refresh: Duration::from_millis(50),

@@ -72,7 +72,7 @@ impl Store {
     }
 
     /// Part 0 are the findings of new packages, in the order of their ids; part 1 those of packages that went away, by the
-    /// number of the package and the image's row in the repository.
+    /// number of the package, the image's row in the repository, and how many of its findings were told.
     async fn findings_of_assessment(&self, event: &Event, after: Position, n: usize) -> Result<Tellings> {
         let Some(digest) = &event.digest else { return Ok(Tellings::default()) };
         let mut rows = Vec::new();
@@ -102,18 +102,23 @@ impl Store {
         let Some(package) = usize::try_from(after.0[1]).ok().and_then(|number| removed.get(number)) else {
             return Ok(Tellings::default());
         };
-        let links = self.links_of(digest, after.0[2], n).await?;
-        for link in &links {
-            for gone in self.listed_matches(*package).await? {
-                let behind = Position([1, after.0[1], *link, 0]);
-                if let Some(row) = self.gone_finding(*link, *package, gone.0, gone.1, GONE, gone.2).await? {
-                    rows.push(Telling { behind, change: Change::Gone, row });
-                }
+        // The fourth number counts the findings of this image that were told already.
+        let [_, number, link, told] = after.0;
+        let links = self.links_of(digest, link - i64::from(told > 0), n).await?;
+        for at in &links {
+            let gone = self.listed_matches(*package).await?;
+            let skip = if *at == link { usize::try_from(told).unwrap_or(0) } else { 0 };
+            for (count, found) in gone.iter().enumerate().skip(skip) {
+                let (vulnerability, severity, fixed) = found.clone();
+                let told = if count + 1 == gone.len() { 0 } else { count as i64 + 1 };
+                let behind = Position([1, number, *at, told]);
+                let row = self.gone_finding(*at, *package, vulnerability, severity, GONE, fixed).await?;
+                rows.extend(row.map(|row| Telling { behind, change: Change::Gone, row }));
             }
         }
         let next = match links.last() {
-            Some(link) if links.len() == n => Position([1, after.0[1], *link, 0]),
-            _ => Position([1, after.0[1] + 1, 0, 0]),
+            Some(last) if links.len() == n => Position([1, number, *last, 0]),
+            _ => Position([1, number + 1, 0, 0]),
         };
         Ok(Tellings { rows, next: Some(next) })
     }

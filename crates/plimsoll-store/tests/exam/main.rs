@@ -15,6 +15,7 @@ mod place;
 mod pulls;
 mod scans;
 mod scopes;
+mod triggers;
 mod verdicts;
 
 /// Runs each test in both places.
@@ -143,6 +144,18 @@ exam! {
         a_group_with_a_registry_is_not_deleted
         a_deleted_registry_leaves_nothing_but_content
         what_a_registry_holds_is_counted_once;
+    triggers:
+        without_a_plan_a_push_queues_nothing_and_the_plan_queues_all
+        a_scan_that_meets_no_plan_is_taken_back
+        findings_age_out_where_the_plan_is_off
+        an_image_is_charged_once_and_only_where_there_was_something_to_judge
+        what_was_pulled_lately_is_queued_each_week
+        a_rescan_names_images_by_registry_repository_tag_and_digest
+        a_scan_tells_how_far_it_is
+        push_comes_before_import_before_manual_before_periodic
+        an_import_keeps_its_credentials_only_while_it_lives
+        a_blob_is_mounted_between_registries
+        findings_tell_what_is_known_of_exploits;
     verdicts:
         findings_are_the_join_of_packages_and_matches
         an_image_without_findings_has_one_row

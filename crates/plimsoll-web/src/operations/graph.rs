@@ -3,8 +3,7 @@
 use super::{Operation, delete, get, patch, post, put};
 
 const IN_SUBSCRIPTION: &str = "/subscriptions/{subscriptionId}/providers/Microsoft.ResourceGraph/queries";
-const IN_GROUP: &str =
-    "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ResourceGraph/queries";
+const IN_GROUP: &str = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ResourceGraph/queries";
 const QUERY: &str = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/\
                      Microsoft.ResourceGraph/queries/{queryName}";
 const READ: &str = "Microsoft.ResourceGraph/queries/read";
@@ -39,5 +38,6 @@ pub(super) const ALL: &[Operation] = &[
         .needs(WRITE)
         .takes("GraphQuery")
         .gives("GraphQuery"),
-    delete(QUERY, "GraphQueries_Delete", "Forget a kept query").needs("Microsoft.ResourceGraph/queries/delete"),
+    delete(QUERY, "GraphQueries_Delete", "Forget a kept query")
+        .needs("Microsoft.ResourceGraph/queries/delete"),
 ];

@@ -30,13 +30,13 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
     said
 }
 
-fn alpine(packages: &[(&str, &str)]) -> Image {
+pub(crate) fn alpine(packages: &[(&str, &str)]) -> Image {
     let base = Layer::new().alpine("3.18.4", packages).tar();
     let app = Layer::new().file("srv/app", "#!/bin/sh\n").tar();
     Image::of(&[base, app], Packing::Gzip)
 }
 
-fn layout(folder: &Path, image: &Image) -> String {
+pub(crate) fn layout(folder: &Path, image: &Image) -> String {
     image::write_layout(folder, &image.manifest, "latest", &[image]).expect("a layout");
     format!("oci:{}:latest", folder.display())
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use plimsoll_testkit::image::{Blob, Image};
@@ -88,7 +89,12 @@ impl House {
 
     /// The same with more flags.
     pub(crate) fn serve_with(&self, flags: &[&str]) -> Server {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        self.serve_at("127.0.0.1:0", flags)
+    }
+
+    /// The same at another address.
+    pub(crate) fn serve_at(&self, address: &str, flags: &[&str]) -> Server {
+        let mut command = self.command(&["serve", "--listen", address]);
         command.args(flags);
         self.name_backend(&mut command);
         Server::start(command)
@@ -118,6 +124,7 @@ pub(crate) struct Server {
     /// `127.0.0.1:PORT`.
     pub(crate) address: String,
     log: PathBuf,
+    said: Arc<Mutex<String>>,
     _log_folder: TempDir,
 }
 
@@ -130,22 +137,34 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
         let mut address = None;
         let mut line = String::new();
+        let said = Arc::new(Mutex::new(String::new()));
         while address.is_none() && stdout.read_line(&mut line).expect("stdout can be read") > 0 {
             let found = line.split_once("://").map(|(before, rest)| (before.ends_with("https"), rest));
             address = found.map(|(tls, rest)| (tls, rest.trim().trim_end_matches('/').to_owned()));
             line.clear();
         }
-        // What else it says is nobody's concern, but the pipe must not fill.
-        std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+        // The pipe must not fill.
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            while stdout.read_line(&mut line).is_ok_and(|length| length > 0) {
+                heard.lock().expect("nobody panics").push_str(&line);
+                line.clear();
+            }
+        });
         let Some((tls, address)) = address else {
             let _ = child.wait();
             panic!("the server did not start:\n{}", std::fs::read_to_string(&log).unwrap_or_default());
         };
-        Self { child, tls, address, log, _log_folder: folder }
+        Self { child, tls, address, log, said, _log_folder: folder }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", if self.tls { "https" } else { "http" }, self.address)
+    }
+
+    /// What it said on stdout so far, behind the line with its address.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().expect("nobody panics").clone()
     }
 
     /// Everything it logged so far.

@@ -93,7 +93,8 @@ pub(super) fn facet(facet: &Facet, found: Option<Result<Answer, Fault>>) -> Valu
 
 /// The envelope of a query that cannot be answered: first that it is the query, then what is wrong with it, and where.
 pub(super) fn fault(call: &Call<'_>, fault: &Fault) -> Value {
-    let correlation = call.headers.get("x-ms-correlation-request-id").or(call.headers.get("x-ms-client-request-id"));
+    let correlation =
+        call.headers.get("x-ms-correlation-request-id").or(call.headers.get("x-ms-client-request-id"));
     let correlation = correlation.and_then(|id| id.to_str().ok()).map(shortened).unwrap_or_default();
     let mut detail = json!({"code": fault.kind().code(), "message": fault.to_string()});
     match (fault.kind(), fault.position()) {

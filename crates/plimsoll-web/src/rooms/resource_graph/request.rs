@@ -155,7 +155,8 @@ impl QueryRequest {
         let skip = match options.skip {
             None => token.as_ref().map_or(0, |token| token.o),
             Some(skip) => u64::try_from(skip).map_err(|_| {
-                let message = format!("options.$skip must be a whole number that is not negative, found {skip}");
+                let message =
+                    format!("options.$skip must be a whole number that is not negative, found {skip}");
                 Error::bad_request("BadRequest", message)
             })?,
         };
@@ -192,7 +193,8 @@ impl FacetRequest {
                 })
         };
         let sort = options.sort_by.as_deref().map(str::trim).unwrap_or("count");
-        let sort = if sort.eq_ignore_ascii_case("count") { "['count']".to_owned() } else { sort.replace('.', "_") };
+        let sort =
+            if sort.eq_ignore_ascii_case("count") { "['count']".to_owned() } else { sort.replace('.', "_") };
         let order = if options.sort_order == Some(Order::Rising) { "asc" } else { "desc" };
         let filter = options.filter.filter(|filter| !filter.trim().is_empty());
         let filter = filter.map(|filter| format!("\n| where {filter}")).unwrap_or_default();
@@ -230,7 +232,9 @@ fn read(token: &str, mark: &str) -> Result<SkipToken, Error> {
     let read: Option<SkipToken> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let read = read.filter(|token| (1..=LARGEST_PAGE).contains(&token.t)).ok_or_else(|| bad(not_ours))?;
     if read.m != mark {
-        return Err(bad("options.$skipToken belongs to another query, or to the same one over other subscriptions"));
+        return Err(bad(
+            "options.$skipToken belongs to another query, or to the same one over other subscriptions",
+        ));
     }
     Ok(read)
 }

@@ -138,7 +138,8 @@ async fn put(call: &Call<'_>, id: &ResourceId, found: Option<Resource>) -> Resul
         let message = format!("tags must be at most {MAX_TAGS} texts of at most 256 bytes");
         return Err(Error::bad_request("BadRequest", message));
     }
-    let location = wanted.location.filter(|location| !location.is_empty()).unwrap_or_else(|| "global".to_owned());
+    let location =
+        wanted.location.filter(|location| !location.is_empty()).unwrap_or_else(|| "global".to_owned());
     if !location.eq_ignore_ascii_case("global") {
         return Err(Error::bad_request("BadRequest", "location of a kept query must be global"));
     }
@@ -156,7 +157,10 @@ async fn put(call: &Call<'_>, id: &ResourceId, found: Option<Resource>) -> Resul
 /// A query is kept only where it could be run, as far as that can be known without running it.
 async fn check(call: &Call<'_>, query: &str) -> Result<(), Error> {
     if query.trim().is_empty() {
-        return Err(Error::bad_request("BadRequest", "properties.query in the body of the request is missing or empty"));
+        return Err(Error::bad_request(
+            "BadRequest",
+            "properties.query in the body of the request is missing or empty",
+        ));
     }
     let named = named_in(call, query).await?;
     let (text, now) = (query.to_owned(), call.now.0);

@@ -16,8 +16,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::request::Asked;
 use super::tables::{
-    ALERT, ASSESSMENT, CONTAINERS, CONTROL, FINDING, GROUP, PRICING, QUERY, REGISTRY, REPLICATION, RESOURCES, SCORE,
-    SUBSCRIPTION, TEXT_COLUMNS, WEBHOOK,
+    ALERT, ASSESSMENT, CONTAINERS, CONTROL, FINDING, GROUP, PRICING, QUERY, REGISTRY, REPLICATION, RESOURCES,
+    SCORE, SUBSCRIPTION, TEXT_COLUMNS, WEBHOOK,
 };
 use super::{Settings, saved};
 use crate::call::Call;
@@ -90,7 +90,8 @@ impl Sources {
             rows.extend(listed.into_iter().map(|row| columns(row, kind)).filter(|row| passes(&scan, row)));
         }
         let left = scan.limit.unwrap_or(u64::MAX);
-        let mut source = Source { ready: rows.iter().map(|row| projected(&scan, row)).collect(), findings, scan, left };
+        let mut source =
+            Source { ready: rows.iter().map(|row| projected(&scan, row)).collect(), findings, scan, left };
         if source.scan.grouped {
             source.group(call).await?;
         }
@@ -100,7 +101,8 @@ impl Sources {
     /// What REST lists of a type, in the scopes of the request.
     async fn listed(&self, call: &Call<'_>, kind: &str, scan: &Scan) -> Result<Vec<Json>, Error> {
         let in_subscriptions = |path: &str| -> Vec<String> {
-            let wanted = self.subscriptions.iter().filter(|id| may_hold(scan, "subscriptionId", &Value::text(id)));
+            let wanted =
+                self.subscriptions.iter().filter(|id| may_hold(scan, "subscriptionId", &Value::text(id)));
             wanted.map(|id| format!("/subscriptions/{id}{path}")).collect()
         };
         let on_registries = |path: &str| -> Vec<String> {
@@ -123,9 +125,7 @@ impl Sources {
             REGISTRY => on_registries("?api-version=2025-11-01"),
             WEBHOOK => on_registries("/webhooks?api-version=2025-11-01"),
             REPLICATION => on_registries("/replications?api-version=2025-11-01"),
-            QUERY => {
-                in_subscriptions("/providers/Microsoft.ResourceGraph/queries?api-version=2021-03-01")
-            }
+            QUERY => in_subscriptions("/providers/Microsoft.ResourceGraph/queries?api-version=2021-03-01"),
             SUBSCRIPTION => in_subscriptions("?api-version=2022-12-01"),
             GROUP => in_subscriptions("/resourceGroups?api-version=2022-09-01"),
             _ => Vec::new(),

@@ -39,9 +39,8 @@ pub(super) const VULNERABILITY: &str = "properties.id";
 pub(super) const CVE: &str = "properties.additionalData.vulnerabilityDetails.cveId";
 
 /// Columns that hold a text in every row of every table.
-pub(super) const TEXT_COLUMNS: [&str; 9] = [
-    "id", "name", "type", "tenantId", "kind", "location", "resourceGroup", "subscriptionId", "managedBy",
-];
+pub(super) const TEXT_COLUMNS: [&str; 9] =
+    ["id", "name", "type", "tenantId", "kind", "location", "resourceGroup", "subscriptionId", "managedBy"];
 
 /// The columns that hold documents.
 pub(super) const DOCUMENT_COLUMNS: [&str; 7] =
@@ -58,7 +57,11 @@ pub(super) fn assessed(generation: Generation) -> &'static str {
 /// All tables.
 pub(super) fn catalog() -> Catalog {
     let mut security = common(SECURITY, &[FINDING, ASSESSMENT, PRICING, SCORE, CONTROL, ALERT]);
-    let words = |words: &[&str]| Tests::Listed(std::iter::once(Value::Null).chain(words.iter().map(|word| Value::text(word))).collect());
+    let words = |words: &[&str]| {
+        Tests::Listed(
+            std::iter::once(Value::Null).chain(words.iter().map(|word| Value::text(word))).collect(),
+        )
+    };
     let assessed = Generation::ALL.map(assessed);
     let severities = ["Critical", "High", "Medium", "Low", "Unknown", "Informational"];
     security = security

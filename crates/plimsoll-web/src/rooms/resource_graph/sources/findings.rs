@@ -73,8 +73,12 @@ impl<'s> Findings<'s> {
         call: &Call<'_>,
         scan: &Scan,
     ) -> Result<Option<Vec<(Columns, i64)>>, Error> {
-        let read: Vec<&str> =
-            scan.paths.iter().map(|path| &**path).chain(scan.filters.iter().map(|filter| &*filter.path)).collect();
+        let read: Vec<&str> = scan
+            .paths
+            .iter()
+            .map(|path| &**path)
+            .chain(scan.filters.iter().map(|filter| &*filter.path))
+            .collect();
         let is_plain = |path: &&str| {
             [SEVERITY, CODE, ASSESSED, DETAILS_SEVERITY].contains(path)
                 || HOST.contains(path)
@@ -101,7 +105,9 @@ impl<'s> Findings<'s> {
 fn narrowed(scan: &Scan) -> FindingFilter {
     let only = |path: &str| {
         scan.filters.iter().filter(|filter| *filter.path == *path).find_map(|filter| match &filter.test {
-            Test::Text { values, fold: false, negated: false } if values.len() == 1 => values.first().cloned(),
+            Test::Text { values, fold: false, negated: false } if values.len() == 1 => {
+                values.first().cloned()
+            }
             _ => None,
         })
     };
