@@ -22,7 +22,7 @@ use std::time::Duration;
 use plimsoll_store::{Claim, Delivery, Ending, FindingRow, Registry, RegistrySummary, Store, Target};
 use plimsoll_types::automation::{Automation, EventSource};
 use plimsoll_types::webhook::Webhook;
-use plimsoll_types::{ResourceId, Scope, Timestamp};
+use plimsoll_types::{Generation, ResourceId, Scope, Timestamp};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -107,8 +107,8 @@ impl Default for NotifySettings {
 pub struct Shapes {
     /// A finding as sub-assessments.
     pub finding: Arc<dyn Fn(&Scope, &FindingRow) -> Vec<Value> + Send + Sync>,
-    /// A registry's verdict as assessments.
-    pub assessment: Arc<dyn Fn(&Scope, &RegistrySummary) -> Vec<Value> + Send + Sync>,
+    /// A registry's verdict under the recommendation of a generation, as an assessment.
+    pub assessment: Arc<dyn Fn(&Scope, Generation, &RegistrySummary) -> Option<Value> + Send + Sync>,
 }
 
 /// Tells those who asked. Cheap to clone; all clones are one.

@@ -224,6 +224,22 @@ impl Tx {
         self.run(sql.into(), args, true).await
     }
 
+    /// As [`Tx::execute`], for a text that will not come again: it gets no place among the prepared statements.
+    pub(crate) async fn execute_once(&mut self, sql: String, args: &[Arg<'_>]) -> Result<u64> {
+        self.run(sql.into(), args, false).await
+    }
+
+    /// Keeps others from changing what images count until the transaction ends: everybody, or those who want it alone.
+    /// SQLite has one writer at a time anyway. See `summaries`.
+    pub(crate) async fn lock_counts(&mut self, alone: bool) -> Result<()> {
+        if self.is_postgres() {
+            let name = if alone { "pg_advisory_xact_lock" } else { "pg_advisory_xact_lock_shared" };
+            // Any number that no other lock has.
+            self.execute(format!("select {name}(7202608)"), &[]).await?;
+        }
+        Ok(())
+    }
+
     async fn run(&mut self, sql: Sql, args: &[Arg<'_>], persistent: bool) -> Result<u64> {
         let (sql, failed) = (AssertSqlSafe(sql), |e| Error::database(self.attempt, e));
         match &mut self.inner {

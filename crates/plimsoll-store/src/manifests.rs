@@ -17,7 +17,7 @@ use crate::notify::changes::record_arrival;
 use crate::plans::is_registry_covered;
 use crate::registries::{RegistryId, RepositoryKey};
 use crate::triggers::queue_images;
-use crate::{Error, ErrorKind, QuarantineState, Result, Store};
+use crate::{Error, ErrorKind, QuarantineState, Result, Store, history, summaries};
 
 /// Manifests that may name one subject in one repository.
 const MAX_REFERRERS: u64 = 10_000;
@@ -161,6 +161,9 @@ impl Store {
         record_event(&mut tx, "image.pushed", &key, Some(put.digest), None, put.now, &detail).await?;
         move_tags(&mut tx, repository, &key, put).await?;
         let queued = put.manifest.kind == ManifestKind::Image && self.queue_scan(&mut tx, put).await?;
+        if put.manifest.kind == ManifestKind::Image {
+            count_image(&mut tx, repository, put).await?;
+        }
         if is_new && !queued && put.manifest.kind == ManifestKind::Image {
             record_arrival(&mut tx, &key, put.digest, put.now).await?;
         }
@@ -293,6 +296,7 @@ impl Store {
         for tag in &tags {
             record_event(&mut tx, "image.untagged", &key, Some(digest), Some(tag), now, "{}").await?;
         }
+        history::remember_image(&mut tx, id, digest, now).await?;
         let sql = "delete from pulls where image = \
             (select id from repository_manifests where repository = $1 and digest = $2)";
         tx.execute(sql, &args![id, digest]).await?;
@@ -551,6 +555,18 @@ async fn move_tags(tx: &mut Tx, repository: i64, key: &RepositoryKey, put: &Mani
 
 fn quarantine(row: &Row) -> Result<Option<QuarantineState>> {
     row.get::<Option<&str>>(3)?.map(QuarantineState::read).transpose()
+}
+
+/// Puts an image that is new in its repository among those that are counted. Its content may have been judged elsewhere.
+async fn count_image(tx: &mut Tx, repository: i64, put: &ManifestPut<'_>) -> Result<()> {
+    let sql = "select i.id from repository_manifests l join images i on i.digest = l.digest \
+        left join image_summaries s on s.image = l.id \
+        where l.repository = $1 and l.digest = $2 and s.image is null";
+    if let Some(row) = tx.one(sql, &args![repository, put.digest]).await? {
+        tx.lock_counts(false).await?;
+        summaries::refresh_image(tx, row.get(0)?, put.now).await?;
+    }
+    Ok(())
 }
 
 fn reference_args<'a>(repository: &RepositoryKey, reference: &'a Reference) -> [Arg<'a>; 2] {

@@ -14,6 +14,7 @@ pub(crate) const SQLITE: &Steps = &[
     (3, "access", include_str!("../migrations/sqlite/0003_access.sql")),
     (5, "acr", include_str!("../migrations/sqlite/0005_acr.sql")),
     (6, "triggers", include_str!("../migrations/sqlite/0006_triggers.sql")),
+    (7, "rules", include_str!("../migrations/sqlite/0007_rules.sql")),
     (8, "notify", include_str!("../migrations/sqlite/0008_notify.sql")),
 ];
 pub(crate) const POSTGRES: &Steps = &[
@@ -22,6 +23,7 @@ pub(crate) const POSTGRES: &Steps = &[
     (3, "access", include_str!("../migrations/postgres/0003_access.sql")),
     (5, "acr", include_str!("../migrations/postgres/0005_acr.sql")),
     (6, "triggers", include_str!("../migrations/postgres/0006_triggers.sql")),
+    (7, "rules", include_str!("../migrations/postgres/0007_rules.sql")),
     (8, "notify", include_str!("../migrations/postgres/0008_notify.sql")),
 ];
 

@@ -4,7 +4,7 @@
 //! written with a handful of statements. All that lock rows of several tables do so in the order images, package versions,
 //! vulnerabilities, matches, and inside a table in the order of a key, so that no two scans lock each other out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read as _;
 
 use plimsoll_types::{
@@ -17,8 +17,9 @@ use sha2::Digest as _;
 use crate::charges::charge_image;
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::enqueue_scans_in;
-use crate::notify::changes::{BEFORE_COLUMNS, Before, Standing, record_matches};
-use crate::{Error, Priority, Result, Store};
+use crate::notify::changes::{Before, Standing, record_matches};
+use crate::summaries::Counts;
+use crate::{Error, Priority, Result, Store, history, rules, summaries};
 
 /// The largest record of a layer that is unpacked. The probe's own limit is 64 MiB.
 const MAX_RECORD_BYTES: u64 = 256 << 20;
@@ -174,6 +175,9 @@ impl Store {
         let mut tx = self.db.begin("set the state of an image").await?;
         let values = args![digest, state.word(), state.reason(), is_verdict, now];
         let changed = tx.execute(sql, &values).await?;
+        if is_verdict == 1 {
+            summaries::refresh_state(&mut tx, digest, now).await?;
+        }
         tx.commit().await?;
         if changed == 0 { Err(no_image(digest)) } else { Ok(()) }
     }
@@ -202,39 +206,51 @@ impl Store {
     /// matched with a newer generation meanwhile are left as they are.
     pub async fn save_verdict(&self, verdict: Verdict<'_>) -> Result<()> {
         let mut conflicts = 0;
+        let mut alone = false;
         loop {
-            match self.try_save_verdict(&verdict).await {
+            match self.try_save_verdict(&verdict, alone).await {
+                Ok(false) => alone = true,
+                Ok(true) => return Ok(()),
                 Err(error) if error.is_conflict() && conflicts < MAX_CONFLICTS => {
                     conflicts += 1;
                     step_aside(conflicts).await;
                 }
-                result => return result,
+                Err(error) => return Err(error),
             }
         }
     }
 
-    async fn try_save_verdict(&self, verdict: &Verdict<'_>) -> Result<()> {
+    /// Does nothing, and gives `false`, where what other images count would change, and only one at a time may do that.
+    async fn try_save_verdict(&self, verdict: &Verdict<'_>, alone: bool) -> Result<bool> {
         let mut tx = self.db.begin("save a verdict").await?;
+        tx.lock_counts(alone).await?;
         let layers: BTreeSet<&Digest> =
             verdict.inventory.packages.iter().filter_map(|package| package.layer.as_ref()).collect();
         let layers: Vec<&Digest> = layers.into_iter().collect();
         let standing = Standing::of(&mut tx, verdict.image).await?;
-        let image = write_image(&mut tx, verdict, &layers).await?;
+        let (image, judged_before) = write_image(&mut tx, verdict, &layers).await?;
         let handed: Vec<_> = verdict.matches.iter().map(|(package, _)| package).collect();
         let ids =
             add_packages(&mut tx, verdict.inventory.packages.iter().chain(handed.iter().copied())).await?;
-        link_packages(&mut tx, image, &verdict.inventory.packages, &layers, &ids).await?;
+        let places = places(&verdict.inventory.packages, &layers, &ids);
+        history::remember_links(&mut tx, image, judged_before, &places, verdict.now).await?;
+        link_packages(&mut tx, image, places).await?;
         let id_of = |package| ids.get(&identity(package)).copied();
         let matches: BTreeMap<i64, &[Match]> = verdict
             .matches
             .iter()
             .filter_map(|(package, matches)| Some((id_of(package)?, matches.as_slice())))
             .collect();
-        replace_matches(&mut tx, &matches, verdict.generation, verdict.now).await?;
+        let is_seen_by_others = replace_matches(&mut tx, &matches, verdict.generation, verdict.now).await?;
+        if is_seen_by_others && !alone && tx.is_postgres() {
+            return Ok(false);
+        }
+        summaries::refresh_image(&mut tx, image, verdict.now).await?;
         let linked = verdict.inventory.packages.iter().filter_map(id_of).collect();
         standing.record(&mut tx, verdict, linked).await?;
         charge_image(&mut tx, verdict.image, verdict.now).await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Up to `n` package versions behind `after` in row order that were last matched with an older generation than
@@ -289,6 +305,7 @@ impl Store {
         loop {
             let attempt = async {
                 let mut tx = self.db.begin("save matches").await?;
+                tx.lock_counts(true).await?;
                 replace_matches(&mut tx, &matches, generation, now).await?;
                 tx.commit().await
             };
@@ -394,8 +411,15 @@ fn unpack(record: &[u8]) -> Option<LayerInventory> {
     postcard::from_bytes(&bytes).ok()
 }
 
-/// Writes the image's own row; gives its id.
-async fn write_image(tx: &mut Tx, verdict: &Verdict<'_>, layers: &[&Digest]) -> Result<i64> {
+/// Writes the image's own row; gives its id, and when it was judged first if that was before.
+async fn write_image(
+    tx: &mut Tx,
+    verdict: &Verdict<'_>,
+    layers: &[&Digest],
+) -> Result<(i64, Option<Timestamp>)> {
+    let sql = format!("select first_assessed_at from images where digest = $1{}", tx.for_change());
+    let before = tx.one(sql, &args![verdict.image]).await?;
+    let before = before.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten().map(Timestamp);
     // While advisories are awaited there is nothing to say, and what was said before stands.
     let standing = i64::from(verdict.state != ImageState::AwaitingAdvisories);
     let sql = "update images set state = $2, reason = $3, \
@@ -423,7 +447,7 @@ async fn write_image(tx: &mut Tx, verdict: &Verdict<'_>, layers: &[&Digest]) -> 
         i64::from(billable),
     ];
     let row = tx.one(sql, &values).await?.ok_or_else(|| no_image(verdict.image))?;
-    row.get(0)
+    Ok((row.get(0)?, before))
 }
 
 fn json(value: &impl serde::Serialize) -> String {
@@ -498,21 +522,26 @@ fn bare(package: &InstalledPackage) -> InstalledPackage {
     InstalledPackage { path: String::new(), layer: None, ..package.clone() }
 }
 
-/// Replaces the image's links to package versions. One that is there at several paths is one row.
-async fn link_packages(
-    tx: &mut Tx,
-    image: i64,
-    packages: &[InstalledPackage],
+/// Package versions with the paths where they are, each with the number of its layer.
+pub(crate) type Places<'a> = BTreeMap<i64, BTreeSet<(&'a str, Option<usize>)>>;
+
+fn places<'a>(
+    packages: &'a [InstalledPackage],
     layers: &[&Digest],
     ids: &HashMap<[u8; 32], i64>,
-) -> Result<()> {
+) -> Places<'a> {
     let number = |layer: &Option<Digest>| layer.as_ref().and_then(|layer| layers.binary_search(&layer).ok());
-    let mut places: BTreeMap<i64, BTreeSet<(&str, Option<usize>)>> = BTreeMap::new();
+    let mut places = Places::new();
     for package in packages {
         if let Some(id) = ids.get(&identity(package)) {
             places.entry(*id).or_default().insert((&package.path, number(&package.layer)));
         }
     }
+    places
+}
+
+/// Replaces the image's links to package versions. One that is there at several paths is one row.
+async fn link_packages(tx: &mut Tx, image: i64, places: Places<'_>) -> Result<()> {
     tx.execute("delete from image_packages where image = $1", &args![image]).await?;
     let mut rows = Vec::with_capacity(places.len() * 5);
     for (package, mut places) in places {
@@ -526,59 +555,169 @@ async fn link_packages(
 }
 
 /// Replaces the matches of package versions that are not at a newer generation, and brings these to this one. A match
-/// that was there before keeps the instant at which it was first seen.
+/// that was there before keeps the instant at which it was first seen; one that did not change is not written. Gives
+/// whether matches changed of package versions that were matched before: other images may count them.
 async fn replace_matches(
     tx: &mut Tx,
     matches: &BTreeMap<i64, &[Match]>,
     generation: u64,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<bool> {
     let generation = number(generation);
     let list: Vec<_> = matches.keys().map(|id| Arg::from(*id)).collect();
     let sql = format!(
         "select id, generation from packages where generation <= $1 and id in ({{list}}) order by id{}",
         tx.for_change()
     );
-    let rows = tx.all_in(&sql, &args![generation], &list).await?;
-    let (mut ours, mut matched) = (BTreeSet::new(), HashSet::new());
-    for row in &rows {
-        ours.insert(row.get::<i64>(0)?);
-        if row.count(1)? > 0 {
-            matched.insert(row.get::<i64>(0)?);
-        }
+    let mut ours: BTreeMap<i64, bool> = BTreeMap::new();
+    for row in tx.all_in(&sql, &args![generation], &list).await? {
+        ours.insert(row.get(0)?, row.get::<i64>(1)? > 0);
     }
-    let list: Vec<_> = ours.iter().map(|id| Arg::from(*id)).collect();
-    let sql = "update packages set generation = $1 where id in ({list}) returning 1";
+    let list: Vec<_> = ours.keys().map(|id| Arg::from(*id)).collect();
+    let sql = "update packages set generation = $1 where id in ({list}) and generation < $1 returning 1";
     tx.all_in(sql, &args![generation], &list).await?;
 
+    let mut old: BTreeMap<(i64, i64), KeptMatch> = BTreeMap::new();
+    let sql = "select package, vulnerability, status, severity, fixed_version, listed, doc, since, first_seen \
+        from matches where package in ({list})";
+    for row in tx.all_in(sql, &[], &list).await? {
+        old.insert((row.get(0)?, row.get(1)?), KeptMatch::read(&row)?);
+    }
     let names: BTreeSet<&str> =
-        ours.iter().flat_map(|id| matches[id]).map(|found| found.vulnerability.as_str()).collect();
+        ours.keys().flat_map(|id| matches[id]).map(|found| found.vulnerability.as_str()).collect();
     let vulnerabilities = add_vulnerabilities(tx, &names).await?;
-    let mut new = BTreeMap::new();
-    for package in &ours {
+    let mut said: BTreeMap<(i64, i64), &Match> = BTreeMap::new();
+    for package in ours.keys() {
         for found in matches[package] {
             if let Some(vulnerability) = vulnerabilities.get(&found.vulnerability) {
-                new.insert((*package, *vulnerability), found);
+                said.insert((*package, *vulnerability), found);
             }
         }
     }
-    let sql = format!("select {BEFORE_COLUMNS} from matches where package in ({{list}})");
-    let rows = tx.all_in(&sql, &[], &list).await?;
-    let before: BTreeMap<(i64, i64), Before> = rows.iter().map(Before::read).collect::<Result<_>>()?;
-    record_matches(tx, &before, &new, &matched, now).await?;
-    let gone: HashSet<_> = before.keys().filter(|key| !new.contains_key(*key)).copied().collect();
-    let changed = !gone.is_empty() || !new.is_empty();
-    remove_matches(tx, gone).await?;
-    let rows: Vec<Arg<'_>> = new.iter().flat_map(|(key, found)| match_row(*key, found, now)).collect();
-    let sql = "insert into matches (package, vulnerability, status, severity, fixed_version, listed, doc, first_seen) \
+    // `new` is what comes or changes; in `old`, only what changes or goes is left.
+    let mut new: BTreeMap<(i64, i64), (KeptMatch, &Match)> = BTreeMap::new();
+    for (key, found) in said {
+        let kept = KeptMatch::new(found, old.get(&key), now);
+        if old.get(&key) == Some(&kept) {
+            old.remove(&key);
+        } else {
+            new.insert(key, (kept, found));
+        }
+    }
+    if old.is_empty() && new.is_empty() {
+        return Ok(false);
+    }
+    let rules = rules::active(tx).await?;
+    if !rules.is_empty() {
+        rules::forget_matches(tx, &old.keys().chain(new.keys()).copied().collect()).await?;
+    }
+    record_changes(tx, &old, &new, &ours, now).await?;
+    history::remember_matches(tx, &old, &new, now).await?;
+    remove_matches(tx, old.keys().filter(|key| !new.contains_key(*key)).copied().collect()).await?;
+    let rows: Vec<Arg<'_>> = new.iter().flat_map(|(key, (kept, _))| kept.row(*key)).collect();
+    let sql = "insert into matches \
+        (package, vulnerability, status, severity, fixed_version, listed, doc, since, first_seen) \
         values {rows} on conflict (package, vulnerability) do update set status = excluded.status, \
         severity = excluded.severity, fixed_version = excluded.fixed_version, listed = excluded.listed, \
-        doc = excluded.doc";
-    tx.insert(sql, 8, &rows).await?;
-    if changed {
-        write_fact(tx, "matches-changed-at", now.0).await?;
+        doc = excluded.doc, since = excluded.since";
+    tx.insert(sql, 9, &rows).await?;
+    if !rules.is_empty() {
+        let findings = new.iter().filter(|(_, (kept, _))| kept.listed == 1);
+        let findings = findings.map(|(key, (_, found))| (*key, *found)).collect();
+        rules::learn_matches(tx, &rules, &findings).await?;
     }
-    Ok(())
+    let mut differences: BTreeMap<i64, Counts> = BTreeMap::new();
+    let signed = old.iter().map(|(key, kept)| (key, kept, -1));
+    for ((package, _), kept, sign) in signed.chain(new.iter().map(|(key, (kept, _))| (key, kept, 1))) {
+        if kept.listed == 1 {
+            let counts = differences.entry(*package).or_default();
+            counts.add(kept.severity, kept.fixed_version.is_some(), sign);
+        }
+    }
+    summaries::add_differences(tx, &differences, now).await?;
+    write_fact(tx, "matches-changed-at", now.0).await?;
+    Ok(old.keys().chain(new.keys()).any(|(package, _)| ours[package]))
+}
+
+/// Tells whoever wants to be notified.
+async fn record_changes(
+    tx: &mut Tx,
+    old: &BTreeMap<(i64, i64), KeptMatch>,
+    new: &BTreeMap<(i64, i64), (KeptMatch, &Match)>,
+    ours: &BTreeMap<i64, bool>,
+    now: Timestamp,
+) -> Result<()> {
+    let before = old.iter().map(|(key, kept)| {
+        let (status, fixed_version) = (kept.status.clone(), kept.fixed_version.clone());
+        (*key, Before { status, severity: kept.severity, fixed_version, is_listed: kept.listed == 1 })
+    });
+    let after = new.iter().map(|(key, (_, found))| (*key, *found)).collect();
+    let matched = ours.iter().filter(|(_, was_matched)| **was_matched).map(|(package, _)| *package);
+    record_matches(tx, &before.collect(), &after, &matched.collect(), now).await
+}
+
+/// A match as its row has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeptMatch {
+    pub(crate) status: String,
+    pub(crate) severity: i64,
+    pub(crate) fixed_version: Option<String>,
+    /// 1 where the status makes it a finding.
+    pub(crate) listed: i64,
+    doc: String,
+    /// When it became what it is, the text of its document aside.
+    pub(crate) since: i64,
+    first_seen: i64,
+}
+
+impl KeptMatch {
+    fn new(found: &Match, before: Option<&Self>, now: Timestamp) -> Self {
+        let mut kept = Self {
+            status: found.status.as_str().to_owned(),
+            severity: found.severity.rank(),
+            fixed_version: found.fixed_version.clone(),
+            listed: i64::from(is_listed(found.status)),
+            doc: json(found),
+            since: now.0,
+            first_seen: before.map_or(now.0, |before| before.first_seen),
+        };
+        if let Some(before) = before.filter(|before| before.says_the_same(&kept)) {
+            kept.since = before.since;
+        }
+        kept
+    }
+
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            status: row.get(2)?,
+            severity: row.get(3)?,
+            fixed_version: row.get(4)?,
+            listed: row.get(5)?,
+            doc: row.get(6)?,
+            since: row.get(7)?,
+            first_seen: row.get(8)?,
+        })
+    }
+
+    /// Whether status, severity and fix are the same.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        (&self.status, self.severity, &self.fixed_version)
+            == (&other.status, other.severity, &other.fixed_version)
+    }
+
+    fn row(&self, (package, vulnerability): (i64, i64)) -> [Arg<'_>; 9] {
+        args![
+            package,
+            vulnerability,
+            &self.status,
+            self.severity,
+            self.fixed_version.as_deref(),
+            self.listed,
+            &self.doc,
+            self.since,
+            self.first_seen,
+        ]
+    }
 }
 
 async fn add_vulnerabilities(tx: &mut Tx, names: &BTreeSet<&str>) -> Result<HashMap<String, i64>> {
@@ -598,7 +737,7 @@ async fn add_vulnerabilities(tx: &mut Tx, names: &BTreeSet<&str>) -> Result<Hash
     Ok(ids)
 }
 
-async fn remove_matches(tx: &mut Tx, gone: HashSet<(i64, i64)>) -> Result<()> {
+async fn remove_matches(tx: &mut Tx, gone: Vec<(i64, i64)>) -> Result<()> {
     let mut by_vulnerability: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
     for (package, vulnerability) in gone {
         by_vulnerability.entry(vulnerability).or_default().insert(package);
@@ -614,19 +753,6 @@ async fn remove_matches(tx: &mut Tx, gone: HashSet<(i64, i64)>) -> Result<()> {
 /// Whether a match of this status is a finding.
 pub(crate) fn is_listed(status: Status) -> bool {
     matches!(status, Status::Affected | Status::WillNotFix | Status::UnderInvestigation)
-}
-
-fn match_row<'a>((package, vulnerability): (i64, i64), found: &'a Match, now: Timestamp) -> [Arg<'a>; 8] {
-    args![
-        package,
-        vulnerability,
-        found.status.as_str(),
-        found.severity.rank(),
-        found.fixed_version.as_deref(),
-        i64::from(is_listed(found.status)),
-        json(found),
-        now,
-    ]
 }
 
 pub(crate) async fn write_fact(tx: &mut Tx, name: &'static str, value: i64) -> Result<()> {

@@ -5,7 +5,7 @@ use plimsoll_types::{ResourceId, Timestamp};
 use crate::access::renew_password;
 use crate::database::{MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::registries::{RegistryId, group_key};
-use crate::{Deleted, Error, ErrorKind, Registry, ResourceGroup, Result, Store, Subscription};
+use crate::{Deleted, Error, ErrorKind, Registry, ResourceGroup, Result, Store, Subscription, rules};
 
 /// What a registry holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -193,6 +193,7 @@ impl Store {
         }
         let place: ResourceId = scope.registry_id().parse().map_err(no_id)?;
         delete_settings(&mut tx, &place).await?;
+        rules::forget_rules_without_document(&mut tx).await?;
         // They are derived from the name: a registry that takes it again must have others.
         for name in ["password", "password2"] {
             renew_password(&mut tx, &place, name).await?;

@@ -1,4 +1,4 @@
-//! What readers ask: findings, summaries.
+//! What readers ask: findings.
 //!
 //! Findings are a join, and a page of them must cost the same whatever the number of images. So a page is not one
 //! statement with a union and a sort, which PostgreSQL would compute as a whole, but a walk in the order of the images'
@@ -8,12 +8,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use plimsoll_types::exploit::Exploitation;
 use plimsoll_types::{
-    Digest, InstalledPackage, Match, ParseError, Platform, RepositoryName, Severity, Timestamp,
+    Digest, Generation, InstalledPackage, Match, ParseError, Platform, RepositoryName, Timestamp,
 };
 
 use crate::database::{Arg, Row, args};
 use crate::scans::{PACKAGE_COLUMNS, package_at};
-use crate::{ImageState, RegistryId, Result, Store};
+use crate::summaries::total;
+use crate::{Hiding, ImageState, RegistryId, Result, Store};
 
 /// The longest list that is given at once.
 const MAX_PAGE: u32 = 10_000;
@@ -35,12 +36,18 @@ pub struct FindingId {
 /// Which findings are asked for. Empty means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindingFilter {
+    /// Under the recommendation of which generation: rules may hide a finding under one and not under the other.
+    pub generation: Generation,
     /// Only this registry.
     pub registry: Option<RegistryId>,
+    /// Only these registries.
+    pub registries: Option<Vec<RegistryId>>,
     /// Only this repository, of whatever registry.
     pub repository: Option<RepositoryName>,
     /// Only this image.
     pub image: Option<Digest>,
+    /// Only findings of this vulnerability; then images without findings have no row.
+    pub vulnerability: Option<String>,
 }
 
 /// Where a page ends; the next one begins behind it.
@@ -53,8 +60,10 @@ pub struct FindingRow {
     pub id: FindingId,
     /// The image it is about.
     pub image: ImageSummary,
-    /// What was found; `None` in the one row of an image without findings.
+    /// What was found; `None` in the one row of an image without findings, or with none that is not hidden.
     pub finding: Option<(InstalledPackage, Match)>,
+    /// The rule that hides the finding.
+    pub hidden: Option<Hiding>,
     /// When this finding was first seen on any image of the store, or for a row without a finding when the verdict was made.
     pub first_seen: Timestamp,
     /// What is known of its exploitation, under any of its CVE names; `None` where no feed knows it.
@@ -136,27 +145,6 @@ const IMAGE_BITS: u32 = 38;
 const PACKAGE_BITS: u32 = 44;
 const VULNERABILITY_BITS: u32 = 40;
 
-/// A registry in numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RegistrySummary {
-    /// Images in all repositories.
-    pub images: u64,
-    /// Images with at least one finding.
-    pub unhealthy: u64,
-    /// Images that were looked at, understood and found clean.
-    pub healthy: u64,
-    /// Images that could not be judged.
-    pub not_applicable: u64,
-    /// Images whose first verdict is not there yet.
-    pub pending: u64,
-    /// Findings by severity, worst first.
-    pub findings: Vec<(Severity, u64)>,
-    /// When the first verdict was made.
-    pub first_assessed: Option<Timestamp>,
-    /// When the last verdict was made or matches last changed.
-    pub last_changed: Option<Timestamp>,
-}
-
 impl Store {
     /// Up to `n` rows behind `after`, in the order of their ids. Images that have no verdict yet have no row.
     pub async fn findings(
@@ -178,14 +166,13 @@ impl Store {
                 next_image = image.id + 1;
                 let beginning = FindingId { image: image.id, package: 0, vulnerability: 0 };
                 let from = if image.id == start.image { start } else { beginning };
+                // Its own row comes first of all; a cursor in this image has it behind it.
+                if image.has_own_row() && image.id != start.image && filter.vulnerability.is_none() {
+                    found.push(image.row_without_finding());
+                }
                 let missing = n - found.len();
-                if !image.has_findings {
-                    // Its one row comes first of all; a cursor in this image has it behind it.
-                    if image.id != start.image {
-                        found.push(image.row_without_finding());
-                    }
-                } else {
-                    found.extend(self.findings_of(&image, from, missing).await?);
+                if image.findings > 0 && missing > 0 {
+                    found.extend(self.findings_of(&image, filter, from, missing).await?);
                 }
                 if found.len() >= n {
                     return Ok(found);
@@ -198,18 +185,19 @@ impl Store {
         Ok(found)
     }
 
-    /// One row by its name.
-    pub async fn finding(&self, id: FindingId) -> Result<Option<FindingRow>> {
-        let sql = format!("{} where i.verdict is not null and l.id = $1", judged_images_sql());
-        let row = self.db.one("look for a finding", sql, &args![id.image]).await?;
+    /// One row by its name, as a generation tells it.
+    pub async fn finding(&self, id: FindingId, generation: Generation) -> Result<Option<FindingRow>> {
+        let sql = format!("{} where s.state > 0 and s.image = $2", judged_images_sql());
+        let row = self.db.one("look for a finding", sql, &args![generation as i64, id.image]).await?;
         let Some(row) = row else { return Ok(None) };
         let tags = self.tags_of(&[id.image]).await?;
         let image = JudgedImage::read(&row, &tags)?;
         if id.package == 0 {
-            return Ok((!image.has_findings).then(|| image.row_without_finding()));
+            return Ok(image.has_own_row().then(|| image.row_without_finding()));
         }
         let before = FindingId { vulnerability: id.vulnerability - 1, ..id };
-        let found = self.findings_of(&image, before, 1).await?;
+        let filter = FindingFilter { generation, ..FindingFilter::default() };
+        let found = self.findings_of(&image, &filter, before, 1).await?;
         Ok(found.into_iter().find(|row| row.id == id))
     }
 
@@ -220,12 +208,13 @@ impl Store {
         image: i64,
         package: i64,
         vulnerability: i64,
-        severity: Severity,
+        severity: plimsoll_types::Severity,
         status: plimsoll_types::Status,
         fixed_version: Option<String>,
     ) -> Result<Option<FindingRow>> {
-        let sql = format!("{} where i.verdict is not null and l.id = $1", judged_images_sql());
-        let Some(row) = self.db.one("look for an image", sql, &args![image]).await? else { return Ok(None) };
+        let sql = format!("{} where s.state > 0 and s.image = $2", judged_images_sql());
+        let values = args![Generation::default() as i64, image];
+        let Some(row) = self.db.one("look for an image", sql, &values).await? else { return Ok(None) };
         let image = JudgedImage::read(&row, &self.tags_of(&[image]).await?)?;
         let sql = format!(
             "select v.name, coalesce(ip.path, ''), {PACKAGE_COLUMNS} from packages p \
@@ -257,42 +246,64 @@ impl Store {
             image: image.summary,
             finding: Some((installed, found)),
             exploitation: None,
+            hidden: None,
         }))
     }
 
-    /// The registry in numbers. An image in two repositories counts twice, as it does in the list of findings.
-    pub async fn registry_summary(&self) -> Result<RegistrySummary> {
-        let attempt = "sum up the registry";
-        let sum_if = |condition: &str| {
-            format!("cast(coalesce(sum(case when {condition} then 1 else 0 end), 0) as bigint)")
+    /// Up to `n` images behind the row `after` that have a vulnerability, hidden or not, with the rows by which
+    /// [`FindingId`]s name them.
+    pub async fn images_with(
+        &self,
+        vulnerability: &str,
+        registries: Option<&[RegistryId]>,
+        after: i64,
+        n: u32,
+    ) -> Result<Vec<(i64, ImageSummary)>> {
+        let of = match registries {
+            None => String::new(),
+            Some([]) => return Ok(Vec::new()),
+            Some(registries) => {
+                let list: Vec<_> = registries.iter().map(|registry| registry.0.to_string()).collect();
+                format!(" and s.registry in ({})", list.join(","))
+            }
+        };
+        // In few images: these are found from the vulnerability. In many: images are looked through in their order.
+        let sql = "select count(*) from (select 1 as one from vulnerabilities v \
+            join matches m on m.vulnerability = v.id and m.listed = 1 \
+            join image_packages ip on ip.package = m.package where v.name = $1 limit $2) f";
+        let attempt = "look for the images of a vulnerability";
+        let links = self.db.one(attempt, sql, &args![vulnerability, MANY_LINKS]).await?;
+        let links = links.map(|row| row.get::<i64>(0)).transpose()?.unwrap_or_default();
+        let found = if links < MANY_LINKS {
+            format!(
+                "select distinct s.image as image from vulnerabilities v \
+                join matches m on m.vulnerability = v.id and m.listed = 1 \
+                join image_packages ip on ip.package = m.package \
+                join image_summaries s on s.content = ip.image and s.state > 0 \
+                where v.name = $1 and s.image > $2{of} order by 1 limit $3"
+            )
+        } else {
+            format!(
+                "select s.image as image from image_summaries s where s.state > 0 and s.image > $2{of} \
+                and exists (select 1 from matches m join image_packages ip on ip.package = m.package \
+                where m.vulnerability = (select id from vulnerabilities where name = $1) and m.listed = 1 \
+                and ip.image = s.content) order by s.image limit $3"
+            )
         };
         let sql = format!(
-            "select count(*), {}, {}, {}, min(i.first_assessed_at), max(i.assessed_at) \
-            from repository_manifests l join images i on i.digest = l.digest",
-            sum_if("i.verdict is null"),
-            sum_if(&format!("i.verdict = 'done' and {HAS_FINDINGS}")),
-            sum_if(&format!("i.verdict = 'done' and i.complete = 1 and not {HAS_FINDINGS}")),
+            "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason from ({found}) f \
+            join image_summaries s on s.image = f.image join repository_manifests l on l.id = s.image \
+            join repositories r on r.id = l.repository join images i on i.id = s.content order by s.image"
         );
-        let Some(row) = self.db.one(attempt, sql, &[]).await? else { return Ok(RegistrySummary::default()) };
-        let (images, pending, unhealthy, healthy) =
-            (row.count(0)?, row.count(1)?, row.count(2)?, row.count(3)?);
-        let sql = "select m.severity, count(*) from repository_manifests l join images i on i.digest = l.digest \
-            join image_packages ip on ip.image = i.id join matches m on m.package = ip.package \
-            where i.verdict is not null and m.listed = 1 group by m.severity order by m.severity desc";
-        let counts = self.db.all(attempt, sql, &[]).await?;
-        let severity = |row: &Row| Ok((Severity::from_rank(row.get(0)?), row.count(1)?));
-        let sql = "select value from facts where name = 'matches-changed-at'";
-        let changed = self.db.one(attempt, sql, &[]).await?.map(|row| row.get::<i64>(0)).transpose()?;
-        Ok(RegistrySummary {
-            images,
-            unhealthy,
-            healthy,
-            not_applicable: images - pending - unhealthy - healthy,
-            pending,
-            findings: counts.iter().map(severity).collect::<Result<_>>()?,
-            first_assessed: row.get::<Option<i64>>(4)?.map(Timestamp),
-            last_changed: row.get::<Option<i64>>(5)?.max(changed).map(Timestamp),
-        })
+        let values = args![vulnerability, after, i64::from(n.min(MAX_PAGE))];
+        let rows = self.db.all(attempt, sql, &values).await?;
+        let ids = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
+        let tags = self.tags_of(&ids).await?;
+        let read = |row: &Row| {
+            let state = ImageState::read(row.get(12)?, row.get(13)?)?;
+            Ok((row.get(0)?, read_summary(row, &tags, state)?))
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Images of all repositories of all registries, or of one repository of this registry, newest push first, with how far their scans are.
@@ -316,11 +327,42 @@ impl Store {
 
     /// Images with a verdict, from the row `first` on.
     async fn judged_images(&self, filter: &FindingFilter, first: i64, n: usize) -> Result<Vec<JudgedImage>> {
-        let mut sql = format!("{} where i.verdict is not null and l.id >= $1", judged_images_sql());
-        let mut values = args![first, n as i64].to_vec();
+        let mut registries: Option<BTreeSet<RegistryId>> =
+            filter.registries.as_ref().map(|registries| registries.iter().copied().collect());
         if let Some(registry) = filter.registry {
+            let is_among = registries.is_none_or(|registries| registries.contains(&registry));
+            registries = Some(if is_among { BTreeSet::from([registry]) } else { BTreeSet::new() });
+        }
+        // A registry's images are in order in an index; those of several registries are not, and are put in order here.
+        let parts: Vec<Option<RegistryId>> = match registries {
+            None => vec![None],
+            Some(registries) => registries.into_iter().map(Some).collect(),
+        };
+        let mut rows = Vec::new();
+        for registry in parts {
+            rows.extend(self.judged_images_in(registry, filter, first, n).await?);
+        }
+        let mut rows =
+            rows.into_iter().map(|row| Ok((row.get::<i64>(0)?, row))).collect::<Result<Vec<_>>>()?;
+        rows.sort_by_key(|(id, _)| *id);
+        rows.truncate(n);
+        let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
+        let tags = self.tags_of(&ids).await?;
+        rows.iter().map(|(_, row)| JudgedImage::read(row, &tags)).collect()
+    }
+
+    async fn judged_images_in(
+        &self,
+        registry: Option<RegistryId>,
+        filter: &FindingFilter,
+        first: i64,
+        n: usize,
+    ) -> Result<Vec<Row>> {
+        let mut sql = format!("{} where s.state > 0 and s.image >= $2", judged_images_sql());
+        let mut values = args![filter.generation as i64, first, n as i64].to_vec();
+        if let Some(registry) = registry {
             values.push(registry.0.into());
-            sql.push_str(&format!(" and r.registry = ${}", values.len()));
+            sql.push_str(&format!(" and s.registry = ${}", values.len()));
         }
         for (column, wanted) in [
             ("r.name", filter.repository.as_ref().map(RepositoryName::as_str)),
@@ -331,27 +373,52 @@ impl Store {
                 sql.push_str(&format!(" and {column} = ${}", values.len()));
             }
         }
-        sql.push_str(" order by l.id limit $2");
-        let rows = self.db.all("list findings", sql, &values).await?;
-        let ids = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
-        let tags = self.tags_of(&ids).await?;
-        rows.iter().map(|row| JudgedImage::read(row, &tags)).collect()
+        if let Some(vulnerability) = &filter.vulnerability {
+            values.push(vulnerability.into());
+            sql.push_str(&format!(
+                " and s.content in (select ip.image from vulnerabilities v \
+                join matches m on m.vulnerability = v.id and m.listed = 1 \
+                join image_packages ip on ip.package = m.package where v.name = ${})",
+                values.len()
+            ));
+        }
+        sql.push_str(" order by s.image limit $3");
+        self.db.all("list findings", sql, &values).await
     }
 
     /// The findings of one image behind `after`.
-    async fn findings_of(&self, image: &JudgedImage, after: FindingId, n: usize) -> Result<Vec<FindingRow>> {
+    async fn findings_of(
+        &self,
+        image: &JudgedImage,
+        filter: &FindingFilter,
+        after: FindingId,
+        n: usize,
+    ) -> Result<Vec<FindingRow>> {
+        let mut values = args![image.row, after.package, after.vulnerability, n as i64].to_vec();
+        let mut condition = "";
+        if let Some(vulnerability) = &filter.vulnerability {
+            values.push(vulnerability.into());
+            condition = " and m.vulnerability = (select id from vulnerabilities where name = $5)";
+        }
         let sql = format!(
             "select ip.package, m.vulnerability, m.doc, m.first_seen, ip.path, ip.layer, {PACKAGE_COLUMNS} \
             from image_packages ip join matches m on m.package = ip.package \
             join packages p on p.id = ip.package \
-            where ip.image = $1 and ip.package >= $2 and m.listed = 1 \
+            where ip.image = $1 and ip.package >= $2 and m.listed = 1{condition} \
             and (ip.package > $2 or m.vulnerability > $3) \
             order by ip.package, m.vulnerability limit $4"
         );
-        let values = args![image.row, after.package, after.vulnerability, n as i64];
         let rows = self.db.all("list the findings of an image", sql, &values).await?;
         let mut rows = rows.iter().map(|row| image.row_of(row)).collect::<Result<Vec<_>>>()?;
         self.add_exploitation(&mut rows).await?;
+        if image.hidden > 0 {
+            let packages = rows.iter().map(|row| row.id.package).collect();
+            let registry = image.summary.registry;
+            let mut hiding = self.hiding(image.id, registry, filter.generation, &packages).await?;
+            for row in &mut rows {
+                row.hidden = hiding.remove(&(row.id.package, row.id.vulnerability));
+            }
+        }
         Ok(rows)
     }
 
@@ -389,24 +456,22 @@ impl Store {
     }
 }
 
-/// Whether the image `i` has findings, when all images are asked; answered by indexes alone.
-const HAS_FINDINGS: &str = "exists (select 1 from image_packages ip \
-    join matches m on m.package = ip.package where ip.image = i.id and m.listed = 1)";
-
-/// The same, as 0 or 1, when a few images are asked. PostgreSQL would turn an `exists` into a table of all images that have
-/// findings, and make it anew for each page; the limit keeps it to the image at hand.
-const FINDINGS_OF_IMAGE: &str = "cast(coalesce((select 1 from image_packages ip \
-    join matches m on m.package = ip.package where ip.image = i.id and m.listed = 1 limit 1), 0) as bigint)";
+/// Links of images to package versions that have a vulnerability, from which on it is one that most images have.
+const MANY_LINKS: i64 = 5_000;
 
 /// The columns that [`read_summary`] reads.
 const IMAGE_COLUMNS: &str = "l.id, i.id, r.name, l.digest, l.media_type, l.pushed_at, i.platform, i.distro, \
     i.coverage, i.assessed_at, i.layers, r.registry";
 
+/// The first value is the generation.
 fn judged_images_sql() -> String {
     format!(
-        "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason, {FINDINGS_OF_IMAGE} \
-        from repository_manifests l join repositories r on r.id = l.repository \
-        join images i on i.digest = l.digest"
+        "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason, {}, coalesce({}, 0) \
+        from image_summaries s join repository_manifests l on l.id = s.image \
+        join repositories r on r.id = l.repository join images i on i.id = s.content \
+        left join image_hidden h on h.image = s.image and h.generation = $1",
+        total("s"),
+        total("h"),
     )
 }
 
@@ -418,7 +483,9 @@ struct JudgedImage {
     row: i64,
     summary: ImageSummary,
     layers: Vec<Digest>,
-    has_findings: bool,
+    /// Its findings, and those of them that rules hide.
+    findings: i64,
+    hidden: i64,
 }
 
 impl JudgedImage {
@@ -428,8 +495,14 @@ impl JudgedImage {
             row: row.get(1)?,
             summary: read_summary(row, tags, ImageState::read(row.get(12)?, row.get(13)?)?)?,
             layers: row.json(10)?.unwrap_or_default(),
-            has_findings: row.get::<i64>(14)? != 0,
+            findings: row.get(14)?,
+            hidden: row.get(15)?,
         })
+    }
+
+    /// Whether it has a row beside its findings: nothing is found, or all is hidden.
+    fn has_own_row(&self) -> bool {
+        self.findings <= self.hidden
     }
 
     fn row_without_finding(&self) -> FindingRow {
@@ -437,6 +510,7 @@ impl JudgedImage {
             id: FindingId { image: self.id, package: 0, vulnerability: 0 },
             image: self.summary.clone(),
             finding: None,
+            hidden: None,
             first_seen: self.summary.assessed_at.unwrap_or_default(),
             exploitation: None,
         }
@@ -455,7 +529,14 @@ impl JudgedImage {
         };
         let first_seen = Timestamp(row.get(3)?);
         let finding = Some((package, found));
-        Ok(FindingRow { id, image: self.summary.clone(), finding, first_seen, exploitation: None })
+        Ok(FindingRow {
+            id,
+            image: self.summary.clone(),
+            finding,
+            hidden: None,
+            first_seen,
+            exploitation: None,
+        })
     }
 }
 

@@ -114,6 +114,38 @@ impl Status {
     }
 }
 
+/// Whether there is a fix, in the words of the second generation of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FixStatus {
+    /// Nobody says.
+    Unknown,
+    /// A version with the fix is known.
+    FixAvailable,
+    /// No version with the fix is known.
+    NoFixAvailable,
+    /// A fix is announced. No advisory that is read says so.
+    Scheduled,
+    /// The publisher will not fix it.
+    WontFix,
+}
+
+impl FixStatus {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Unknown, Self::FixAvailable, Self::NoFixAvailable, Self::Scheduled, Self::WontFix];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "Unknown",
+            Self::FixAvailable => "FixAvailable",
+            Self::NoFixAvailable => "NoFixAvailable",
+            Self::Scheduled => "Scheduled",
+            Self::WontFix => "WontFix",
+        }
+    }
+}
+
 /// One CVSS assessment, kept as its publisher gave it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cvss {
@@ -166,6 +198,34 @@ impl Match {
             .chain(&self.aliases)
             .map(String::as_str)
             .filter(|id| id.starts_with("CVE-"))
+    }
+
+    /// The advisory's own line, or the vulnerability's id with the package where the publisher wrote none.
+    pub fn title(&self, package: &str) -> String {
+        match self.summary.trim() {
+            "" => format!("{} in {package}", self.vulnerability),
+            summary => summary.to_owned(),
+        }
+    }
+
+    /// Whether there is a fix.
+    pub fn fix_status(&self) -> FixStatus {
+        match (self.status, &self.fixed_version) {
+            (Status::WillNotFix, _) => FixStatus::WontFix,
+            (_, Some(_)) => FixStatus::FixAvailable,
+            (Status::Affected, None) => FixStatus::NoFixAvailable,
+            _ => FixStatus::Unknown,
+        }
+    }
+
+    /// The base score of CVSS 3.0 or 3.1, of the best source that has one.
+    pub fn cvss_v3(&self) -> Option<f64> {
+        self.cvss.iter().find(|cvss| cvss.version.starts_with("3.")).map(|cvss| cvss.score)
+    }
+
+    /// Whether it is a finding: what is fixed or not affected is none, and neither is what nobody can tell.
+    pub fn is_finding(&self) -> bool {
+        matches!(self.status, Status::Affected | Status::WillNotFix | Status::UnderInvestigation)
     }
 
     /// The highest base score, of the newest CVSS version that there is.

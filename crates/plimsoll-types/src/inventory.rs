@@ -121,6 +121,14 @@ pub struct InstalledPackage {
 }
 
 impl InstalledPackage {
+    /// The distribution or the language's ecosystem: `Alpine`, `npm`.
+    pub fn category(&self) -> &str {
+        match &self.ecosystem {
+            Some(ecosystem) => ecosystem.name(),
+            None => self.package.package_type.as_str(),
+        }
+    }
+
     /// A package that an SBOM names by its purl, with the SBOM's own file as its path.
     pub fn from_sbom(package: Package, distro: Option<&Distro>, purl: &Purl) -> Self {
         let ecosystem = match package.package_type {

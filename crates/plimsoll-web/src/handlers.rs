@@ -9,7 +9,7 @@ pub(crate) use metadata::{get_metadata, list_metadata};
 pub(crate) use sub_assessments::{get_sub_assessment, list_sub_assessments};
 
 use crate::error::Error;
-use crate::generation::Generation;
+use plimsoll_types::Generation;
 
 /// The generation of an assessment key that a path names.
 fn known(key: &str) -> Result<Generation, Error> {

@@ -5,14 +5,14 @@
 //! the wire's words ([`shapes`]). Only [`error`] knows status codes. Nothing here decides what is vulnerable; it presents
 //! what is stored.
 //!
-//! Every finding is told twice, once in each generation of the contract ([`generation`]).
+//! Every finding is told twice, once in each generation of the contract.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod call;
 mod document;
 mod error;
-mod generation;
+mod exemptions;
 mod handlers;
 mod links;
 mod listing;
@@ -20,6 +20,7 @@ mod openapi;
 pub mod operations;
 mod page;
 mod parameters;
+mod places;
 mod request_id;
 mod rooms;
 mod route;
@@ -39,7 +40,8 @@ use plimsoll_types::{Scope, Timestamp};
 pub use links::{Connection, login_server_suffix};
 pub use openapi::document as openapi_document;
 pub use rooms::resource_graph::Settings as GraphSettings;
-pub use tellings::{assessments_of, sub_assessments_of};
+pub use rooms::score::record_scores;
+pub use tellings::{assessment_of, sub_assessments_of};
 
 use call::{Call, MAX_BODY, Path};
 use error::Error;
@@ -132,18 +134,6 @@ async fn routed(call: &Call<'_>) -> Result<Response, Error> {
         call.authorize(action, &call.path.nearest()?)?;
     }
     let answer = rooms::answer(call).await?.ok_or(Error::UnknownRoute)?;
-    let answer = rooms::answer(&call).await?.ok_or(Error::UnknownRoute)?;
-    let answer = if let Some(answer) = rooms::clients::answer(call)? {
-        answer
-    } else if let Some(answer) = rooms::access::answer(call).await? {
-        answer
-    } else if let Some(answer) = rooms::security::answer(call).await? {
-        answer
-    } else if let Some(answer) = rooms::resource_graph::answer(call).await? {
-        answer
-    } else {
-        return Err(Error::UnknownRoute);
-    };
     operations::check(call.method, call.uri.path());
     Ok(answer)
 }

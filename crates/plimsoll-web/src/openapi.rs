@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::operations::{Access, Area, Operation, all};
 
 /// The schemas of bodies, by name, as OpenAPI's `components/schemas` has them.
-const SCHEMAS: [&str; 8] = [
+const SCHEMAS: &[&str] = &[
     include_str!("openapi/schemas.json"),
     include_str!("openapi/governance.json"),
     include_str!("openapi/resources.json"),
@@ -15,6 +15,7 @@ const SCHEMAS: [&str; 8] = [
     include_str!("openapi/graph.json"),
     include_str!("openapi/plimsoll.json"),
     include_str!("openapi/notify.json"),
+    include_str!("openapi/rules.json"),
 ];
 
 /// The document. It is the same for every server of a version; `servers` is left to whoever reads it.

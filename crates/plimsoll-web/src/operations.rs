@@ -14,6 +14,7 @@ mod notify;
 mod plimsoll;
 mod registries;
 mod resources;
+mod rules;
 mod security;
 
 use http::Method;
@@ -71,11 +72,12 @@ pub enum Area {
 
 /// All of them, in the order in which the document tells them.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    let areas: [&'static [Operation]; 10] = [
+    let areas: &[&'static [Operation]] = &[
         security::ALL,
         governance::ALL,
         plimsoll::ALL,
         notify::ALL,
+        rules::ALL,
         resources::ALL,
         access::ALL,
         graph::ALL,
@@ -83,7 +85,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         data::ALL,
         clients::ALL,
     ];
-    areas.into_iter().flatten()
+    areas.iter().copied().flatten()
 }
 
 /// The operation that a request means, if there is one. Words before names: `/usages` is not a registry's name.

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use plimsoll_store::FindingCursor;
 use serde::Serialize;
 
-use crate::generation::Generation;
 use crate::links::Base;
 use crate::parameters::Parameters;
+use plimsoll_types::Generation;
 
 /// A page of a list, as Azure has it: `value` is always an array, `nextLink` is there while there is more.
 #[derive(Debug, Serialize)]

@@ -4,25 +4,37 @@ pub(crate) mod access;
 pub(crate) mod alerts;
 pub(crate) mod clients;
 pub(crate) mod container_registry;
+pub(crate) mod exemptions;
 pub(crate) mod governance;
+pub(crate) mod history;
 pub(crate) mod long_running;
 pub(crate) mod notify;
 pub(crate) mod pricings;
 pub(crate) mod resource_graph;
 pub(crate) mod resources;
+pub(crate) mod rules;
 pub(crate) mod scanning;
+pub(crate) mod score;
 pub(crate) mod security;
+
+use std::pin::Pin;
 
 use axum::response::Response;
 
 use crate::call::Call;
 use crate::error::Error;
 
+/// A room that thinks. It is boxed, so that the rooms together are no larger than the largest of them.
+type Asked<'a> = Pin<Box<dyn Future<Output = Result<Option<Response>, Error>> + Send + 'a>>;
+
 /// Asks these rooms, one after the other.
 macro_rules! ask {
     ($call:expr, $($room:ident,)*) => {{
-        $(if let Some(answer) = $room::answer($call).await? {
-            return Ok(Some(answer));
+        $({
+            let asked: Asked<'_> = Box::pin($room::answer($call));
+            if let Some(answer) = asked.await? {
+                return Ok(Some(answer));
+            }
         })*
         Ok(None)
     }};
@@ -39,10 +51,13 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         scanning,
         access,
         security,
+        rules,
+        exemptions,
+        score,
+        history,
         alerts,
         governance,
         notify,
-        resource_graph,
         long_running,
         resource_graph,
     }

@@ -12,7 +12,7 @@ mod sub_assessment;
 mod subscription;
 mod wording;
 
-pub(crate) use assessment::Assessment;
+pub(crate) use assessment::{Assessment, code};
 pub(crate) use metadata::Metadata;
 pub(crate) use registry::{child, registry};
 pub(crate) use role::{permissions_of, role_assignment, role_definition};

@@ -2,10 +2,9 @@
 
 use http::{HeaderMap, Uri};
 use plimsoll_store::{FindingRow, RegistrySummary};
-use plimsoll_types::Scope;
+use plimsoll_types::{Generation, Scope};
 use serde_json::Value;
 
-use crate::generation::Generation;
 use crate::links::{Base, Connection};
 use crate::shapes::{Assessment, SubAssessment};
 
@@ -18,10 +17,13 @@ pub fn sub_assessments_of(scope: &Scope, row: &FindingRow) -> Vec<Value> {
     PREFERRED.into_iter().filter_map(shape).collect()
 }
 
-/// The verdict on a registry as its assessments, the newer generation's first.
-pub fn assessments_of(scope: &Scope, connection: &Connection, registry: &RegistrySummary) -> Vec<Value> {
+/// The verdict on a registry under the recommendation of a generation, as an assessment.
+pub fn assessment_of(
+    scope: &Scope,
+    connection: &Connection,
+    generation: Generation,
+    registry: &RegistrySummary,
+) -> Option<Value> {
     let base = Base::of(connection, &Uri::from_static("/"), &HeaderMap::new(), scope);
-    let shape =
-        |generation| serde_json::to_value(Assessment::new(scope, generation, registry, &base, true)).ok();
-    PREFERRED.into_iter().filter_map(shape).collect()
+    serde_json::to_value(Assessment::new(scope, generation, registry, None, &base, true)).ok()
 }

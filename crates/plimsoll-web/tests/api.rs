@@ -395,14 +395,14 @@ impl Api {
         };
         let store = Store::open(&settings).await.unwrap();
         let application = image_with("application", "linux", "amd64");
-        fill(&store, &application).await;
         let scope = Scope {
             subscription: SUBSCRIPTION.rsplit('/').next().unwrap().into(),
             resource_group: "Harbour".into(),
             registry: "Quay".into(),
             registry_host: "quay.example:5000".into(),
         };
-        store.ensure_registry(&scope, &json!({}), Timestamp(1_790_000_000_000)).await.unwrap();
+        store.ensure_registry(&scope, &json!({}), instant()).await.unwrap();
+        fill(&store, &application).await;
         let clock: plimsoll_access::Clock = std::sync::Arc::new(instant);
         let settings = plimsoll_access::Settings { mode, tenant: Guid::nil(), oidc: None };
         let access = Access::open(store.clone(), clock, settings).await.unwrap();
@@ -778,4 +778,160 @@ fn automation(uri: &str) -> Value {
             "actions": [{"actionType": "Webhook", "uri": uri, "secret": "0123456789abcdef"}],
         },
     })
+}
+
+const LOW: &str = "providers/Plimsoll.Security/disableRules/low";
+
+#[tokio::test]
+async fn a_disabled_finding_keeps_its_row_and_leaves_counters_and_score() {
+    let api = Api::with_images().await;
+    let before = api.rows(&format!("{REGISTRY}/{}?{OLD}", of_key(SECOND))).await;
+    let score = format!("{SUBSCRIPTION}/providers/Microsoft.Security/secureScores/ascScore?{OLD}");
+    let (_, shown) = api.get(&score).await;
+    assert_eq!(shown["properties"]["score"], json!({"max": 6, "current": 0.0, "percentage": 0.0}));
+    assert_eq!(shown["properties"]["weight"], 1);
+
+    let rule = json!({"properties": {"reason": "not reachable", "author": "ada", "criteria": {"severityAtOrBelow": "critical"}}});
+    let preview = format!("{SUBSCRIPTION}/{LOW}/preview?{OLD}");
+    let (status, _, preview) = api.send_body(Method::POST, &preview, &rule.to_string()).await;
+    assert_eq!((status, &preview["findings"]), (StatusCode::OK, &json!(3)), "{preview}");
+    assert_eq!(preview["examples"].as_array().unwrap().len(), 3);
+    let path = format!("{SUBSCRIPTION}/{LOW}?{OLD}");
+    for expected in [StatusCode::CREATED, StatusCode::OK] {
+        let (status, _, shown) = api.send_body(Method::PUT, &path, &rule.to_string()).await;
+        assert_eq!((status, &shown["properties"]["state"]), (expected, &json!("Active")), "{shown}");
+    }
+    let rows = api.rows(&format!("{REGISTRY}/{}?{OLD}", of_key(SECOND))).await;
+    let hidden: Vec<_> = rows.iter().filter(|row| row["properties"]["status"]["cause"] == "Exempt").collect();
+    assert_eq!(hidden.len(), 3);
+    for row in hidden {
+        let status = &row["properties"]["status"];
+        assert_eq!(status["code"], "NotApplicable");
+        let description = status["description"].as_str().unwrap();
+        assert!(description.contains("low") && description.contains("not reachable"), "{description}");
+    }
+    let unhealthy = rows.iter().filter(|row| row["properties"]["status"]["code"] == "Unhealthy").count();
+    let healthy = rows.iter().filter(|row| row["properties"]["status"]["code"] == "Healthy").count();
+    assert_eq!((unhealthy, healthy), (0, 4), "the two images of which all is hidden have a row that says so");
+    let (_, assessment) =
+        api.get(&format!("{REGISTRY}/providers/Microsoft.Security/assessments/{SECOND}?{OLD}")).await;
+    assert_eq!(assessment["properties"]["additionalData"]["disabledFindings"], "3");
+    assert_eq!(assessment["properties"]["additionalData"]["unhealthyImages"], "0");
+
+    let rules = api.rows(&format!("{REGISTRY}/providers/Plimsoll.Security/disableRules?{OLD}")).await;
+    assert_eq!(rules.len(), 0, "it hangs above the registry");
+    let rules = api.rows(&format!("{SUBSCRIPTION}/providers/Plimsoll.Security/disableRules?{OLD}")).await;
+    assert_eq!(rules[0]["name"], "low");
+    // What was read can be written back.
+    let (status, _, _) = api.send_body(Method::PUT, &path, &rules[0].to_string()).await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, _, _) = api.send(Method::DELETE, &path).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(api.rows(&format!("{REGISTRY}/{}?{OLD}", of_key(SECOND))).await, before);
+    assert_eq!(api.send(Method::DELETE, &path).await.0, StatusCode::NO_CONTENT);
+    let (status, _, _) =
+        api.send_body(Method::POST, &format!("{SUBSCRIPTION}/{LOW}/preview?{OLD}"), "").await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "there is no rule any more whose preview could be made");
+}
+
+#[tokio::test]
+async fn a_wrong_rule_is_refused_by_the_name_of_its_field() {
+    let api = Api::with_images().await;
+    for (scope, body, told) in [
+        (SUBSCRIPTION, json!({"properties": {"criteria": {"cves": "CVE-1"}}}), "properties.reason"),
+        (SUBSCRIPTION, json!({"properties": {"reason": "r", "criteria": {}}}), "properties.criteria"),
+        (
+            SUBSCRIPTION,
+            json!({"properties": {"reason": "r", "criteria": {"cve": "x"}}}),
+            "properties.criteria.cve",
+        ),
+        (
+            &format!("{REGISTRY}x"),
+            json!({"properties": {"reason": "r", "criteria": {"cves": "CVE-1"}}}),
+            "Quayx",
+        ),
+    ] {
+        let path = format!("{scope}/{LOW}?{OLD}");
+        let (status, _, answer) = api.send_body(Method::PUT, &path, &body.to_string()).await;
+        assert!(status.is_client_error(), "{answer}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains(told), "{answer}");
+    }
+    let body = json!({"properties": {"reason": "r", "expiresOn": "2020-01-01T00:00:00Z", "criteria": {"cves": "CVE-2018-0732"}}});
+    let path = format!("{SUBSCRIPTION}/{LOW}?{OLD}");
+    let (_, _, shown) = api.send_body(Method::PUT, &path, &body.to_string()).await;
+    assert_eq!(shown["properties"]["state"], "Expired");
+    let rows = api.rows(&format!("{REGISTRY}/{}?{OLD}", of_key(SECOND))).await;
+    assert!(rows.iter().all(|row| row["properties"]["status"]["cause"] != "Exempt"));
+}
+
+#[tokio::test]
+async fn an_exempted_registry_is_not_applicable_and_not_in_the_score() {
+    let api = Api::with_images().await;
+    let path = format!("{GROUP}/providers/Microsoft.Authorization/policyExemptions/legacy?{OLD}");
+    let body = json!({"properties": {
+        "policyAssignmentId": "/x", "exemptionCategory": "waiver", "displayName": "Legacy",
+        "policyDefinitionReferenceIds": [SECOND], "expiresOn": "2099-01-01T00:00:00Z",
+    }});
+    let (status, _, shown) = api.send_body(Method::PUT, &path, &body.to_string()).await;
+    assert_eq!((status, &shown["properties"]["exemptionCategory"]), (StatusCode::CREATED, &json!("Waiver")));
+    let code = async |key: &str| {
+        let path = format!("{REGISTRY}/providers/Microsoft.Security/assessments/{key}?{OLD}");
+        let status = &api.get(&path).await.1["properties"]["status"];
+        format!("{} {}", status["code"].as_str().unwrap(), status["cause"].as_str().unwrap())
+    };
+    assert_eq!((code(FIRST).await, code(SECOND).await), ("Unhealthy ".into(), "NotApplicable Exempt".into()));
+    for row in api.rows(&format!("{REGISTRY}/{}?{OLD}", of_key(SECOND))).await {
+        assert_eq!(row["properties"]["status"]["cause"], "Exempt", "{row}");
+    }
+    let all = json!({"properties": {"policyAssignmentId": "/x", "exemptionCategory": "Mitigated"}});
+    assert_eq!(api.send_body(Method::PUT, &path, &all.to_string()).await.0, StatusCode::OK);
+    let (_, controls) = api
+        .get(&format!(
+            "{SUBSCRIPTION}/providers/Microsoft.Security/secureScoreControls?{OLD}&$expand=definition"
+        ))
+        .await;
+    let properties = &controls["value"][0]["properties"];
+    assert_eq!(properties["notApplicableResourceCount"], 1);
+    assert_eq!(properties["score"]["max"], 0);
+    assert_eq!(properties["definition"]["properties"]["maxScore"], 6);
+    let listed =
+        api.rows(&format!("{REGISTRY}/providers/Microsoft.Authorization/policyExemptions?{OLD}")).await;
+    assert_eq!(listed.len(), 1, "what is above the registry concerns it");
+    let bad = json!({"properties": {"policyAssignmentId": "/x", "exemptionCategory": "no"}});
+    let (status, _, answer) = api.send_body(Method::PUT, &path, &bad.to_string()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(answer["error"]["message"].as_str().unwrap().starts_with("properties.exemptionCategory"));
+    assert_eq!(api.send(Method::DELETE, &path).await.0, StatusCode::OK);
+    assert_eq!(code(SECOND).await, "Unhealthy ");
+    let (_, history) = api
+        .get(&format!("{SUBSCRIPTION}/providers/Plimsoll.Security/secureScores/ascScore/history?{OLD}"))
+        .await;
+    assert_eq!(history["value"][0]["score"]["max"], 0, "{history}");
+}
+
+#[tokio::test]
+async fn what_was_known_can_be_asked_page_by_page() {
+    let api = Api::with_images().await;
+    let path = format!("{SUBSCRIPTION}/providers/Plimsoll.Security/findingHistory?{OLD}");
+    let (_, all) = api.get(&path).await;
+    let all = all["value"].as_array().unwrap().clone();
+    assert_eq!(all.len(), 3);
+    assert_eq!((&all[0]["firstSeen"], &all[0]["goneOn"]), (&json!("2026-08-21T10:00:00Z"), &Value::Null));
+    let (mut walked, mut next) = (Vec::new(), Some(format!("{path}&$top=2")));
+    while let Some(link) = next {
+        let (status, page) = api.get(&link).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        walked.extend(page["value"].as_array().unwrap().iter().cloned());
+        next = page["nextLink"].as_str().map(|link| link["http://quay.example:5000".len()..].to_owned());
+    }
+    assert_eq!(walked, all);
+    let (_, before) = api.get(&format!("{path}&asOf=2026-08-21T09:59:59Z")).await;
+    assert_eq!(before["value"], json!([]));
+    let (_, one) = api.get(&format!("{path}&vulnerability=CVE-2018-0732")).await;
+    assert!(!one["value"].as_array().unwrap().is_empty());
+    let (status, answer) = api.get(&format!("{path}&asOf=yesterday")).await;
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (StatusCode::BAD_REQUEST, &json!("InvalidQueryParameterValue"))
+    );
 }

@@ -116,6 +116,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         settings: plimsoll_registry::Settings { connection, ..plimsoll_registry::Settings::default() },
     };
     let asks = access.is_required().await?;
+    tokio::spawn(keep_scores(store.clone(), Arc::clone(&clock), stop.clone()));
     let login_server_suffix = settings
         .login_server_suffix
         .clone()
@@ -166,8 +167,8 @@ fn notifier(
 ) -> Result<Notifier> {
     let shapes = Shapes {
         finding: Arc::new(plimsoll_web::sub_assessments_of),
-        assessment: Arc::new(move |scope, registry| {
-            plimsoll_web::assessments_of(scope, &connection, registry)
+        assessment: Arc::new(move |scope, generation, registry| {
+            plimsoll_web::assessment_of(scope, &connection, generation, registry)
         }),
     };
     let host = scope.registry_host.parse::<Authority>();
@@ -179,6 +180,20 @@ fn notifier(
         ..NotifySettings::default()
     };
     Ok(Notifier::new(store.clone(), shapes, Arc::clone(clock), settings)?)
+}
+
+/// Ends rules whose time has come and writes down secure scores, whether anybody asks or not.
+async fn keep_scores(store: Store, clock: Clock, stop: CancellationToken) {
+    let mut hourly = tokio::time::interval(Duration::from_secs(60 * 60));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = hourly.tick() => {}
+        }
+        if let Err(error) = plimsoll_web::record_scores(&store, clock()).await {
+            tracing::error!(%error, "the secure scores could not be written down");
+        }
+    }
 }
 
 /// The store's part of the settings. Makes the data folder where it is missing.

@@ -5,7 +5,7 @@ use plimsoll_store::{
 };
 use plimsoll_types::automation::{Action, Automation, EventSource, Mode};
 use plimsoll_types::webhook::Webhook;
-use plimsoll_types::{Digest, ResourceId};
+use plimsoll_types::{Digest, Generation, ResourceId};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -397,8 +397,13 @@ impl Shared {
     }
 
     async fn shapes_of(&self, registry: &Registry) -> Result<Vec<Value>> {
-        let summary = self.store.in_registry(registry.id).registry_summary().await?;
-        Ok((self.shapes.assessment)(&registry.scope, &summary))
+        let store = self.store.in_registry(registry.id);
+        let mut shapes = Vec::new();
+        for generation in [Generation::Second, Generation::First] {
+            let summary = store.registry_summary(generation).await?;
+            shapes.extend((self.shapes.assessment)(&registry.scope, generation, &summary));
+        }
+        Ok(shapes)
     }
 
     /// Sends a registry's web hook what it is told, and keeps request and answer for `listEvents`.

@@ -223,12 +223,12 @@ fn shapes() -> Shapes {
             json!({"name": row.id.to_string(), "properties": {"id": id, "status": status, "resourceDetails": {"id": registry}}}),
         ]
     };
-    let assessment = |_: &Scope, summary: &plimsoll_store::RegistrySummary| {
+    let assessment = |_: &Scope, _: plimsoll_types::Generation, summary: &plimsoll_store::RegistrySummary| {
         let code = if summary.unhealthy > 0 { "Unhealthy" } else { "Healthy" };
         let images = summary.unhealthy.to_string();
-        vec![
+        Some(
             json!({"name": "key", "properties": {"status": {"code": code}, "additionalData": {"unhealthyImages": images}}}),
-        ]
+        )
     };
     Shapes { finding: Arc::new(finding), assessment: Arc::new(assessment) }
 }

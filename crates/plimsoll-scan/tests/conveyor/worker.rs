@@ -104,7 +104,7 @@ impl House {
     }
 
     pub(crate) async fn findings(&self, image: &Image) -> Vec<String> {
-        let filter = FindingFilter { registry: None, repository: None, image: Some(image.digest().clone()) };
+        let filter = FindingFilter { image: Some(image.digest().clone()), ..FindingFilter::default() };
         let rows: Vec<FindingRow> = self.store.findings(&filter, None, 100).await.unwrap();
         let mut found: Vec<_> =
             rows.into_iter().filter_map(|row| row.finding).map(|(_, found)| found.vulnerability).collect();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use plimsoll_types::{Digest, Match, Status, Timestamp};
 use serde_json::{Value, json};
 
-use crate::database::{Arg, Row, Tx, args};
+use crate::database::{Arg, Tx, args};
 use crate::registries::RepositoryKey;
 use crate::scans::is_listed;
 use crate::{ImageState, Result, Verdict};
@@ -77,26 +77,13 @@ pub(crate) async fn record_arrival(
 
 /// A match before it is replaced.
 pub(crate) struct Before {
-    status: String,
-    severity: i64,
-    fixed_version: Option<String>,
-    is_listed: bool,
+    pub(crate) status: String,
+    pub(crate) severity: i64,
+    pub(crate) fixed_version: Option<String>,
+    pub(crate) is_listed: bool,
 }
 
-/// The columns that [`Before::read`] reads.
-pub(crate) const BEFORE_COLUMNS: &str = "package, vulnerability, status, severity, fixed_version, listed";
-
 impl Before {
-    pub(crate) fn read(row: &Row) -> Result<((i64, i64), Self)> {
-        let before = Self {
-            status: row.get(2)?,
-            severity: row.get(3)?,
-            fixed_version: row.get(4)?,
-            is_listed: row.get::<i64>(5)? != 0,
-        };
-        Ok(((row.get(0)?, row.get(1)?), before))
-    }
-
     fn differs(&self, found: &Match) -> bool {
         self.severity != found.severity.rank()
             || self.status != found.status.as_str()

@@ -1,7 +1,7 @@
 //! What an event means for findings, looked up page by page when it is told: an event names matches or packages, and any
 //! number of images may hold them.
 
-use plimsoll_types::{Digest, RepositoryName, Severity};
+use plimsoll_types::{Digest, Generation, RepositoryName, Severity};
 
 use super::Event;
 use super::changes::GONE;
@@ -81,6 +81,7 @@ impl Store {
                 registry: event.registry,
                 repository: event.repository.parse::<RepositoryName>().ok(),
                 image: Some(digest.clone()),
+                ..FindingFilter::default()
             };
             let [_, image, package, vulnerability] = after.0;
             let start = (after != Position::START).then_some(FindingId { image, package, vulnerability });
@@ -92,7 +93,7 @@ impl Store {
             rows.extend(
                 found
                     .into_iter()
-                    .filter(|row| row.finding.is_some() && is_new(row.id.package))
+                    .filter(|row| row.finding.is_some() && row.hidden.is_none() && is_new(row.id.package))
                     .map(|row| Telling { behind: position_of(row.id), change: Change::Appeared, row }),
             );
             let next = if is_last { Some(Position([1, 0, 0, 0])) } else { next };
@@ -155,7 +156,12 @@ impl Store {
                         self.gone_finding(link, package, vulnerability, severity, GONE, fixed).await?
                     }
                     // What is gone again meanwhile is told by the event that says so.
-                    _ => self.finding(FindingId { image: link, package, vulnerability }).await?,
+                    _ => {
+                        let id = FindingId { image: link, package, vulnerability };
+                        let found = self.finding(id, Generation::default()).await?;
+                        // What a rule hides is nobody's concern.
+                        found.filter(|row| row.hidden.is_none())
+                    }
                 };
                 let behind = Position([part, number, image, link]);
                 rows.extend(row.map(|row| Telling { behind, change, row }));

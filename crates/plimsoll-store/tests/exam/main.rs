@@ -5,6 +5,7 @@
 mod access;
 mod attributes;
 mod blobs;
+mod history;
 mod jobs;
 
 mod killed;
@@ -13,6 +14,7 @@ mod manifests;
 mod notify;
 mod place;
 mod pulls;
+mod rules;
 mod scans;
 mod scopes;
 mod triggers;
@@ -136,6 +138,18 @@ exam! {
         images_that_wait_for_advisories_are_woken
         text_that_a_database_cannot_hold_is_replaced
         scans_of_the_same_packages_at_once;
+    rules:
+        a_rule_hides_what_it_hits_until_it_goes
+        an_image_of_which_all_is_hidden_counts_as_healthy
+        a_rule_hides_under_its_recommendation_and_in_its_scope
+        a_rule_ends_at_its_instant
+        a_standing_rule_hides_what_comes_later
+        a_preview_says_what_a_rule_would_hide_and_hides_nothing
+        what_is_hidden_is_what_the_rules_say;
+    history:
+        what_was_known_on_a_day_can_be_asked
+        history_is_filtered_and_paged
+        a_score_is_kept_when_it_changes_and_once_a_day;
     scopes:
         registries_keep_their_repositories_apart
         names_and_hosts_of_registries_belong_to_one

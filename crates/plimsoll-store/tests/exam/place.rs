@@ -22,7 +22,7 @@ pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
 pub(crate) struct Place {
     pub(crate) store: Store,
     pub(crate) settings: Settings,
-    _folder: Option<tempfile::TempDir>,
+    pub(crate) _folder: Option<tempfile::TempDir>,
 }
 
 impl Place {
@@ -43,6 +43,11 @@ impl Place {
         let settings =
             Settings { database, blobs: s3.place(), blob_options: s3.options(), node: "one".to_owned() };
         Some(Self { store: Store::open(&settings).await.unwrap(), settings, _folder: None })
+    }
+
+    /// Another handle on the same place; it lasts no longer than this one.
+    pub(crate) fn again(&self) -> Self {
+        Self { store: self.store.clone(), settings: self.settings.clone(), _folder: None }
     }
 
     pub(crate) fn is_embedded(&self) -> bool {

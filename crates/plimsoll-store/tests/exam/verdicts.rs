@@ -1,7 +1,7 @@
 //! What readers ask.
 
 use plimsoll_store::{FindingFilter, FindingId, FindingRow, ImageState, RegistrySummary};
-use plimsoll_types::{Digest, InstalledPackage, Match, Severity, Status};
+use plimsoll_types::{Digest, Generation, InstalledPackage, Match, Severity, Status};
 
 use crate::place::{NOW, Place, affected, layer, name, package};
 
@@ -83,7 +83,7 @@ pub(crate) async fn an_image_without_findings_has_one_row(place: Place) {
     assert_eq!(rows[1].image.state, reason);
     for row in &rows {
         assert_eq!((row.id.package, row.id.vulnerability, row.first_seen), (0, 0, NOW));
-        assert_eq!(place.store.finding(row.id).await.unwrap().as_ref(), Some(row));
+        assert_eq!(place.store.finding(row.id, Generation::Second).await.unwrap().as_ref(), Some(row));
     }
     let images = place.store.images(Some(&name("app")), 10).await.unwrap();
     assert_eq!(images.len(), 3);
@@ -138,7 +138,7 @@ pub(crate) async fn a_finding_keeps_its_name_and_its_first_sight(place: Place) {
     assert_eq!((rows[0].first_seen, rows[1].first_seen), (NOW, later(5)));
     assert_eq!(rows[0].finding.as_ref().unwrap().1.severity, Severity::Critical);
     let guid = before.id.to_string();
-    let found = store.finding(guid.parse().unwrap()).await.unwrap().unwrap();
+    let found = store.finding(guid.parse().unwrap(), Generation::Second).await.unwrap().unwrap();
     assert_eq!(found, rows[0]);
     let other = place.push("app", "v2", &[&layer(2)]).await;
     place.judge_at(&other, &curl(&[worse]), 3, later(9)).await;
@@ -150,10 +150,10 @@ pub(crate) async fn a_finding_keeps_its_name_and_its_first_sight(place: Place) {
         FindingId { vulnerability: 999, ..before.id },
         FindingId { package: 0, vulnerability: 0, ..before.id },
     ] {
-        assert_eq!(store.finding(id).await.unwrap(), None, "{id:?}");
+        assert_eq!(store.finding(id, Generation::Second).await.unwrap(), None, "{id:?}");
     }
     store.delete_manifest(&name("app"), &image, NOW).await.unwrap();
-    assert_eq!(store.finding(before.id).await.unwrap(), None);
+    assert_eq!(store.finding(before.id, Generation::Second).await.unwrap(), None);
     assert_eq!(told(&all(&place).await), ["app:v2 curl CVE-1"]);
 }
 
@@ -166,8 +166,11 @@ pub(crate) async fn findings_are_filtered_by_repository_and_image(place: Place) 
         place.judge(image, &[(package("curl", "1"), vec![affected("CVE-1", Severity::Low)])]).await;
     }
     let find = async |repository: Option<&str>, image: Option<&Digest>| {
-        let filter =
-            FindingFilter { registry: None, repository: repository.map(name), image: image.cloned() };
+        let filter = FindingFilter {
+            repository: repository.map(name),
+            image: image.cloned(),
+            ..FindingFilter::default()
+        };
         told(&store.findings(&filter, None, 10).await.unwrap())
     };
     assert_eq!(find(Some("b"), None).await, ["b:v1 curl CVE-1", "b:v2 curl CVE-1"]);
@@ -192,7 +195,7 @@ pub(crate) async fn a_package_at_two_paths_is_one_finding(place: Place) {
 
 pub(crate) async fn the_registry_is_summed_up(place: Place) {
     let store = &place.store;
-    assert_eq!(store.registry_summary().await.unwrap(), RegistrySummary::default());
+    assert_eq!(store.registry_summary(Generation::Second).await.unwrap(), RegistrySummary::default());
     let mut images = Vec::new();
     for number in 0..5 {
         images.push(place.push("app", &format!("v{number}"), &[&layer(number)]).await);
@@ -203,14 +206,17 @@ pub(crate) async fn the_registry_is_summed_up(place: Place) {
     place.judge_at(&images[2], &[(package("b", "1"), vec![])], 1, NOW.plus_millis(2)).await;
     let reason = ImageState::Unsupported("a Windows image".to_owned());
     store.set_image_state(&images[3], &reason, NOW.plus_millis(3)).await.unwrap();
-    let summary = store.registry_summary().await.unwrap();
+    let summary = store.registry_summary(Generation::Second).await.unwrap();
     let expected = RegistrySummary {
         images: 5,
         unhealthy: 2,
         healthy: 1,
         not_applicable: 1,
+        unsupported: 1,
         pending: 1,
         findings: vec![(Severity::High, 2), (Severity::Low, 2)],
+        patchable: 4,
+        hidden: 0,
         first_assessed: Some(NOW),
         last_changed: Some(NOW.plus_millis(3)),
     };
@@ -218,7 +224,7 @@ pub(crate) async fn the_registry_is_summed_up(place: Place) {
     let id = store.stored_packages(&[package("b", "1")]).await.unwrap()[0].as_ref().unwrap().id;
     let fresh = vec![(id, vec![affected("CVE-3", Severity::Critical)])];
     store.save_matches(&fresh, 2, NOW.plus_millis(9)).await.unwrap();
-    let summary = store.registry_summary().await.unwrap();
+    let summary = store.registry_summary(Generation::Second).await.unwrap();
     assert_eq!((summary.unhealthy, summary.healthy), (3, 0));
     assert_eq!(summary.last_changed, Some(NOW.plus_millis(9)));
 }
@@ -233,5 +239,5 @@ pub(crate) async fn the_last_verdict_stands_while_a_scan_runs(place: Place) {
         assert_eq!(all(&place).await, before);
         assert_eq!(store.images(None, 1).await.unwrap()[0].state, state);
     }
-    assert_eq!(store.registry_summary().await.unwrap().unhealthy, 1);
+    assert_eq!(store.registry_summary(Generation::Second).await.unwrap().unhealthy, 1);
 }

@@ -48,6 +48,21 @@ impl Distro {
         }
     }
 
+    /// Distribution and release in one word, by which Azure's clients filter: `ubuntu_linux_20.04`, `alpine_3.17`.
+    pub fn os_version(&self) -> String {
+        let id = if self.id == "ubuntu" { "ubuntu_linux" } else { &self.id };
+        let release = match self.id.as_str() {
+            // `VERSION_ID` has the patch level too: 3.17.1.
+            "alpine" => self
+                .version_id
+                .match_indices('.')
+                .nth(1)
+                .map_or(self.version_id.as_str(), |(at, _)| &self.version_id[..at]),
+            _ => &self.version_id,
+        };
+        if release.is_empty() { id.to_owned() } else { format!("{id}_{release}") }
+    }
+
     /// The OSV ecosystem, with its release, under which this distribution's packages are advised. `None` where OSV has
     /// none or the release cannot be told.
     pub fn ecosystem(&self) -> Option<Ecosystem> {

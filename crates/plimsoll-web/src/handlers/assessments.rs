@@ -1,45 +1,57 @@
-//! Assessments: one for each generation, of the one registry.
+//! Assessments: one for each generation, of each registry.
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use plimsoll_types::Generation;
 
 use super::known;
-use crate::Web;
+use crate::call::Call;
 use crate::error::Error;
-use crate::generation::Generation;
-use crate::links::Base;
+use crate::exemptions::Exemptions;
 use crate::page::Page;
-use crate::parameters::Parameters;
+use crate::places::registries_at;
 use crate::route::Place;
 use crate::shapes::Assessment;
 
-pub(crate) async fn list_assessments(
-    web: &Web,
-    place: &Place,
-    parameters: &Parameters,
-    base: &Base,
-) -> Result<Response, Error> {
-    place.must_hold(&web.scope)?;
-    let registry = web.store.registry_summary().await?;
-    let shown =
-        |generation| Assessment::new(&web.scope, generation, &registry, base, parameters.expand_metadata);
-    Ok(Json(Page::whole(Generation::ALL.map(shown).into())).into_response())
+const READ: &str = "Microsoft.Security/assessments/read";
+
+pub(crate) async fn list_assessments(call: &Call<'_>, place: &Place) -> Result<Response, Error> {
+    let all = assessments(call, place, &Generation::ALL).await?;
+    Ok(Json(Page::whole(all)).into_response())
 }
 
-pub(crate) async fn get_assessment(
-    web: &Web,
-    place: &Place,
-    key: &str,
-    parameters: &Parameters,
-    base: &Base,
-) -> Result<Response, Error> {
-    place.must_hold(&web.scope)?;
-    let generation = known(key)?;
-    if !place.is_resource() {
-        // Only a registry is assessed; a subscription merely holds it.
-        return Err(Error::UnknownResource(format!("Microsoft.Security/assessments/{key}")));
-    }
-    let registry = web.store.registry_summary().await?;
-    let assessment = Assessment::new(&web.scope, generation, &registry, base, parameters.expand_metadata);
+pub(crate) async fn get_assessment(call: &Call<'_>, place: &Place, key: &str) -> Result<Response, Error> {
+    let unknown = || Error::UnknownResource(format!("Microsoft.Security/assessments/{key}"));
+    let mut all = assessments(call, place, &[known(key)?]).await?;
+    // Only a registry is assessed; a subscription merely holds it.
+    let assessment = all.pop().filter(|_| place.is_resource()).ok_or_else(unknown)?;
     Ok(Json(assessment).into_response())
+}
+
+async fn assessments(
+    call: &Call<'_>,
+    place: &Place,
+    generations: &[Generation],
+) -> Result<Vec<Assessment>, Error> {
+    let store = &call.web.store;
+    let registries = registries_at(call, place, READ).await?;
+    store.settle_rules(call.now).await?;
+    let exemptions = Exemptions::load(store).await?;
+    let mut all = Vec::new();
+    for generation in generations {
+        let mut summaries = store.registry_summaries(*generation).await?;
+        for registry in &registries {
+            let summary = summaries.remove(&registry.id).unwrap_or_default();
+            let exempting = exemptions.of(&registry.scope, *generation, call.now);
+            all.push(Assessment::new(
+                &registry.scope,
+                *generation,
+                &summary,
+                exempting,
+                &call.base,
+                call.parameters.expand_metadata,
+            ));
+        }
+    }
+    Ok(all)
 }

@@ -6,10 +6,10 @@ use axum::response::{IntoResponse as _, Response};
 use super::known;
 use crate::Web;
 use crate::error::Error;
-use crate::generation::Generation;
 use crate::page::Page;
 use crate::route::Place;
 use crate::shapes::Metadata;
+use plimsoll_types::Generation;
 
 pub(crate) fn list_metadata(web: &Web, place: Option<&Place>) -> Result<Response, Error> {
     let parent = parent(web, place)?;

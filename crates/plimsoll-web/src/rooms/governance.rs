@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{Call, is};
 use crate::error::Error;
-use crate::generation::Generation;
 use crate::page::Page;
 use crate::shapes::TENANT;
+use plimsoll_types::Generation;
 
 const RULES: &str = "Microsoft.Security/governanceRules";
 const ASSIGNMENTS: &str = "Microsoft.Security/assessments/governanceAssignments";
@@ -267,9 +267,6 @@ async fn carry_out(
         return Ok(0);
     }
     let store = &call.web.store;
-    if store.in_registry(registry.id).registry_summary().await?.unhealthy == 0 {
-        return Ok(0);
-    }
     let due = call.now.plus_millis(rule.time()?);
     let assignment = json!(Assignment {
         owner: rule.owner(registry),
@@ -281,6 +278,9 @@ async fn carry_out(
     });
     let mut assigned = 0;
     for generation in Generation::ALL.into_iter().filter(|generation| rule.chooses(*generation)) {
+        if store.in_registry(registry.id).registry_summary(generation).await?.unhealthy == 0 {
+            continue;
+        }
         // Under the rule's own name, so that carrying it out again changes the same assignment.
         let name = rule_id.name();
         let id = format!(

@@ -14,17 +14,13 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
     if !matches!(*call.method, Method::GET | Method::HEAD) {
         return Err(Error::MethodNotAllowed("GET, HEAD"));
     }
-    let (web, parameters, base) = (call.web, &call.parameters, &call.base);
+    let web = call.web;
     let response = match &route {
-        Route::SubAssessments(place) => {
-            handlers::list_sub_assessments(web, place, None, call.uri.path(), parameters, base).await
-        }
-        Route::SubAssessmentsOf(place, key) => {
-            handlers::list_sub_assessments(web, place, Some(key), call.uri.path(), parameters, base).await
-        }
-        Route::SubAssessment(place, key, name) => handlers::get_sub_assessment(web, place, key, name).await,
-        Route::Assessments(place) => handlers::list_assessments(web, place, parameters, base).await,
-        Route::Assessment(place, key) => handlers::get_assessment(web, place, key, parameters, base).await,
+        Route::SubAssessments(place) => handlers::list_sub_assessments(call, place, None).await,
+        Route::SubAssessmentsOf(place, key) => handlers::list_sub_assessments(call, place, Some(key)).await,
+        Route::SubAssessment(place, key, name) => handlers::get_sub_assessment(call, place, key, name).await,
+        Route::Assessments(place) => handlers::list_assessments(call, place).await,
+        Route::Assessment(place, key) => handlers::get_assessment(call, place, key).await,
         Route::AllMetadata(place) => handlers::list_metadata(web, place.as_ref()),
         Route::Metadata(place, key) => handlers::get_metadata(web, place.as_ref(), key),
     };

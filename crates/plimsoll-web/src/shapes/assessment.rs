@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_store::RegistrySummary;
+use plimsoll_store::{Kinds, RegistrySummary};
 use plimsoll_types::Scope;
 use serde::Serialize;
 
 use super::metadata::MetadataProperties;
 use super::{Code, ResourceDetails};
-use crate::generation::Generation;
+use crate::exemptions::Exempting;
 use crate::links::Base;
+use plimsoll_types::Generation;
 
 /// `Microsoft.Security/assessments`.
 #[derive(Debug, Serialize)]
@@ -58,6 +59,7 @@ impl Assessment {
         scope: &Scope,
         generation: Generation,
         registry: &RegistrySummary,
+        exempting: Option<&Exempting>,
         base: &Base,
         with_metadata: bool,
     ) -> Self {
@@ -70,7 +72,7 @@ impl Assessment {
             properties: Properties {
                 resource_details: ResourceDetails::new(scope.registry_id()),
                 display_name: generation.recommendation(),
-                status: Status::new(registry),
+                status: Status::new(registry, exempting),
                 additional_data: counters(generation, registry),
                 links: Links { azure_portal_uri: findings },
                 metadata: with_metadata.then(|| MetadataProperties::new(generation)),
@@ -81,18 +83,8 @@ impl Assessment {
 }
 
 impl Status {
-    fn new(registry: &RegistrySummary) -> Self {
-        let RegistrySummary { images, unhealthy, healthy, not_applicable, .. } = registry;
-        let (code, cause, description) = if *unhealthy > 0 {
-            (Code::Unhealthy, "", format!("{unhealthy} of {images} images have vulnerabilities"))
-        } else if *not_applicable > 0 {
-            let text = format!("{not_applicable} of {images} images could not be judged");
-            (Code::NotApplicable, "IncompleteCoverage", text)
-        } else if *healthy > 0 {
-            (Code::Healthy, "", format!("{healthy} of {images} images were scanned and are clean"))
-        } else {
-            (Code::NotApplicable, "NotScanned", "No image has been scanned yet".to_owned())
-        };
+    fn new(registry: &RegistrySummary, exempting: Option<&Exempting>) -> Self {
+        let (code, cause, description) = verdict(registry, exempting);
         Self {
             code,
             cause,
@@ -101,6 +93,41 @@ impl Status {
             status_change_date: registry.last_changed.map(|instant| instant.to_string()),
         }
     }
+}
+
+/// The verdict on a registry with these kinds of images.
+pub(crate) fn code(kinds: Kinds, exempting: Option<&Exempting>) -> Code {
+    if exempting.is_some() {
+        Code::NotApplicable
+    } else if kinds.unhealthy {
+        Code::Unhealthy
+    } else if kinds.healthy && !kinds.incomplete {
+        Code::Healthy
+    } else {
+        Code::NotApplicable
+    }
+}
+
+/// The verdict on a registry: a code, a word for programs, and a sentence for a person.
+fn verdict(registry: &RegistrySummary, exempting: Option<&Exempting>) -> (Code, &'static str, String) {
+    let RegistrySummary { images, unhealthy, healthy, not_applicable, unsupported, .. } = registry;
+    let code = code(registry.kinds(), exempting);
+    let (cause, mut description) = match (code, exempting) {
+        (_, Some(exempting)) => return (code, "Exempt", exempting.reason()),
+        (Code::Unhealthy, _) => ("", format!("{unhealthy} of {images} images have vulnerabilities")),
+        (Code::Healthy, _) => ("", format!("{healthy} of {images} images were scanned and are clean")),
+        (Code::NotApplicable, _) if *not_applicable > 0 => {
+            ("IncompleteCoverage", format!("{not_applicable} of {images} images could not be judged"))
+        }
+        (Code::NotApplicable, _) => ("NotScanned", "No image has been scanned yet".to_owned()),
+    };
+    if code == Code::Healthy && *unsupported > 0 {
+        description.push_str(&format!("; {unsupported} cannot be scanned"));
+    }
+    if registry.hidden > 0 {
+        description.push_str(&format!("; {} findings are disabled by rules", registry.hidden));
+    }
+    (code, cause, description)
 }
 
 /// Findings are counted in the words of the generation, so that the counters agree with its sub-assessments.
@@ -116,7 +143,10 @@ fn counters(generation: Generation, registry: &RegistrySummary) -> BTreeMap<Stri
         ("unhealthyImages", registry.unhealthy),
         ("healthyImages", registry.healthy),
         ("notApplicableImages", registry.not_applicable),
+        ("unsupportedImages", registry.unsupported),
         ("pendingImages", registry.pending),
+        ("patchableFindings", registry.patchable),
+        ("disabledFindings", registry.hidden),
     ]
     .into_iter()
     .map(|(name, count)| (name.to_owned(), count))
@@ -141,7 +171,8 @@ mod tests {
         };
         let headers = http::HeaderMap::new();
         let base = Base::of(&crate::Connection::default(), &http::Uri::from_static("/"), &headers, &scope);
-        serde_json::to_value(Assessment::new(&scope, generation, registry, &base, with_metadata)).unwrap()
+        serde_json::to_value(Assessment::new(&scope, generation, registry, None, &base, with_metadata))
+            .unwrap()
     }
 
     #[test]
@@ -152,6 +183,9 @@ mod tests {
             healthy: 1,
             not_applicable: 1,
             pending: 1,
+            patchable: 7,
+            hidden: 2,
+            unsupported: 0,
             findings: vec![(Severity::Critical, 2), (Severity::High, 3), (Severity::Negligible, 5)],
             first_assessed: Some(Timestamp(0)),
             last_changed: Some(Timestamp(1000)),
@@ -173,12 +207,13 @@ mod tests {
                     "status": {
                         "code": "Unhealthy",
                         "cause": "",
-                        "description": "1 of 4 images have vulnerabilities",
+                        "description": "1 of 4 images have vulnerabilities; 2 findings are disabled by rules",
                         "firstEvaluationDate": "1970-01-01T00:00:00Z",
                         "statusChangeDate": "1970-01-01T00:00:01Z",
                     },
                     "additionalData": {
                         "images": "4", "unhealthyImages": "1", "healthyImages": "1", "notApplicableImages": "1",
+                        "unsupportedImages": "0", "patchableFindings": "7", "disabledFindings": "2",
                         "pendingImages": "1", "criticalFindings": "2", "highFindings": "3", "mediumFindings": "0",
                         "lowFindings": "5", "unknownFindings": "0",
                     },

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::generation::Generation;
+use plimsoll_types::Generation;
 
 /// `Microsoft.Security/assessmentMetadata`.
 #[derive(Debug, Serialize)]

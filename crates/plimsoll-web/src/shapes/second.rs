@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 
 use plimsoll_store::{FindingRow, ImageSummary};
 use plimsoll_types::exploit::Exploitation;
-use plimsoll_types::{InstalledPackage, Match, PackageType, Scope, Status};
+use plimsoll_types::{Generation, InstalledPackage, Match, PackageType, Scope};
 use serde::Serialize;
 
 use super::{Link, wording};
-use crate::generation::Generation;
 
 /// What stands beside the discriminator. An image without findings has only the part about the artifact.
 #[derive(Debug, Serialize)]
@@ -205,7 +204,7 @@ impl<'a> SoftwareDetails<'a> {
             fixed_version: found.fixed_version.as_deref().unwrap_or_default(),
             category: if is_os { "OS" } else { "Language" },
             language: language(package.package.package_type),
-            fix_status: fix_status(found),
+            fix_status: found.fix_status().as_str(),
             evidence: [wording::place(package)],
             os_details: OsDetails::new(image),
         }
@@ -230,36 +229,14 @@ fn language(package_type: PackageType) -> &'static str {
     }
 }
 
-fn fix_status(found: &Match) -> &'static str {
-    match (found.status, &found.fixed_version) {
-        (Status::WillNotFix, _) => "WontFix",
-        (_, Some(_)) => "FixAvailable",
-        (Status::Affected, None) => "NoFixAvailable",
-        (Status::UnderInvestigation | Status::Unknown | Status::Fixed | Status::NotAffected, None) => {
-            "Unknown"
-        }
-    }
-}
-
 impl<'a> OsDetails<'a> {
-    /// `osVersion` is one word, by which clients filter: `ubuntu_linux_20.04`, `alpine_3.17`.
     fn new(image: &'a ImageSummary) -> Option<Self> {
         let distro = image.distro.as_ref()?;
-        let id = if distro.id == "ubuntu" { "ubuntu_linux" } else { &distro.id };
-        let release = match distro.id.as_str() {
-            // `VERSION_ID` has the patch level too: 3.17.1.
-            "alpine" => distro
-                .version_id
-                .match_indices('.')
-                .nth(1)
-                .map_or(distro.version_id.as_str(), |(at, _)| &distro.version_id[..at]),
-            _ => &distro.version_id,
-        };
         Some(Self {
             // Only Linux images have an os-release; the configuration may be silent about it.
             os_platform: image.platform.as_ref().map_or("linux", |platform| &platform.os),
             os_name: &distro.pretty_name,
-            os_version: if release.is_empty() { id.to_owned() } else { format!("{id}_{release}") },
+            os_version: distro.os_version(),
         })
     }
 }

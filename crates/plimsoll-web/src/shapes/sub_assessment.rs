@@ -1,12 +1,13 @@
 //! A sub-assessment: one finding on one image, or the one row of an image without any.
 
-use plimsoll_store::{FindingGroup, FindingRow, ImageState, ImageSummary};
+use plimsoll_store::{FindingGroup, FindingRow, Hiding, ImageState, ImageSummary};
 use plimsoll_types::coverage::Conclusion;
 use plimsoll_types::{InstalledPackage, Match, Scope, Status as MatchStatus};
 use serde::{Deserialize as _, Serialize};
 
 use super::{Code, ResourceDetails, first, second, wording};
-use crate::generation::Generation;
+use crate::exemptions::Exempting;
+use plimsoll_types::Generation;
 
 /// `Microsoft.Security/assessments/subAssessments`.
 #[derive(Debug, Serialize)]
@@ -74,7 +75,10 @@ impl<'a> SubAssessment<'a> {
                 None => wording::title_of_image(image),
             },
             status: match finding {
-                Some((package, found)) => Status::of_finding(generation, image, package, found),
+                Some((package, found)) => match &row.hidden {
+                    Some(hiding) => Status::of_hidden(generation, found, hiding),
+                    None => Status::of_finding(generation, image, package, found),
+                },
                 None => Status::of_image(image),
             },
             remediation: finding.map(|(package, found)| wording::remediation(package, found)),
@@ -124,7 +128,37 @@ pub(crate) fn status_of_group(generation: Generation, group: &FindingGroup) -> s
     }
 }
 
+impl SubAssessment<'_> {
+    /// The same, of a registry that is exempted, if it is.
+    pub(crate) fn exempted(mut self, exempting: Option<&Exempting>) -> Self {
+        if let Some(exempting) = exempting {
+            let status = &mut self.properties.status;
+            (status.code, status.cause) = (Code::NotApplicable, EXEMPT);
+            status.description = exempting.reason();
+        }
+        self
+    }
+}
+
+/// Said of an image that only its digest names.
+const UNTAGGED: &str = ". The image has no tag any more, and can still be pulled by its digest";
+/// The cause of what somebody decided not to be bothered with.
+const EXEMPT: &str = "Exempt";
+
 impl Status {
+    /// Of a finding that a rule hides.
+    fn of_hidden(generation: Generation, found: &Match, hiding: &Hiding) -> Self {
+        let mut description = format!("Disabled by the rule {}: {}", hiding.rule.name(), hiding.reason);
+        if !hiding.author.is_empty() {
+            description.push_str(&format!(" ({})", hiding.author));
+        }
+        if let Some(end) = hiding.expires_on {
+            description.push_str(&format!(", until {end}"));
+        }
+        let severity = Some(generation.severity(found.severity));
+        Self { code: Code::NotApplicable, cause: EXEMPT, description, severity }
+    }
+
     fn of_finding(
         generation: Generation,
         image: &ImageSummary,
@@ -144,6 +178,9 @@ impl Status {
             // A list of findings looks whole; where it may not be, every row says so.
             description.push_str(&format!(". There may be more than was found: {reason}"));
         }
+        if image.tags.is_empty() {
+            description.push_str(UNTAGGED);
+        }
         Self { code, cause, description, severity: Some(generation.severity(found.severity)) }
     }
 
@@ -152,6 +189,7 @@ impl Status {
             None => (Code::Healthy, "", "No known vulnerability was found in this image".to_owned()),
             Some((cause, reason)) => (Code::NotApplicable, cause, reason),
         };
+        let description = if image.tags.is_empty() { description + UNTAGGED } else { description };
         Self { code, cause, description, severity: None }
     }
 }

@@ -7,10 +7,7 @@ use super::Link;
 
 /// The advisory's own line, or the vulnerability's id with the package where the publisher wrote none.
 pub(super) fn title(package: &InstalledPackage, found: &Match) -> String {
-    match found.summary.trim() {
-        "" => format!("{} in {}", found.vulnerability, package.package.name),
-        summary => summary.to_owned(),
-    }
+    found.title(&package.package.name)
 }
 
 /// The title of the row of an image without findings.
@@ -83,10 +80,7 @@ pub(super) fn impact(found: &Match) -> Option<String> {
 
 /// The distribution or the language's ecosystem: `Alpine`, `npm`.
 pub(super) fn category(package: &InstalledPackage) -> String {
-    match &package.ecosystem {
-        Some(ecosystem) => ecosystem.name().to_owned(),
-        None => package.package.package_type.as_str().to_owned(),
-    }
+    package.category().to_owned()
 }
 
 /// Where the package was found: `lib/apk/db/installed in layer sha256:…`.

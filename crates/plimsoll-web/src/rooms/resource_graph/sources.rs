@@ -22,9 +22,9 @@ use super::tables::{
 use super::{Settings, saved};
 use crate::call::Call;
 use crate::error::Error;
-use crate::generation::Generation;
 use crate::shapes::TENANT;
 use findings::Findings;
+use plimsoll_types::Generation;
 
 /// Rows that are handed over at once.
 const BATCH: usize = 500;

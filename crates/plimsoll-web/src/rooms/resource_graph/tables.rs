@@ -2,8 +2,8 @@
 
 use plimsoll_query::{Catalog, Column, Table, Tests, Type, Value};
 
-use crate::generation::Generation;
 use crate::shapes::TENANT;
+use plimsoll_types::Generation;
 
 /// The table of findings, assessments, plans and scores.
 pub(super) const SECURITY: &str = "securityresources";

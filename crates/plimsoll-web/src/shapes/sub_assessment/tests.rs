@@ -87,7 +87,7 @@ fn row(image: ImageSummary, finding: Option<(InstalledPackage, Match)>) -> Findi
         Some(_) => FindingId { image: 1, package: 2, vulnerability: 3 },
         None => FindingId { image: 1, package: 0, vulnerability: 0 },
     };
-    FindingRow { id, image, finding, first_seen: Timestamp(0), exploitation: None }
+    FindingRow { id, image, finding, first_seen: Timestamp(0), hidden: None, exploitation: None }
 }
 
 #[test]

@@ -10,8 +10,8 @@ use super::super::tables::{
 use super::{Columns, Sources, columns, may_hold};
 use crate::call::Call;
 use crate::error::Error;
-use crate::generation::Generation;
 use crate::shapes::{SubAssessment, TENANT, status_of_group};
+use plimsoll_types::Generation;
 
 /// What a caller needs to see findings of a registry.
 const READ: &str = "Microsoft.Security/assessments/subAssessments/read";

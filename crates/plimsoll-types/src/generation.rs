@@ -1,28 +1,29 @@
 //! The two generations of the contract. Azure changed its scanner, and with it the recommendation, the shape of a finding
 //! and the words for severity. Clients of both are alive, so every finding is told under both keys.
 
-use plimsoll_types::Severity;
+use crate::Severity;
 
 /// A generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Generation {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Generation {
     /// `ContainerRegistryVulnerability`, made for Qualys.
     First = 1,
     /// `AzureContainerRegistryVulnerability`, made for Microsoft Defender Vulnerability Management.
+    #[default]
     Second = 2,
 }
 
 impl Generation {
     /// Both, in the order in which lists tell them.
-    pub(crate) const ALL: [Self; 2] = [Self::First, Self::Second];
+    pub const ALL: [Self; 2] = [Self::First, Self::Second];
 
     /// The generation of an assessment key.
-    pub(crate) fn of_key(key: &str) -> Option<Self> {
+    pub fn of_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|generation| generation.key().eq_ignore_ascii_case(key))
     }
 
     /// The key of the recommendation: the name of the assessment.
-    pub(crate) fn key(self) -> &'static str {
+    pub fn key(self) -> &'static str {
         match self {
             Self::First => "dbd0cb49-b563-45e7-9724-889e799fa648",
             Self::Second => "c0b7cfc6-3172-465a-b378-53c7ff2cc0d5",
@@ -30,7 +31,7 @@ impl Generation {
     }
 
     /// The recommendation. Published queries look for the first one's text.
-    pub(crate) fn recommendation(self) -> &'static str {
+    pub fn recommendation(self) -> &'static str {
         match self {
             Self::First => "Container registry images should have vulnerability findings resolved",
             Self::Second => "Registry container images should have vulnerabilities resolved",
@@ -38,7 +39,7 @@ impl Generation {
     }
 
     /// The words for severities, worst first.
-    pub(crate) fn severities(self) -> &'static [&'static str] {
+    pub fn severities(self) -> &'static [&'static str] {
         match self {
             Self::First => &["High", "Medium", "Low", "Unknown"],
             Self::Second => &["Critical", "High", "Medium", "Low", "Unknown"],
@@ -47,7 +48,7 @@ impl Generation {
 
     /// The word for a severity. Neither generation knows negligible, the first does not know critical either; `Unknown`
     /// is in neither declaration, but every client lets it through, and any other word would be a claim.
-    pub(crate) fn severity(self, severity: Severity) -> &'static str {
+    pub fn severity(self, severity: Severity) -> &'static str {
         match severity {
             Severity::Critical if self == Self::First => "High",
             Severity::Critical => "Critical",
