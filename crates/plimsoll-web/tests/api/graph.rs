@@ -67,7 +67,7 @@ impl Graph {
             clock: std::sync::Arc::new(instant),
             scope: scope("Quay"),
             connection: Connection::default(),
-            login_server_suffix: "localhost:5000".into(),
+            login_server_suffix: "example:5000".into(),
         };
         let router = plimsoll_web::router_with(web, settings);
         Self { router, store, _folder: folder }
