@@ -47,7 +47,12 @@ impl Shared {
         }))
     }
 
-    async fn log_read(&self, registry: &Registry, status: u16, read: Option<(&ImagePlace, &Digest)>) -> Result<()> {
+    async fn log_read(
+        &self,
+        registry: &Registry,
+        status: u16,
+        read: Option<(&ImagePlace, &Digest)>,
+    ) -> Result<()> {
         let Some(log) = self.log.get() else { return Ok(()) };
         let identity = self.store.scanner_identity().await?;
         let at = (self.clock)();

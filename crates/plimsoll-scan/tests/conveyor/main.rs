@@ -4,9 +4,9 @@
 
 mod feed;
 mod feeds;
+mod gate;
 mod import;
 mod notify;
-mod gate;
 mod registry;
 mod scan;
 mod triggers;

@@ -126,7 +126,13 @@ async fn fill(store: &Store, scope: &Scope, repositories: &[&str]) {
         let package = format!("package-{}-{n}", scope.registry);
         judge(&store, &image, &package, findings, ImageState::Done, &complete).await;
     }
-    push(&store, "team/waiting", "1.0", &image_with(&format!("{} waiting", scope.registry), "linux", "amd64")).await;
+    push(
+        &store,
+        "team/waiting",
+        "1.0",
+        &image_with(&format!("{} waiting", scope.registry), "linux", "amd64"),
+    )
+    .await;
 }
 
 const FINDINGS: &str = "securityresources | where type == 'microsoft.security/assessments/subassessments'";
@@ -165,7 +171,10 @@ async fn findings_are_rows_as_rest_shows_them() {
             assert_eq!(row["properties"], shown["properties"]);
             assert_eq!(row["name"], shown["name"]);
             assert_eq!(row["type"], "microsoft.security/assessments/subassessments");
-            assert_eq!((&row["location"], &row["kind"], &row["sku"]), (&json!("global"), &json!(""), &Value::Null));
+            assert_eq!(
+                (&row["location"], &row["kind"], &row["sku"]),
+                (&json!("global"), &json!(""), &Value::Null)
+            );
             assert_eq!(row["resourceGroup"], "harbour");
             assert_eq!(row["subscriptionId"], SUB);
         }
@@ -238,31 +247,65 @@ async fn what_the_database_does_changes_no_answer() {
 fn generated() -> impl Strategy<Value = String> {
     let text = || {
         prop::sample::select(vec![
-            "type", "subscriptionId", "resourceGroup", "tostring(properties.status.severity)", "tostring(properties.status.code)",
-            "tostring(properties.additionalData.assessedResourceType)", "tostring(properties.id)", "name",
-            "tostring(properties.additionalData.artifactDetails.repositoryName)", "tostring(properties.additionalData.repositoryName)",
-            "tostring(properties.additionalData.artifactDetails.digest)", "tolower(properties.Status.Severity)",
-            "tostring(properties.additionalData.vulnerabilityDetails.severity)", "tostring(properties.additionalData.patchable)",
+            "type",
+            "subscriptionId",
+            "resourceGroup",
+            "tostring(properties.status.severity)",
+            "tostring(properties.status.code)",
+            "tostring(properties.additionalData.assessedResourceType)",
+            "tostring(properties.id)",
+            "name",
+            "tostring(properties.additionalData.artifactDetails.repositoryName)",
+            "tostring(properties.additionalData.repositoryName)",
+            "tostring(properties.additionalData.artifactDetails.digest)",
+            "tolower(properties.Status.Severity)",
+            "tostring(properties.additionalData.vulnerabilityDetails.severity)",
+            "tostring(properties.additionalData.patchable)",
         ])
     };
     let literal = || {
         prop::sample::select(vec![
-            "'High'", "'low'", "''", "'team/app'", "'Team/App'", "'CVE-2024-0003'", "'Healthy'", "'harbour'",
-            "'AzureContainerRegistryVulnerability'", "'microsoft.security/assessments/subassessments'", "'assess'",
+            "'High'",
+            "'low'",
+            "''",
+            "'team/app'",
+            "'Team/App'",
+            "'CVE-2024-0003'",
+            "'Healthy'",
+            "'harbour'",
+            "'AzureContainerRegistryVulnerability'",
+            "'microsoft.security/assessments/subassessments'",
+            "'assess'",
         ])
     };
-    let how = prop::sample::select(vec!["==", "!=", "=~", "!~", "contains", "!has", "startswith", "in", "in~", "!in"]);
-    let condition = (text(), how, literal(), literal()).prop_map(|(text, how, a, b)| match how.contains("in") && !how.contains("con") {
-        true => format!("{text} {how} ({a}, {b})"),
-        false => format!("{text} {how} {a}"),
+    let how = prop::sample::select(vec![
+        "==",
+        "!=",
+        "=~",
+        "!~",
+        "contains",
+        "!has",
+        "startswith",
+        "in",
+        "in~",
+        "!in",
+    ]);
+    let condition = (text(), how, literal(), literal()).prop_map(|(text, how, a, b)| {
+        match how.contains("in") && !how.contains("con") {
+            true => format!("{text} {how} ({a}, {b})"),
+            false => format!("{text} {how} {a}"),
+        }
     });
     let conditions = prop::collection::vec((condition, any::<bool>()), 0..3).prop_map(|all| {
-        all.into_iter().map(|(c, negated)| if negated { format!("| where not({c}) ") } else { format!("| where {c} ") }).collect::<String>()
+        all.into_iter()
+            .map(|(c, negated)| if negated { format!("| where not({c}) ") } else { format!("| where {c} ") })
+            .collect::<String>()
     });
     let ending = prop_oneof![
         Just("| count".to_owned()),
         text().prop_map(|by| format!("| summarize count() by k = {by}")),
-        (text(), text()).prop_map(|(a, b)| format!("| summarize n = count(), dcount({a}) by k = {b}, j = {a}")),
+        (text(), text())
+            .prop_map(|(a, b)| format!("| summarize n = count(), dcount({a}) by k = {b}, j = {a}")),
         text().prop_map(|by| format!("| project id, x = {by}")),
         text().prop_map(|by| format!("| summarize by x = {by}")),
         text().prop_map(|by| format!("| order by id asc | take 4 | project id, x = {by}")),
@@ -319,14 +362,16 @@ async fn pages_follow_each_other_to_the_end() {
         .post(PATH, json!({"query": format!("{FINDINGS} | project properties"), "options": {"$top": 3}}))
         .await;
     assert_eq!((&body["resultTruncated"], body.get("$skipToken")), (&json!("true"), None), "only documents");
-    let (_, _, body) = graph.post(PATH, json!({"query": FINDINGS, "options": {"$top": 3, "$skip": 15}})).await;
+    let (_, _, body) =
+        graph.post(PATH, json!({"query": FINDINGS, "options": {"$top": 3, "$skip": 15}})).await;
     assert_eq!(body["count"], 2);
 }
 
 #[tokio::test]
 async fn rows_are_objects_or_a_table() {
     let graph = Graph::embedded(GraphSettings::default()).await;
-    let query = "print a = 1, b = 'x', c = 1.5, d = true, e = datetime(2024-05-02), f = dynamic({'k': [1]}), g = 1h";
+    let query =
+        "print a = 1, b = 'x', c = 1.5, d = true, e = datetime(2024-05-02), f = dynamic({'k': [1]}), g = 1h";
     let objects = graph.ask(query).await;
     assert_eq!(objects["facets"], json!([]));
     assert_eq!(
@@ -339,7 +384,8 @@ async fn rows_are_objects_or_a_table() {
         async move { graph.post(&path, json!({"query": query, "options": options})).await.2["data"].clone() }
     };
     let data = table("2022-10-01", json!({"resultFormat": "table"})).await;
-    let kinds: Vec<&str> = data["columns"].as_array().unwrap().iter().map(|c| c["type"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> =
+        data["columns"].as_array().unwrap().iter().map(|c| c["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["integer", "string", "number", "boolean", "datetime", "object", "string"]);
     assert_eq!(data["rows"][0][5], json!({"k": [1]}));
     assert_eq!(table("2021-03-01", json!({"resultFormat": "table"})).await["columns"][4]["type"], "string");
@@ -369,7 +415,10 @@ async fn facets_count_the_answer_by_its_columns() {
             "data": [{"location": "global", "count": 17}]})
     );
     assert_eq!((&facets[1]["totalRecords"], &facets[1]["count"]), (&json!(5), &json!(2)));
-    assert_eq!(facets[1]["data"], json!([{"severity": "", "count": 2}, {"severity": "Critical", "count": 3}]));
+    assert_eq!(
+        facets[1]["data"],
+        json!([{"severity": "", "count": 2}, {"severity": "Critical", "count": 3}])
+    );
     assert_eq!(facets[2]["data"], json!([{"properties_status_code": "Unhealthy", "count": 6}]));
     for facet in [&facets[3], &facets[4]] {
         assert_eq!(facet["resultType"], "FacetError");
@@ -386,18 +435,30 @@ async fn what_is_wrong_is_said_where_it_is() {
     assert_eq!(fault["details"][0]["code"], "InvalidQuery");
     let detail = &fault["details"][1];
     assert_eq!(detail["code"], "ParserFailure");
-    assert_eq!((&detail["line"], &detail["characterPositionInLine"], &detail["token"]), (&json!(2), &json!(12), &json!("=")));
+    assert_eq!(
+        (&detail["line"], &detail["characterPositionInLine"], &detail["token"]),
+        (&json!(2), &json!(12), &json!("="))
+    );
     let detail = graph.fault("resources | render piechart").await["details"][1].clone();
-    assert_eq!((&detail["code"], &detail["line"], &detail["token"]), (&json!("InvalidQueryLanguage"), &json!(-1), &json!("render")));
+    assert_eq!(
+        (&detail["code"], &detail["line"], &detail["token"]),
+        (&json!("InvalidQueryLanguage"), &json!(-1), &json!("render"))
+    );
     let detail = graph.fault("resources | where nme == 'a'").await["details"][1].clone();
     assert!(detail["message"].as_str().unwrap().contains("did you mean 'name'?"), "{detail}");
-    let detail = graph.fault("range x from 1 to 1000000 step 1 | extend s = strrep('a', 1000) | sort by s").await["details"][1].clone();
+    let detail = graph
+        .fault("range x from 1 to 1000000 step 1 | extend s = strrep('a', 1000) | sort by s")
+        .await["details"][1]
+        .clone();
     assert_eq!(detail["code"], "LimitExceeded");
     let detail = graph.fault(&"a".repeat(200_000)).await["details"][1].clone();
     assert_eq!(detail["code"], "QueryTooLarge");
     // Ten megabytes are not even read.
     let (status, _, body) = graph.post(PATH, json!({"query": "a".repeat(10 << 20)})).await;
-    assert_eq!((status, &body["error"]["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("RequestContentTooLarge")));
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (StatusCode::PAYLOAD_TOO_LARGE, &json!("RequestContentTooLarge"))
+    );
 }
 
 #[tokio::test]
@@ -427,7 +488,8 @@ async fn bodies_of_wrong_types_name_what_is_wrong() {
     let other = json!({"query": "resources", "options": {"$skipToken": first["$skipToken"]}});
     let (status, _, answer) = graph.post(PATH, other).await;
     assert_eq!((status, &answer["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("InvalidSkipToken")));
-    let (status, _, answer) = graph.post(PATH, json!({"query": "resources", "subscriptions": ["nobody"]})).await;
+    let (status, _, answer) =
+        graph.post(PATH, json!({"query": "resources", "subscriptions": ["nobody"]})).await;
     assert_eq!((status, &answer["error"]["code"]), (StatusCode::FORBIDDEN, &json!("AccessDenied")));
 }
 
@@ -436,7 +498,10 @@ async fn a_caller_who_asks_too_often_is_told_when_to_come_back() {
     let graph = Graph::embedded(GraphSettings::default()).await;
     for left in (0..150).rev() {
         let (status, headers, _) = graph.post(PATH, json!({"query": "print 1"})).await;
-        assert_eq!((status, headers["x-ms-user-quota-remaining"].to_str().unwrap()), (StatusCode::OK, &*left.to_string()));
+        assert_eq!(
+            (status, headers["x-ms-user-quota-remaining"].to_str().unwrap()),
+            (StatusCode::OK, &*left.to_string())
+        );
     }
     let (status, headers, body) = graph.post(PATH, json!({"query": "print 1"})).await;
     assert_eq!((status, &body["error"]["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("RateLimiting")));
@@ -508,7 +573,11 @@ async fn subscriptions_and_registries_have_their_tables() {
         .await;
     assert!(!assessments.is_empty());
     for row in &assessments {
-        assert_eq!((&row["name"], &row["source"]), (&json!(SECOND), &json!("Azure")), "the newer generation's alone");
+        assert_eq!(
+            (&row["name"], &row["source"]),
+            (&json!(SECOND), &json!("Azure")),
+            "the newer generation's alone"
+        );
         assert!(row["link"].as_str().unwrap().starts_with("http"));
     }
     assert!(graph.store.registries().await.unwrap().len() == 2);

@@ -194,7 +194,7 @@ fn skopeo_and_podman_log_in_push_and_pull() {
         assert!(!output.status.success(), "it worked");
         said
     };
-    assert!(denied(copy(None, &source, &target)).contains("authentication required"));
+    assert!(denied(copy(None, &source, &target)).contains("unauthorized"));
     denied(copy(Some("puller"), &source, &target));
     let pushed = copy(Some("pusher"), &source, &target);
     assert!(pushed.status.success(), "{}", String::from_utf8_lossy(&pushed.stderr));

@@ -23,7 +23,8 @@ impl Published {
     }
 }
 
-const KEYS: [(&str, &str); 2] = [(FIRST, "ContainerRegistryVulnerability"), (SECOND, "AzureContainerRegistryVulnerability")];
+const KEYS: [(&str, &str); 2] =
+    [(FIRST, "ContainerRegistryVulnerability"), (SECOND, "AzureContainerRegistryVulnerability")];
 
 #[tokio::test]
 async fn registry_findings_with_their_recommendation() {
@@ -145,9 +146,13 @@ async fn unhealthy_and_healthy_images_of_both_generations() {
 #[tokio::test]
 async fn distinct_vulnerabilities_by_severity() {
     let published = Published::new().await;
-    for (key, severity) in [(FIRST, "properties.status.severity"), (SECOND, "properties.additionalData.vulnerabilityDetails.severity")] {
+    for (key, severity) in [
+        (FIRST, "properties.status.severity"),
+        (SECOND, "properties.additionalData.vulnerabilityDetails.severity"),
+    ] {
         let rows = published
-            .rows(&format!("securityresources
+            .rows(&format!(
+                "securityresources
                 | where type == 'microsoft.security/assessments/subassessments'
                 | where id has '{key}'
                 | extend status = tostring(parse_json(properties).status.code)
@@ -156,10 +161,14 @@ async fn distinct_vulnerabilities_by_severity() {
                 | extend severity = {severity}
                 | distinct vulId, tostring(severity)
                 | summarize count=count() by tostring(severity)
-                | order by severity asc"))
+                | order by severity asc"
+            ))
             .await;
         assert!(rows.iter().all(|row| row["count"].as_i64().unwrap() > 0), "{rows:?}");
-        assert_eq!(rows.iter().map(|row| row["count"].as_i64().unwrap()).sum::<i64>(), if key == FIRST { 8 } else { 8 });
+        assert_eq!(
+            rows.iter().map(|row| row["count"].as_i64().unwrap()).sum::<i64>(),
+            if key == FIRST { 8 } else { 8 }
+        );
     }
 }
 
@@ -188,7 +197,9 @@ async fn running_images_with_findings() {
 #[tokio::test]
 async fn a_summary_for_each_image() {
     let published = Published::new().await;
-    for (key, path) in [(FIRST, "properties.additionalData"), (SECOND, "properties.additionalData.artifactDetails")] {
+    for (key, path) in
+        [(FIRST, "properties.additionalData"), (SECOND, "properties.additionalData.artifactDetails")]
+    {
         let digest = if key == FIRST { "imageDigest" } else { "digest" };
         let query = |end: &str| {
             format!("securityresources
