@@ -217,7 +217,7 @@ fn serve_refuses_what_it_cannot_mean() {
         text(&output.stderr)
     };
     assert!(
-        refusal(&["serve", "--listen", "0.0.0.0:0"], None)
+        refusal(&["serve", "--listen", "0.0.0.0:0", "--authentication", "off"], None)
             .contains("--serve-anyone-without-tls-or-authentication")
     );
     assert!(refusal(&["serve", "--database", "mysql://me:secret@h/d"], None).contains("--database"));
