@@ -36,11 +36,55 @@ pub enum PackageType {
     Bitnami,
     /// A package of no known format; it is listed and never matched.
     Generic,
+    /// Arch's (pacman) and its relatives'.
+    Alpm,
+    /// Gentoo's (Portage).
+    Ebuild,
+    /// OpenWrt's and Yocto's.
+    Opkg,
+    /// The Nix store's.
+    Nix,
+    /// Homebrew's.
+    Brew,
+    /// Canonical's snaps.
+    Snap,
+    /// Flatpak's.
+    Flatpak,
+    /// Conda's.
+    Conda,
+    /// Elixir's and Erlang's from hex.pm.
+    Hex,
+    /// Erlang/OTP applications of no known registry.
+    Otp,
+    /// Dart's.
+    Pub,
+    /// Swift's.
+    Swift,
+    /// Haskell's.
+    Hackage,
+    /// R's from CRAN.
+    Cran,
+    /// R's from Bioconductor.
+    Bioconductor,
+    /// Lua's.
+    Luarocks,
+    /// Perl's.
+    Cpan,
+    /// Julia's.
+    Julia,
+    /// C's and C++'s from ConanCenter.
+    Conan,
+    /// OCaml's.
+    Opam,
+    /// WordPress's plug-ins and themes.
+    Wordpress,
+    /// Actions of GitHub's workflows.
+    Github,
 }
 
 impl PackageType {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 35] = [
         Self::Deb,
         Self::Apk,
         Self::Rpm,
@@ -54,6 +98,28 @@ impl PackageType {
         Self::Maven,
         Self::Bitnami,
         Self::Generic,
+        Self::Alpm,
+        Self::Ebuild,
+        Self::Opkg,
+        Self::Nix,
+        Self::Brew,
+        Self::Snap,
+        Self::Flatpak,
+        Self::Conda,
+        Self::Hex,
+        Self::Otp,
+        Self::Pub,
+        Self::Swift,
+        Self::Hackage,
+        Self::Cran,
+        Self::Bioconductor,
+        Self::Luarocks,
+        Self::Cpan,
+        Self::Julia,
+        Self::Conan,
+        Self::Opam,
+        Self::Wordpress,
+        Self::Github,
     ];
 
     /// The type in a purl.
@@ -72,12 +138,34 @@ impl PackageType {
             Self::Maven => "maven",
             Self::Bitnami => "bitnami",
             Self::Generic => "generic",
+            Self::Alpm => "alpm",
+            Self::Ebuild => "ebuild",
+            Self::Opkg => "opkg",
+            Self::Nix => "nix",
+            Self::Brew => "brew",
+            Self::Snap => "snap",
+            Self::Flatpak => "flatpak",
+            Self::Conda => "conda",
+            Self::Hex => "hex",
+            Self::Otp => "otp",
+            Self::Pub => "pub",
+            Self::Swift => "swift",
+            Self::Hackage => "hackage",
+            Self::Cran => "cran",
+            Self::Bioconductor => "bioconductor",
+            Self::Luarocks => "luarocks",
+            Self::Cpan => "cpan",
+            Self::Julia => "julia",
+            Self::Conan => "conan",
+            Self::Opam => "opam",
+            Self::Wordpress => "wordpress",
+            Self::Github => "github",
         }
     }
 
     /// Whether a distribution ships it, so that the distribution decides the ecosystem.
     pub fn is_os(self) -> bool {
-        matches!(self, Self::Deb | Self::Apk | Self::Rpm)
+        matches!(self, Self::Deb | Self::Apk | Self::Rpm | Self::Alpm | Self::Ebuild | Self::Opkg)
     }
 
     /// The language ecosystem of the type; `None` for packages of a distribution and for generic ones.
@@ -92,7 +180,32 @@ impl PackageType {
             Self::Nuget => "NuGet",
             Self::Maven => "Maven",
             Self::Bitnami => "Bitnami",
-            Self::Deb | Self::Apk | Self::Rpm | Self::Generic => return None,
+            Self::Hex => "Hex",
+            Self::Pub => "Pub",
+            Self::Swift => "SwiftURL",
+            Self::Hackage => "Hackage",
+            Self::Cran => "CRAN",
+            Self::Bioconductor => "Bioconductor",
+            Self::Julia => "Julia",
+            Self::Conan => "ConanCenter",
+            Self::Opam => "opam",
+            Self::Github => "GitHub Actions",
+            Self::Deb
+            | Self::Apk
+            | Self::Rpm
+            | Self::Alpm
+            | Self::Ebuild
+            | Self::Opkg
+            | Self::Nix
+            | Self::Brew
+            | Self::Snap
+            | Self::Flatpak
+            | Self::Conda
+            | Self::Otp
+            | Self::Luarocks
+            | Self::Cpan
+            | Self::Wordpress
+            | Self::Generic => return None,
         };
         Some(Ecosystem::of(name))
     }

@@ -221,11 +221,17 @@ fn language(package_type: PackageType) -> &'static str {
         PackageType::Composer => "php",
         PackageType::Nuget => "dotnet",
         PackageType::Maven => "java",
-        PackageType::Deb
-        | PackageType::Apk
-        | PackageType::Rpm
-        | PackageType::Bitnami
-        | PackageType::Generic => "",
+        PackageType::Hex | PackageType::Otp => "erlang",
+        PackageType::Pub => "dart",
+        PackageType::Swift => "swift",
+        PackageType::Hackage => "haskell",
+        PackageType::Cran | PackageType::Bioconductor => "r",
+        PackageType::Luarocks => "lua",
+        PackageType::Cpan => "perl",
+        PackageType::Julia => "julia",
+        PackageType::Conan => "c++",
+        PackageType::Opam => "ocaml",
+        _ => "",
     }
 }
 
