@@ -7,6 +7,8 @@
 //!
 //! Readers are fed the file in pieces, as it streams by, and hold no more of it than they must.
 
+use std::rc::Rc;
+
 use plimsoll_types::inventory::{FileContent, Found};
 use plimsoll_types::probe::Limits;
 
@@ -23,9 +25,10 @@ pub(crate) struct Cataloger {
 }
 
 /// All that find their files by path.
-pub(crate) static CATALOGERS: [Cataloger; 5] = [
+pub(crate) static CATALOGERS: [Cataloger; 6] = [
     Cataloger { name: "distribution", matches: distro::matches, reader: distro::reader },
     Cataloger { name: "dpkg", matches: os::dpkg::matches, reader: os::dpkg::reader },
+    Cataloger { name: "rpm", matches: os::rpm::matches, reader: os::rpm::reader },
     Cataloger { name: "apk", matches: os::apk::matches, reader: os::apk::reader },
     Cataloger { name: "Python", matches: lang::python::matches, reader: lang::python::reader },
     Cataloger { name: "npm", matches: lang::npm::matches, reader: lang::npm::reader },
@@ -100,6 +103,12 @@ pub(crate) trait Reader {
     /// Bytes that it holds in memory, which have a limit.
     fn held(&self) -> usize;
 
+    /// The file itself, where it says something only together with another file of its layer, which may come before or
+    /// behind it: [`os::rpm::join`]. It is asked for once, when the reader has all it wanted.
+    fn left(&self) -> Option<Rc<Vec<u8>>> {
+        None
+    }
+
     /// What the file says. `whole` is false where it was cut short: then only what is certain counts.
     fn finish(self: Box<Self>, whole: bool) -> Result<Option<FileContent>, Unreadable>;
 }
@@ -111,13 +120,19 @@ pub(crate) enum Want {
     Nothing,
 }
 
-/// Why a file that should name packages could not be understood: one sentence, without a full stop.
+/// Why a file that should name packages could not be understood: one sentence, without a full stop. With it comes what was
+/// understood all the same.
 #[derive(Debug)]
-pub(crate) struct Unreadable(pub(crate) String);
+pub(crate) struct Unreadable(pub(crate) String, pub(crate) Option<Box<FileContent>>);
 
 impl Unreadable {
     pub(crate) fn because(reason: impl Into<String>) -> Self {
-        Self(reason.into())
+        Self(reason.into(), None)
+    }
+
+    /// The same, with what was understood.
+    pub(crate) fn but(self, content: FileContent) -> Self {
+        Self(self.0, Some(Box::new(content)))
     }
 }
 
@@ -142,7 +157,13 @@ pub(crate) fn weight(found: &Found) -> usize {
         .into_iter()
         .flatten()
         .chain(&found.details.licenses);
-    let texts = texts.into_iter().flatten().chain(details).map(|text| text.len() + 40).sum::<usize>();
+    let texts = texts
+        .into_iter()
+        .flatten()
+        .chain(&found.module)
+        .chain(details)
+        .map(|text| text.len() + 40)
+        .sum::<usize>();
     size_of::<Found>() + package.name.len() + package.version.len() + 32 + texts + found.owns.len() * 10
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::rc::Rc;
 
 use plimsoll_types::inventory::{FileContent, FileFact, HardLink, path_hash};
 use plimsoll_types::probe::Limits;
@@ -12,6 +13,7 @@ use crate::catalogers::{
     self, CATALOGERS, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, weight,
 };
 use crate::lang::npm;
+use crate::os::rpm;
 use crate::path::{normalise, split};
 use crate::tar::{Entry, Kind, Tar};
 use crate::unpack::Unpack;
@@ -46,6 +48,9 @@ struct Layer<'a> {
     opaque: Vec<String>,
     /// Links of candidates to what was not a candidate, or is not in this layer.
     links: Vec<(HardLink, u32)>,
+    /// Files that wait for others.
+    left: Vec<Left>,
+    left_bytes: usize,
     problems: Problems,
     /// Memory that all this takes, against the limit of the record that comes back.
     weight: usize,
@@ -59,6 +64,13 @@ struct Fact {
     number: u32,
     /// Whether its own path says it. The content of a package store says something only through links to it.
     is_stored: bool,
+}
+
+/// A file that says something only together with another one.
+pub(crate) struct Left {
+    pub(crate) path: String,
+    number: u32,
+    pub(crate) bytes: Rc<Vec<u8>>,
 }
 
 /// A reader with its file in hand.
@@ -96,6 +108,8 @@ impl<'a> Layer<'a> {
             whiteouts: vec![],
             opaque: vec![],
             links: vec![],
+            left: vec![],
+            left_bytes: 0,
             problems: Problems::default(),
             weight: 0,
         }
@@ -250,11 +264,16 @@ impl<'a> Layer<'a> {
         let fed = self.feed(tar, entry, path, &mut readings);
         let mut content = None;
         for reading in readings {
+            if let Some(bytes) = reading.reader.left().filter(|_| reading.whole) {
+                self.left_bytes += bytes.len();
+                self.left.push(Left { path: path.to_owned(), number: self.entries, bytes });
+            }
             match reading.reader.finish(reading.whole) {
                 Ok(more) => content = both(content, more),
                 // A store holds everything under the same kind of name; that most of it is no metadata is no problem.
                 Err(_) if is_stored => {}
                 Err(unreadable) => {
+                    content = both(content, unreadable.1.map(|content| *content));
                     let message = format!("not understood as {} metadata: {}", reading.name, unreadable.0);
                     self.problems.add(Problem::at(ProblemKind::Unreadable, path, message));
                 }
@@ -298,6 +317,9 @@ impl<'a> Layer<'a> {
         readings: &mut [Reading],
     ) -> Result<(), Problem> {
         readings.iter_mut().for_each(|reading| reading.reader.expect(entry.size));
+        // What was left of other files counts too, once it is more than half of what one may take.
+        let most = self.limits.file_bytes;
+        let most = (most + most / 2).saturating_sub(self.left_bytes).min(most);
         loop {
             let piece = tar.read()?;
             if piece.is_empty() {
@@ -309,9 +331,8 @@ impl<'a> Layer<'a> {
                     (reading.wants_more, reading.whole) = (false, true);
                 }
             }
-            if readings.iter().map(|reading| reading.reader.held()).sum::<usize>() > self.limits.file_bytes {
-                let message =
-                    format!("what must be held of it is more than {} bytes", self.limits.file_bytes);
+            if readings.iter().map(|reading| reading.reader.held()).sum::<usize>() > most {
+                let message = format!("what must be held of it is more than {most} bytes");
                 self.problems.add(Problem::at(ProblemKind::LimitExceeded, path, message));
                 readings.iter_mut().for_each(|reading| reading.wants_more = false);
             }
@@ -345,6 +366,7 @@ impl<'a> Layer<'a> {
     fn finish<R: Read>(mut self, tar: Tar<R>) -> LayerInventory {
         self.replaced.sort_unstable();
         self.directories.sort_unstable();
+        self.read_what_was_left();
         let mut links = vec![];
         for (link, number) in std::mem::take(&mut self.links) {
             if self.is_replaced_after(&link.path, number) {
@@ -378,6 +400,30 @@ impl<'a> Layer<'a> {
             links,
             problems: self.problems.finish(),
             diff_id: tar.digest(),
+        }
+    }
+
+    /// Reads the files that waited for others, now that all are there.
+    fn read_what_was_left(&mut self) {
+        let mut left = std::mem::take(&mut self.left);
+        left.retain(|file| !self.is_replaced_after(&file.path, file.number));
+        for (file, joined) in rpm::join(&left, self.limits) {
+            let content = match joined {
+                Ok(content) => content,
+                Err(unreadable) => {
+                    let message = format!("not understood as rpm metadata: {}", unreadable.0);
+                    self.problems.add(Problem::at(ProblemKind::Unreadable, &file.path, message));
+                    unreadable.1.map(|content| *content)
+                }
+            };
+            let Some(content) = content else { continue };
+            self.weight += content.found().iter().map(weight).sum::<usize>();
+            if self.weight > self.limits.output_bytes {
+                let most = self.limits.output_bytes;
+                return self.problems.add(limit(format!("what the layer says takes more than {most} bytes")));
+            }
+            let (path, number) = (file.path.clone(), file.number);
+            self.facts.push(Fact { path, content, cataloger: None, number, is_stored: false });
         }
     }
 

@@ -3,3 +3,4 @@
 pub(crate) mod apk;
 pub(crate) mod dpkg;
 mod owned;
+pub(crate) mod rpm;

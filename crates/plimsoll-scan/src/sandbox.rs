@@ -367,7 +367,10 @@ fn accept_layer(mut inventory: LayerInventory, limits: &Limits) -> LayerInventor
         }
         if let Some(packages) = file.content.found_mut() {
             let before = packages.len();
-            packages.retain(|found| package_is_plausible(&found.package));
+            packages.retain(|found| {
+                let module = found.module.as_deref().unwrap_or_default();
+                package_is_plausible(&found.package) && module.len() <= TEXT_BYTES
+            });
             packages.iter_mut().for_each(|found| shorten_details(&mut found.details));
             if packages.len() < before {
                 let message =

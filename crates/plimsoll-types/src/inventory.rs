@@ -157,6 +157,19 @@ impl InstalledPackage {
         Self { package, ecosystem, path: String::new(), layer: None, purl, details: Details::default() }
     }
 
+    /// The qualifier of a purl that holds an rpm's modularity label, as Syft writes it.
+    pub(crate) const MODULE: &'static str = "rpmmod";
+
+    /// The module that an rpm belongs to, by its label: `nodejs:16:8060020220…:ad008a3a`. It is compared with advisories
+    /// for the same module and stream, and a package without one with advisories without one.
+    pub fn module(&self) -> Option<String> {
+        // Most packages have none, and need not be taken apart to know that.
+        if !self.purl.contains("rpmmod=") {
+            return None;
+        }
+        self.purl.parse::<Purl>().ok()?.qualifier(Self::MODULE).map(str::to_owned)
+    }
+
     /// The distribution or the language's ecosystem: `Alpine`, `npm`.
     pub fn category(&self) -> &str {
         match &self.ecosystem {

@@ -6,7 +6,7 @@ use super::{
     Distro, FileContent, FileFact, Found, ImageInventory, InstalledPackage, LayerInventory, Problem,
     ProblemKind, owned_hash, path_hash,
 };
-use crate::{Digest, Package};
+use crate::{Digest, Package, PackageType};
 
 /// Where `os-release` may be, best first. `etc/os-release` is usually a link to the second.
 const OS_RELEASE: [&str; 6] = [
@@ -50,6 +50,7 @@ impl ImageInventory {
             }
             problems.extend(layer.problems.iter().cloned());
         }
+        keep_newest_rpm_database(&mut files);
         let distro = OS_RELEASE.iter().find_map(|path| match files.get(*path)?.content {
             FileContent::Distro(distro) => Some(distro.clone()),
             _ => None,
@@ -81,6 +82,20 @@ impl ImageInventory {
     }
 }
 
+/// The forms of rpm's database, newest first. A system that changed to another form may have the old one lying about.
+const RPM_FORMS: [&str; 4] = ["/rpmdb.sqlite", "/Packages.db", "/Packages", "/container-manifest-2"];
+
+/// Of rpm's databases, those of the newest form count that names a package.
+fn keep_newest_rpm_database(files: &mut BTreeMap<String, Placed<'_>>) {
+    let form = |path: &str, content: &FileContent| {
+        let is_rpm = matches!(content, FileContent::Database(found)
+            if found.first().is_some_and(|found| found.package.package_type == PackageType::Rpm));
+        RPM_FORMS.iter().position(|form| is_rpm && path.ends_with(form))
+    };
+    let newest = files.iter().filter_map(|(path, placed)| form(path, placed.content)).min();
+    files.retain(|path, placed| form(path, placed.content).is_none_or(|form| Some(form) == newest));
+}
+
 fn place(
     found: &Found,
     path: &str,
@@ -95,8 +110,10 @@ fn place(
     };
     let mut details = found.details.clone();
     details.owned_by = owner.map(str::to_owned);
+    let mut purl = package.purl(distro);
+    purl.set(InstalledPackage::MODULE, found.module.as_deref().unwrap_or_default());
     InstalledPackage {
-        purl: package.purl(distro).to_string(),
+        purl: purl.to_string(),
         package: package.clone(),
         ecosystem,
         path: path.to_owned(),

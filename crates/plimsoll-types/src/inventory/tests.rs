@@ -155,3 +155,32 @@ fn a_file_that_a_package_of_the_distribution_brought_is_marked() {
     let rpm = layer().file("var/lib/rpm/rpmdb.sqlite", FileContent::Database(vec![found]));
     assert_eq!(owner(&[egg, rpm]), owned);
 }
+
+#[test]
+fn the_newest_form_of_rpm_s_database_holds() {
+    let rpm = |directory: &str, form: &str, name: &str| {
+        let found = vec![Package::new(PackageType::Rpm, name, "1-1").into()];
+        layer().file(&format!("{directory}/{form}"), FileContent::Database(found))
+    };
+    let empty = layer().file("var/lib/rpm/rpmdb.sqlite", FileContent::Database(vec![]));
+    let old = rpm("var/lib/rpm", "Packages", "old");
+    let new = rpm("usr/lib/sysimage/rpm", "rpmdb.sqlite", "new");
+    assert_eq!(merged(&[old.clone(), new.clone()]), [("new".into(), 1)]);
+    assert_eq!(merged(&[new, old.clone()]), [("new".into(), 0)]);
+    assert_eq!(merged(&[old, empty]), [("old".into(), 0)]);
+}
+
+#[test]
+fn the_module_of_an_rpm_is_part_of_its_purl() {
+    let mut found = Found::from(Package::new(PackageType::Rpm, "npm", "1:8.19-1.16.module+el8"));
+    found.module = Some("nodejs:16:8060:ad008a3a".into());
+    let plain = Found::from(Package::new(PackageType::Rpm, "bash", "5-1"));
+    let base = layer().file("var/lib/rpm/rpmdb.sqlite", FileContent::Database(vec![plain, found]));
+    let image = ImageInventory::merge(&[(None, &base)]);
+    let modules: Vec<_> = image.packages.iter().map(|p| (p.package.name.as_str(), p.module())).collect();
+    assert_eq!(modules, [("bash", None), ("npm", Some("nodejs:16:8060:ad008a3a".into()))]);
+    assert_eq!(
+        image.packages[1].purl,
+        "pkg:rpm/npm@8.19-1.16.module%2Bel8?epoch=1&rpmmod=nodejs:16:8060:ad008a3a"
+    );
+}
