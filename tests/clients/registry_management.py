@@ -96,12 +96,13 @@ class Registries(Case):
         finally:
             CLIENT.registries.begin_update(*WHERE, {"properties": {"adminUserEnabled": False}}).result()
 
-    def test_private_link_resources_can_be_listed(self):
-        listed = list(CLIENT.registries.list_private_link_resources(*WHERE))
-        self.assertEqual([one.name for one in listed], ["registry"])
-        one = CLIENT.registries.get_private_link_resource(*WHERE, "registry")
-        self.assertEqual(one.properties.group_id, "registry")
+    def test_there_is_nothing_that_a_private_link_leads_to(self):
+        self.assertEqual(list(CLIENT.registries.list_private_link_resources(*WHERE)), [])
         self.assertEqual(list(CLIENT.private_endpoint_connections.list(*WHERE)), [])
+        with self.assertRaises(ResourceNotFoundError):
+            CLIENT.registries.get_private_link_resource(*WHERE, "registry")
+        with self.assertRaises(ResourceNotFoundError):
+            CLIENT.private_endpoint_connections.get(*WHERE, "none")
 
     def test_a_bad_body_is_refused_by_field(self):
         for body in (
