@@ -25,8 +25,8 @@ const REFRESH_TOKEN_SECONDS: i64 = 3 * 3600;
 const MANAGEMENT_TOKEN_SECONDS: i64 = 3600;
 /// Who issues our tokens, in their words.
 const ISSUER: &str = "Plimsoll";
-/// Scopes that one token may be asked for.
-const MAX_SCOPES: usize = 100;
+/// Scopes that one token may be asked for: it must fit into a request's head.
+const MAX_SCOPES: usize = 20;
 /// The audience of tokens for registries, whatever the registry.
 const REGISTRIES: &str = "https://containerregistry.azure.net";
 

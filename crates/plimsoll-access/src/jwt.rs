@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Longer tokens are not looked at.
-const MAX_BYTES: usize = 16 * 1024;
+const MAX_BYTES: usize = 24 * 1024;
 /// How far clocks may be apart, in seconds.
 const LEEWAY: f64 = 60.0;
 

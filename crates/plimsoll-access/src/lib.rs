@@ -301,8 +301,11 @@ impl Access {
                     _ => self.identity_of_refresh_token(password, host, gate).await,
                 };
             }
-            if gate.admin_user && name.eq_ignore_ascii_case(&gate.name) {
-                return self.identity_of_registry(gate, password).await;
+            if gate.admin_user
+                && name.eq_ignore_ascii_case(&gate.name)
+                && let Some(identity) = self.identity_of_registry(gate, password).await?
+            {
+                return Ok(identity);
             }
         }
         let inner = &*self.inner;
@@ -315,20 +318,18 @@ impl Access {
         Ok(identity)
     }
 
-    /// The registry's own user, if it has one and this is one of its passwords.
-    async fn identity_of_registry(&self, gate: &Gate, password: &str) -> Result<Identity> {
+    /// The registry's own user, if this is one of its passwords.
+    async fn identity_of_registry(&self, gate: &Gate, password: &str) -> Result<Option<Identity>> {
         for name in Gate::PASSWORDS {
             let version = self.inner.store.registry_password_version(&gate.id, name).await?;
             let expected = self.inner.keys.registry_password(&gate.id, name, version);
             if secret::are_equal(expected.as_bytes(), password.as_bytes()) {
                 let registry = gate.id.key().to_owned();
-                return Ok(Identity::of_registry(
-                    gate,
-                    Credential::Registry { registry, name: name.to_owned(), version },
-                ));
+                let credential = Credential::Registry { registry, name: name.to_owned(), version };
+                return Ok(Some(Identity::of_registry(gate, credential)));
             }
         }
-        Err(invalid("name or password is wrong"))
+        Ok(None)
     }
 
     /// Fails unless that which a token was issued for still stands.

@@ -31,7 +31,8 @@ const PATIENCE: i64 = 60_000;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER: usize = 1 << 20;
 const MAX_KEYS: usize = 100;
-const MAX_GROUPS: usize = 500;
+/// They go into the tokens that are issued, and a request's head has its limits. Azure stops at as many.
+const MAX_GROUPS: usize = 200;
 const MAX_NAME: usize = 256;
 
 /// Which identity provider is believed, and about what.

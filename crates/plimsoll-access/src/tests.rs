@@ -214,7 +214,7 @@ async fn credentials_that_cannot_be_read_are_refused() {
         is_refused(house.caller(authorization).await);
         is_refused(house.caller_at(authorization).await);
     }
-    is_refused(house.caller(&format!("Bearer {}", "a".repeat(20_000))).await);
+    is_refused(house.caller(&format!("Bearer {}", "a".repeat(30_000))).await);
 }
 
 #[tokio::test]
@@ -287,6 +287,20 @@ async fn an_access_token_opens_what_it_says_where_it_says_and_not_for_long() {
     is_refused(house.access.caller_of_bearer(&token, &gate()).await);
     house.pass(ACCESS_TOKEN_SECONDS + 61);
     is_refused(house.caller_at(&bearer).await);
+}
+
+#[tokio::test]
+async fn a_token_for_all_that_may_be_asked_is_short_enough_to_come_back() {
+    let house = House::new(Mode::Required).await;
+    let ci = house.token("ci", None).await;
+    house.assign("Owner", "/", &Guid::derived(&["ci"])).await;
+    let caller = house.caller_at(&format!("Bearer {}", ci.text.reveal())).await.unwrap();
+    let asked: Vec<_> = (0..500).map(|i| format!("repository:{}{i:03}:*", "a".repeat(230))).collect();
+    let asked: Vec<_> = asked.iter().map(String::as_str).collect();
+    let token = house.access_token(&caller, &asked);
+    let limited = house.caller_at(&format!("Bearer {token}")).await.unwrap();
+    let first = name(&format!("{}000", "a".repeat(230)));
+    assert_eq!(limited.verdict(Verb::Delete, &gate(), Some(&first)), Verdict::Allowed);
 }
 
 #[tokio::test]

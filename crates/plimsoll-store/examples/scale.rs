@@ -264,12 +264,12 @@ async fn measure(url: &str) -> Result<(), Box<dyn std::error::Error>> {
         Ok(store.count_findings(by, &subscription).await?.len())
     })
     .await?;
-    time("the secure score: all registries under both recommendations", async || {
+    time("the secure score of a subscription: two registries, both recommendations", async || {
         let mut unhealthy = 0;
-        for registry in 1..=8 {
+        for registry in [1, 5] {
             for generation in Generation::ALL {
-                let kinds = store.registry_kinds(RegistryId(registry), generation).await?;
-                unhealthy += usize::from(kinds.unhealthy);
+                let worst = store.worst_of_registry(RegistryId(registry), generation).await?;
+                unhealthy += usize::from(worst == plimsoll_store::Worst::Unhealthy);
             }
         }
         Ok(unhealthy)

@@ -1,8 +1,9 @@
 //! Findings in groups, for queries that only count them: twenty million are answered by one statement.
 
-use plimsoll_types::{Digest, RepositoryName, Severity};
+use plimsoll_types::{Digest, Generation, RepositoryName, Severity};
 
 use crate::database::{Row, args};
+use crate::summaries::total;
 use crate::{Result, Store};
 
 /// Findings of one registry that have these things in common. Where a query does not ask by repository or by image, a group
@@ -24,53 +25,75 @@ pub struct FindingGroup {
 }
 
 impl Store {
-    /// How many findings of this registry, and images without any, there are in each group.
-    pub async fn finding_groups(&self, by_repository: bool, by_image: bool) -> Result<Vec<FindingGroup>> {
-        let attempt = "count findings";
+    /// How many findings of this registry, and images without any, there are in each group, as a generation tells them. The
+    /// images' own numbers are added up; no finding is looked at.
+    pub async fn finding_groups(
+        &self,
+        generation: Generation,
+        by_repository: bool,
+        by_image: bool,
+    ) -> Result<Vec<FindingGroup>> {
         let mut names = Vec::new();
+        let mut joins = String::new();
         if by_repository {
             names.push("r.name");
+            joins.push_str(" join repositories r on r.id = s.repository");
         }
         if by_image {
             names.push("l.digest");
+            joins.push_str(" join repository_manifests l on l.id = s.image");
         }
-        let columns: String = names.iter().map(|name| format!("{name}, ")).collect();
-        let from = "from repositories r join repository_manifests l on l.repository = r.id \
-            join images i on i.digest = l.digest";
-        let found = format!(
-            "select {columns}m.severity, count(*) {from} join image_packages ip on ip.image = i.id \
-            join matches m on m.package = ip.package \
-            where r.registry = $1 and i.verdict is not null and m.listed = 1 group by {columns}m.severity"
-        );
-        let clean = "case when i.verdict = 'done' and i.complete = 1 then 1 else 0 end";
-        let none = format!(
-            "select {columns}{clean}, count(*) {from} where r.registry = $1 and i.verdict is not null and not exists \
-            (select 1 from image_packages ip join matches m on m.package = ip.package \
-            where ip.image = i.id and m.listed = 1) group by {columns}{clean}"
-        );
-        let read = |row: &Row| {
-            let mut at = 0;
-            let mut next = |is_there: bool| {
-                at += usize::from(is_there);
-                is_there.then(|| at - 1)
-            };
-            Ok(FindingGroup {
-                repository: next(by_repository).map(|at| row.parse(at)).transpose()?,
-                digest: next(by_image).map(|at| row.parse(at)).transpose()?,
-                severity: None,
-                hidden: false,
-                clean: false,
-                count: row.count(names.len() + 1)?,
-            })
+        let sum = |what: String| format!("cast(coalesce(sum({what}), 0) as bigint)");
+        let ranks = Severity::ALL.map(|severity| severity.rank());
+        let counts = ["s", "h"].map(|of| ranks.map(|rank| sum(format!("{of}.c{rank}"))).join(", "));
+        // An image has a row of its own where nothing is found, or rules hide all of it.
+        let own = |state: &str| {
+            let condition = format!("{} <= coalesce({}, 0) and s.state {state}", total("s"), total("h"));
+            sum(format!("case when {condition} then 1 else 0 end"))
         };
+        let group = if names.is_empty() { String::new() } else { format!(" group by {}", names.join(", ")) };
+        let sql = format!(
+            "select {}{}, {}, {}, {} from image_summaries s{joins} \
+            left join image_hidden h on h.image = s.image and h.generation = $2 \
+            where s.registry = $1 and s.state > 0{group}",
+            names.iter().map(|name| format!("{name}, ")).collect::<String>(),
+            counts[0],
+            counts[1],
+            own("= 1"),
+            own("<> 1"),
+        );
+        let rows = self.db.all("count findings", sql, &args![self.registry.0, generation as i64]).await?;
         let mut groups = Vec::new();
-        for row in self.db.all(attempt, found, &args![self.registry.0]).await? {
-            let severity = Severity::from_rank(row.get(names.len())?);
-            groups.push(FindingGroup { severity: Some(severity), ..read(&row)? });
-        }
-        for row in self.db.all(attempt, none, &args![self.registry.0]).await? {
-            groups.push(FindingGroup { clean: row.get::<i64>(names.len())? != 0, ..read(&row)? });
+        for row in &rows {
+            groups.extend(read_groups(row, by_repository, by_image)?);
         }
         Ok(groups)
     }
+}
+
+/// The groups in a row: by severity what is shown and what is hidden, then the images without findings, clean or not.
+fn read_groups(row: &Row, by_repository: bool, by_image: bool) -> Result<Vec<FindingGroup>> {
+    let first = usize::from(by_repository) + usize::from(by_image);
+    let whole = FindingGroup {
+        repository: by_repository.then(|| row.parse(0)).transpose()?,
+        digest: by_image.then(|| row.parse(first - 1)).transpose()?,
+        severity: None,
+        hidden: false,
+        clean: false,
+        count: 0,
+    };
+    let mut groups = Vec::new();
+    let severities = Severity::ALL.len();
+    for (place, severity) in Severity::ALL.into_iter().enumerate() {
+        let (all, hidden) = (row.count(first + place)?, row.count(first + severities + place)?);
+        let severity = Some(severity);
+        groups.push(FindingGroup { severity, count: all.saturating_sub(hidden), ..whole.clone() });
+        groups.push(FindingGroup { severity, hidden: true, count: hidden, ..whole.clone() });
+    }
+    for (place, clean) in [true, false].into_iter().enumerate() {
+        let count = row.count(first + 2 * severities + place)?;
+        groups.push(FindingGroup { clean, count, ..whole.clone() });
+    }
+    groups.retain(|group| group.count > 0);
+    Ok(groups)
 }

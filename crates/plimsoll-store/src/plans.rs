@@ -11,7 +11,7 @@ use crate::charges::charge_subscription;
 use crate::database::{MAX_CONFLICTS, Tx, args, step_aside};
 use crate::resources::write_resource;
 use crate::triggers::queue_images;
-use crate::{Error, ErrorKind, RegistryId, Result, Store};
+use crate::{Error, ErrorKind, RegistryId, Result, Store, summaries};
 
 /// What storing a plan came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,11 +116,14 @@ impl Store {
         let sql = format!(
             "update images set verdict = null, verdict_reason = null, state = 'uncovered', reason = null, \
             assessed_at = null where assessed_at <= $1 and verdict is not null \
-            and state not in ('queued', 'running') and not {IN_COVERED}"
+            and state not in ('queued', 'running') and not {IN_COVERED} returning digest"
         );
-        let aged = tx.execute(sql, &args![until]).await?;
+        let aged = tx.all(sql, &args![until]).await?;
+        for row in &aged {
+            summaries::refresh_state(&mut tx, &row.parse(0)?, until).await?;
+        }
         tx.commit().await?;
-        Ok(aged)
+        Ok(aged.len() as u64)
     }
 }
 

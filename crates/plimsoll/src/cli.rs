@@ -193,13 +193,13 @@ pub(crate) enum MeterFormat {
 #[derive(Args)]
 pub(crate) struct Kept {
     /// Database: sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME [env: PLIMSOLL_DATABASE] [default: sqlite:DATA/plimsoll.db]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Store")]
     database: Option<String>,
     /// Blob store: file:DIR, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX or gs://BUCKET/PREFIX; keys come from the cloud's usual variables [env: PLIMSOLL_BLOBS] [default: file:DATA/blobs]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Store")]
     blobs: Option<String>,
     /// Name of this process among those that share a database [env: PLIMSOLL_NODE] [default: plimsoll]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Store")]
     node: Option<String>,
 }
 
@@ -463,8 +463,8 @@ pub(crate) enum PlainFormat {
     plimsoll token create laptop --for ada --expires-in 90d\n  \
     plimsoll token create az --role Owner --scope / | tee token.txt\n  \
     plimsoll token revoke ci\n\n\
-    A token is shown once, on stdout and alone, so that it can be piped. It works as a bearer token, as the password of\n\
-    `docker login` (with any user name), and as IDENTITY_HEADER of `az login --identity`. From the first token or user on a\n\
+    A token is shown once, on stdout and alone, so that it can be piped. It works as a bearer token, as the password of \
+    `docker login` (with any user name), and as IDENTITY_HEADER of `az login --identity`. From the first token or user on, a \
     server on loopback asks everybody too, unless `authentication` is `off`.")]
 pub(crate) struct Tokens {
     #[command(flatten)]
@@ -587,16 +587,16 @@ pub(crate) enum Role {
     /// Take a role away: by the id of the assignment, or by role, scope and principal
     Remove {
         /// The id of the assignment
-        #[arg(required_unless_present_all = ["role", "scope", "principal"])]
+        #[arg(required_unless_present_any = ["role", "scope", "principal"])]
         id: Option<String>,
         /// The role's name or id
-        #[arg(long, value_name = "ROLE", conflicts_with = "id")]
+        #[arg(long, value_name = "ROLE", conflicts_with = "id", requires_all = ["scope", "principal"])]
         role: Option<String>,
         /// Where it was given
-        #[arg(long, value_name = "SCOPE", conflicts_with = "id")]
+        #[arg(long, value_name = "SCOPE", conflicts_with = "id", requires_all = ["role", "principal"])]
         scope: Option<String>,
         /// From whom
-        #[arg(long, value_name = "PRINCIPAL", conflicts_with = "id")]
+        #[arg(long, value_name = "PRINCIPAL", conflicts_with = "id", requires_all = ["role", "scope"])]
         principal: Option<String>,
     },
     /// The roles that there are, and what each is for

@@ -253,7 +253,7 @@ fn work_and_memory_have_limits() {
         ),
         (
             "let t = range x from 1 to 4000 step 1; range y from 1 to 100000 step 1 | where toscalar(t | summarize make_list(x)) has tostring(y) | count",
-            "evaluation steps",
+            "evaluation steps|4 MiB",
         ),
     ] {
         match run(query) {

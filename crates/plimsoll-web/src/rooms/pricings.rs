@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
-use http::{Method, StatusCode};
+use http::Method;
 use plimsoll_types::plan::{self, Plan, REGISTRY_EXTENSION, Tier};
 use plimsoll_types::{ResourceId, Timestamp};
 use serde::Deserialize;

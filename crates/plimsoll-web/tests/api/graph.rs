@@ -58,7 +58,7 @@ impl Graph {
             registry_host: format!("{}.example:5000", registry.to_ascii_lowercase()),
         };
         fill(&store, &scope("Quay"), &["team/app", "team/clean", "team/damaged"]).await;
-        fill(&store, &scope("Pier"), &["team/app", "other/App"]).await;
+        fill(&store, &scope("Pier"), &["team/app", "other/app"]).await;
         let clock: plimsoll_access::Clock = std::sync::Arc::new(instant);
         let mode = plimsoll_access::Settings { mode: Mode::Off, tenant: Guid::nil(), oidc: None };
         let web = Web {
@@ -67,7 +67,7 @@ impl Graph {
             clock: std::sync::Arc::new(instant),
             scope: scope("Quay"),
             connection: Connection::default(),
-            login_server_suffix: "localhost:5000".into(),
+            login_server_suffix: "example:5000".into(),
         };
         let router = plimsoll_web::router_with(web, settings);
         Self { router, store, _folder: folder }
@@ -208,7 +208,7 @@ async fn what_the_database_does_changes_no_answer() {
         "| summarize count() by tostring(properties.additionalData.artifactDetails.digest), severity = tolower(properties.status.severity)",
         "| where properties.additionalData.artifactDetails.repositoryName == 'team/app' | summarize count(), dcount(tostring(properties.status.severity))",
         "| where properties.additionalData.artifactDetails.repositoryName =~ 'TEAM/APP' | project id",
-        "| where properties.additionalData.repositoryName in ('team/app', 'other/App') | count",
+        "| where properties.additionalData.repositoryName in ('team/app', 'other/app') | count",
         "| where properties.additionalData.artifactDetails.registryHost == 'pier.example:5000' | count",
         "| where properties.id == 'CVE-2024-0003' | project id, properties.status.severity",
         "| where properties.additionalData.vulnerabilityDetails.cveId in ('CVE-2024-0003', 'CVE-2024-0001') | project id",

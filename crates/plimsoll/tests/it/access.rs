@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use plimsoll_web::operations::{Access, Area};
 use serde_json::Value;
 
 use crate::clients::{alpine, here, layout, run};
@@ -69,6 +70,54 @@ fn the_first_start_where_others_connect_shows_one_token_once() {
     let server = house.serve_at("0.0.0.0:0", &[]);
     assert_eq!(shown_token(&server), None);
     assert_eq!(status(&server, "GET", FINDINGS, &token), 200);
+}
+
+/// Every route that the server has: the table of operations is what the OpenAPI document is made of, and a debug build
+/// refuses to answer what is not in it.
+#[test]
+fn every_route_refuses_who_does_not_say_who_he_is() {
+    let house = House::new(Backend::Embedded);
+    let server = house.serve_with(&["--authentication", "required"]);
+    let token = shown_token(&server).expect("it shows a token");
+    let mut open = Vec::new();
+    for operation in plimsoll_web::operations::all() {
+        let path = operation.names().fold(operation.path.to_owned(), |path, name| {
+            let value = match name {
+                "scope" => "subscriptions/00000000-0000-0000-0000-000000000000",
+                "subscriptionId" => "00000000-0000-0000-0000-000000000000",
+                "digest" => "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                "uploadId" => "0123456789abcdef0123456789abcdef",
+                _ => "any",
+            };
+            path.replace(&format!("{{{name}}}"), value)
+        });
+        let path = format!("{path}?api-version=2021-06-01");
+        let found = status(&server, operation.method, &path, "");
+        if operation.access == Access::Anyone && found != 401 {
+            open.push(operation.path);
+            continue;
+        }
+        assert_eq!(found, 401, "{} {path}", operation.method);
+        let found = status(&server, operation.method, &path, "plim_wrong");
+        assert_eq!(found, 401, "{} {path}", operation.method);
+        if operation.area != Area::Tokens {
+            let found = status(&server, operation.method, &path, &token);
+            assert!(found != 401 && found != 403, "{} {path}: {found}", operation.method);
+        }
+    }
+    // Whoever opens another one must say so here.
+    let expected = [
+        "/healthz",
+        "/metadata/endpoints",
+        "/msi/token",
+        "/oauth2/exchange",
+        "/oauth2/token",
+        "/openapi.json",
+        "/readyz",
+    ];
+    open.sort_unstable();
+    open.dedup();
+    assert_eq!(open, expected);
 }
 
 #[test]
@@ -194,7 +243,7 @@ fn skopeo_and_podman_log_in_push_and_pull() {
         assert!(!output.status.success(), "it worked");
         said
     };
-    assert!(denied(copy(None, &source, &target)).contains("authentication required"));
+    assert!(denied(copy(None, &source, &target)).contains("unauthorized"));
     denied(copy(Some("puller"), &source, &target));
     let pushed = copy(Some("pusher"), &source, &target);
     assert!(pushed.status.success(), "{}", String::from_utf8_lossy(&pushed.stderr));

@@ -216,10 +216,8 @@ fn serve_refuses_what_it_cannot_mean() {
         assert_eq!(status(&output), 2, "{}", text(&output.stderr));
         text(&output.stderr)
     };
-    assert!(
-        refusal(&["serve", "--listen", "0.0.0.0:0"], None)
-            .contains("--serve-anyone-without-tls-or-authentication")
-    );
+    let open = ["serve", "--listen", "0.0.0.0:0", "--authentication", "off"];
+    assert!(refusal(&open, None).contains("--serve-anyone-without-tls-or-authentication"));
     assert!(refusal(&["serve", "--database", "mysql://me:secret@h/d"], None).contains("--database"));
     assert!(refusal(&["serve"], Some(("PLIMSOLL_LISTEN", "here"))).contains("PLIMSOLL_LISTEN"));
     let file = house.data.path().join("settings.toml");

@@ -83,7 +83,7 @@ impl Sources {
         };
         for kind in kinds.iter().filter(|kind| may_hold(&scan, "type", &Value::text(kind))) {
             if *kind == FINDING {
-                findings = Some(Findings::new(self, call, &scan));
+                findings = Some(Findings::open(self, call, &scan).await?);
                 continue;
             }
             let listed = self.listed(call, kind, &scan).await?;

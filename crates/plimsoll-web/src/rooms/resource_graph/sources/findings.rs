@@ -2,16 +2,18 @@
 
 use plimsoll_query::{Scan, Test, Value};
 use plimsoll_store::{FindingCursor, FindingFilter, FindingGroup, Registry};
+use plimsoll_types::Generation;
 use serde_json::{Map, json};
 
 use super::super::tables::{
-    ASSESSED, CODE, DETAILS_SEVERITY, DIGEST, FINDING, HOST, REPOSITORY, SEVERITY, TEXT_COLUMNS, assessed,
+    ASSESSED, CODE, CVE, DETAILS_SEVERITY, DIGEST, FINDING, HOST, REPOSITORY, SEVERITY, TEXT_COLUMNS,
+    VULNERABILITY, assessed,
 };
 use super::{Columns, Sources, columns, may_hold};
 use crate::call::Call;
 use crate::error::Error;
+use crate::exemptions::Exemptions;
 use crate::shapes::{SubAssessment, TENANT, status_of_group};
-use plimsoll_types::Generation;
 
 /// What a caller needs to see findings of a registry.
 const READ: &str = "Microsoft.Security/assessments/subAssessments/read";
@@ -20,11 +22,14 @@ const READ: &str = "Microsoft.Security/assessments/subAssessments/read";
 pub(super) struct Findings<'s> {
     parts: Vec<(Generation, &'s Registry)>,
     filter: FindingFilter,
+    exemptions: Exemptions,
     after: Option<FindingCursor>,
 }
 
 impl<'s> Findings<'s> {
-    pub(super) fn new(sources: &'s Sources, call: &Call<'_>, scan: &Scan) -> Self {
+    pub(super) async fn open(sources: &'s Sources, call: &Call<'_>, scan: &Scan) -> Result<Self, Error> {
+        call.web.store.settle_rules(call.now).await?;
+        let exemptions = Exemptions::load(&call.web.store).await?;
         let holds = |path: &str, value: &str| may_hold(scan, path, &Value::text(value));
         let readable = |registry: &&Registry| {
             let scope = &registry.scope;
@@ -44,14 +49,14 @@ impl<'s> Findings<'s> {
         }
         // The first part stands at the end, from where it is taken.
         parts.reverse();
-        Self { parts, filter: narrowed(scan), after: None }
+        Ok(Self { parts, filter: narrowed(scan), exemptions, after: None })
     }
 
     /// Up to `n` rows; nothing where there are no more. Rows that the store could not leave out are among them.
     pub(super) async fn next(&mut self, call: &Call<'_>, n: usize) -> Result<Option<Vec<Columns>>, Error> {
         let Some((generation, registry)) = self.parts.last().copied() else { return Ok(None) };
         let n = n.max(1);
-        let filter = FindingFilter { registry: Some(registry.id), ..self.filter.clone() };
+        let filter = FindingFilter { generation, registry: Some(registry.id), ..self.filter.clone() };
         let wanted = u32::try_from(n).unwrap_or(u32::MAX);
         let found = call.web.store.findings(&filter, self.after, wanted).await?;
         self.after = found.last().map(|row| row.id);
@@ -59,8 +64,10 @@ impl<'s> Findings<'s> {
             self.parts.pop();
             self.after = None;
         }
+        let exempting = self.exemptions.of(&registry.scope, generation, call.now);
         let shown = found.iter().map(|row| {
-            let shown = serde_json::to_value(SubAssessment::new(&registry.scope, generation, row));
+            let shown = SubAssessment::new(&registry.scope, generation, row).exempted(exempting);
+            let shown = serde_json::to_value(shown);
             columns(shown.unwrap_or_default(), FINDING)
         });
         Ok(Some(shown.collect()))
@@ -93,15 +100,17 @@ impl<'s> Findings<'s> {
         let mut counted = Vec::new();
         for (generation, registry) in std::mem::take(&mut self.parts) {
             let store = call.web.store.in_registry(registry.id);
-            for group in store.finding_groups(by_repository, by_image).await? {
-                counted.push((row_of(&group, generation, registry), group.count as i64));
+            let is_exempt = self.exemptions.of(&registry.scope, generation, call.now).is_some();
+            for group in store.finding_groups(generation, by_repository, by_image).await? {
+                let count = i64::try_from(group.count).unwrap_or(i64::MAX);
+                counted.push((row_of(&group, generation, registry, is_exempt), count));
             }
         }
         Ok(Some(counted))
     }
 }
 
-/// What the store can leave out itself: all but one repository, or one image.
+/// What the store can leave out itself: all but one repository, one image, or one vulnerability.
 fn narrowed(scan: &Scan) -> FindingFilter {
     let only = |path: &str| {
         scan.filters.iter().filter(|filter| *filter.path == *path).find_map(|filter| match &filter.test {
@@ -116,12 +125,14 @@ fn narrowed(scan: &Scan) -> FindingFilter {
         filter.repository = filter.repository.or_else(|| only(repository)?.parse().ok());
         filter.image = filter.image.or_else(|| only(digest)?.parse().ok());
     }
+    let vulnerability = only(VULNERABILITY).or_else(|| only(CVE)).filter(|id| !id.is_empty());
+    filter.vulnerability = vulnerability.map(|id| id.as_ref().to_owned());
     filter
 }
 
 /// The part of a row that all rows of a group have in common; it is at the places where [`SubAssessment`] has it.
-fn row_of(group: &FindingGroup, generation: Generation, registry: &Registry) -> Columns {
-    let status = status_of_group(generation, group);
+fn row_of(group: &FindingGroup, generation: Generation, registry: &Registry, is_exempt: bool) -> Columns {
+    let status = status_of_group(generation, group, is_exempt);
     let mut data = json!({"assessedResourceType": assessed(generation)});
     let own = match generation {
         Generation::First => &mut data,
