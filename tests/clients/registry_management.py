@@ -160,7 +160,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.told.append((dict(self.headers), json.loads(body)))
+        self.server.told.append((self.headers, json.loads(body)))
         self.send_response(200)
         self.end_headers()
 
