@@ -160,7 +160,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.told.append((self.headers, json.loads(body)))
+        self.server.told.append(({name.lower(): value for name, value in self.headers.items()}, json.loads(body)))
         self.send_response(200)
         self.end_headers()
 
@@ -215,7 +215,7 @@ class Webhooks(Case):
             digest = push(client, "hooked/app", "1", "clean")
         told = eventually("a push is told", lambda: [t for t in self.receiver.told if t[1]["action"] == "push"])
         headers, payload = told[0]
-        self.assertEqual(headers["X-Team"], "harbour")
+        self.assertEqual(headers["x-team"], "harbour")
         target = payload["target"]
         self.assertEqual((target["repository"], target["tag"], target["digest"]), ("hooked/app", "1", digest))
         self.assertEqual(payload["request"]["method"], "PUT")

@@ -39,6 +39,11 @@ impl Call<'_> {
     /// The body as JSON. The error names the field that is not as it should be.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let body = if self.body.is_empty() { b"null" } else { &*self.body };
+        // serde would take a list for an object, by the order of its fields.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            let message = "the body of the request must be an object, found a list";
+            return Err(Error::bad_request("InvalidRequestContent", message));
+        }
         let mut reader = serde_json::Deserializer::from_slice(body);
         let value = serde_path_to_error::deserialize(&mut reader)
             .map_err(|error| malformed(&error.path().to_string(), error.inner()))?;
