@@ -17,7 +17,7 @@ use crate::database::{Row, Tx, args};
 use crate::{RegistryId, Result, Store, rules};
 
 /// Package versions whose differences are handed over in one statement.
-const PACKAGES_AT_ONCE: usize = 1_000;
+const PACKAGES_AT_ONCE: usize = 10_000;
 /// Severities, each with and without a fix.
 const BUCKETS: usize = 12;
 

@@ -89,6 +89,8 @@ pub(crate) enum Command {
     Import(Import),
     /// What a server has charged: one charge for each image ever scanned
     Meter(Meter),
+    /// Ask a server in the query language of Azure Resource Graph
+    Query(Query),
 }
 
 /// The server and registry that a command speaks of.
@@ -122,6 +124,22 @@ pub(crate) struct Scans {
     /// Only scans in this state: Queued, Running, Done, Failed, Unsupported, TooLarge, AwaitingAdvisories, NotCovered
     #[arg(long, value_name = "STATE")]
     pub(crate) state: Option<String>,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+    pub(crate) format: PlainFormat,
+}
+
+/// Flags of `query`.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  plimsoll query \"securityresources | where type == 'microsoft.security/assessments/subassessments' \\\n    | summarize count() by severity = tostring(properties.status.severity)\"\n  plimsoll query - < which-images.kql\n\nThe tables are resources, resourcecontainers and securityresources."
+)]
+pub(crate) struct Query {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// The query, in KQL; `-` reads it from stdin
+    #[arg(value_name = "KQL")]
+    pub(crate) query: String,
     /// How to answer
     #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
     pub(crate) format: PlainFormat,
@@ -694,7 +712,8 @@ impl Cli {
             Command::Scans(Scans { remote, .. })
             | Command::Rescan(Rescan { remote, .. })
             | Command::Import(Import { remote, .. })
-            | Command::Meter(Meter { remote, .. }) => Some(remote),
+            | Command::Meter(Meter { remote, .. })
+            | Command::Query(Query { remote, .. }) => Some(remote),
             _ => None,
         };
         if let Some(remote) = remote {

@@ -15,6 +15,7 @@ mod listener;
 mod logs;
 mod meter;
 mod progress;
+mod query;
 mod remote;
 mod resource_log;
 mod scan;
@@ -88,6 +89,7 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::Rescan(command) => scans::rescan(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Import(command) => import::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Meter(command) => meter::run(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Query(command) => query::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Version(version) => version::run(version).map(|()| ExitCode::SUCCESS),
     }
 }
