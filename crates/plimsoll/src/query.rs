@@ -20,15 +20,18 @@ pub(crate) async fn run(command: &cli::Query, settings: &Settings) -> Result<()>
     let text = match command.query.as_str() {
         "-" => {
             let mut text = String::new();
-            std::io::stdin().take(MAX_QUERY).read_to_string(&mut text).context("the query on stdin is not text")?;
+            std::io::stdin()
+                .take(MAX_QUERY)
+                .read_to_string(&mut text)
+                .context("the query on stdin is not text")?;
             text
         }
         text => text.to_owned(),
     };
     let remote = Remote::new(settings)?;
-    let (mut columns, mut rows): (Vec<String>, Vec<Vec<Value>>) = Default::default();
+    let mut rows: Vec<Vec<Value>> = Vec::new();
     let mut token = None;
-    loop {
+    let columns: Vec<String> = loop {
         let mut options = json!({ "resultFormat": "table", "$top": PAGE });
         if let Some(token) = token.take() {
             options["$skipToken"] = token;
@@ -36,14 +39,19 @@ pub(crate) async fn run(command: &cli::Query, settings: &Settings) -> Result<()>
         let body = json!({ "query": text, "options": options });
         let mut page = remote.post(PATH, &body).await.context("the query cannot be answered")?.body;
         let named = page["data"]["columns"].as_array().context("the server's answer has no columns")?;
-        columns = named.iter().map(|column| column["name"].as_str().unwrap_or_default().to_owned()).collect();
-        let Value::Array(found) = page["data"]["rows"].take() else { bail!("the server's answer has no rows") };
-        rows.extend(found.into_iter().map(|row| if let Value::Array(cells) = row { cells } else { Vec::new() }));
+        let names = named.iter().map(|column| column["name"].as_str().unwrap_or_default().to_owned());
+        let names: Vec<String> = names.collect();
+        let Value::Array(found) = page["data"]["rows"].take() else {
+            bail!("the server's answer has no rows")
+        };
+        rows.extend(
+            found.into_iter().map(|row| if let Value::Array(cells) = row { cells } else { Vec::new() }),
+        );
         match page["$skipToken"].take() {
-            Value::Null => break,
+            Value::Null => break names,
             next => token = Some(next),
         }
-    }
+    };
     match command.format {
         PlainFormat::Json => {
             let object = |row: Vec<Value>| Value::Object(columns.iter().cloned().zip(row).collect());
