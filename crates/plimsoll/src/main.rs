@@ -15,6 +15,7 @@ mod listener;
 mod logs;
 mod meter;
 mod progress;
+mod query;
 mod remote;
 mod resource_log;
 mod scan;
@@ -83,6 +84,7 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::Fsck(_) => fsck::run(settings).await,
         Command::Deliveries(command) => deliveries::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Logs(command) => resource_log::run(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Query(command) => query::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor => doctor::run(settings).await,
         Command::Scans(command) => scans::list(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Rescan(command) => scans::rescan(command, settings).await.map(|()| ExitCode::SUCCESS),

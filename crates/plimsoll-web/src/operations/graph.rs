@@ -17,12 +17,6 @@ pub(super) const ALL: &[Operation] = &[
     )
     .takes("QueryRequest")
     .gives("QueryResponse"),
-    get(
-        "/providers/Microsoft.ResourceGraph/operations",
-        "ResourceGraphOperations_List",
-        "The operations of Resource Graph",
-    )
-    .gives("ProviderOperationList"),
     get(IN_SUBSCRIPTION, "GraphQueries_ListBySubscription", "The queries that are kept in a subscription")
         .needs(READ)
         .gives("GraphQueryList"),

@@ -18,11 +18,9 @@ mod tests;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
 
 use crate::call::{Call, is};
 use crate::error::Error;
-use crate::page::Page;
 
 pub(crate) use desk::Desk;
 pub use request::Settings;
@@ -37,10 +35,6 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         [kind] if is(kind, "resources") => match *call.method {
             Method::POST => query(call).await.map(Some),
             _ => Err(Error::MethodNotAllowed("POST")),
-        },
-        [kind] if is(kind, "operations") => match *call.method {
-            Method::GET | Method::HEAD => Ok(Some(list_operations())),
-            _ => Err(Error::MethodNotAllowed("GET, HEAD")),
         },
         [kind, ..] if is(kind, "queries") => saved::answer(call).await,
         _ => Ok(None),
@@ -59,26 +53,4 @@ async fn query(call: &Call<'_>) -> Result<Response, Error> {
     };
     quota.tell(response.headers_mut());
     Ok(response)
-}
-
-fn list_operations() -> Response {
-    let operation = |name: &str, resource: &str, operation: &str| {
-        json!({
-            "name": format!("Microsoft.ResourceGraph/{name}"),
-            "display": {
-                "provider": "Microsoft Resource Graph",
-                "resource": resource,
-                "operation": operation,
-                "description": operation,
-            },
-        })
-    };
-    let all: Vec<Value> = vec![
-        operation("resources/read", "Resources", "Query resources"),
-        operation("operations/read", "Operation", "List the operations"),
-        operation("queries/read", "Query", "Read kept queries"),
-        operation("queries/write", "Query", "Keep or change a query"),
-        operation("queries/delete", "Query", "Forget a kept query"),
-    ];
-    Json(Page::whole(all)).into_response()
 }

@@ -223,7 +223,7 @@ async fn what_the_database_does_changes_no_answer() {
         "| summarize countif(properties.status.severity == 'High'), max(tostring(properties.status.severity)) by subscriptionId",
         "| count",
         "| where properties.timeGenerated > ago(1h) | count",
-        "| summarize make_set(tostring(properties.status.code)) by resourceGroup",
+        "| summarize codes = array_sort_asc(make_set(tostring(properties.status.code))) by resourceGroup",
         "| join kind=inner (securityresources | where type has 'subassessments' | summarize n = count() by t = tostring(properties.status.severity)) \
             on $left.name == $right.t | count",
         "| where id in ((securityresources | where properties.status.severity == 'Low' | project id)) | count",

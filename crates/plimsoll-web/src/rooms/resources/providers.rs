@@ -132,6 +132,11 @@ pub(super) fn list_operations(call: &Call<'_>, namespace: &str) -> Result<Respon
 
 /// Action, resource, and what it does to it.
 const OPERATIONS: &[(&str, &str, &str)] = &[
+    ("Microsoft.ResourceGraph/resources/read", "Resources", "Query resources"),
+    ("Microsoft.ResourceGraph/operations/read", "Operations", "List the operations"),
+    ("Microsoft.ResourceGraph/queries/read", "Queries", "Read kept queries"),
+    ("Microsoft.ResourceGraph/queries/write", "Queries", "Keep or change a query"),
+    ("Microsoft.ResourceGraph/queries/delete", "Queries", "Forget a kept query"),
     (
         "Microsoft.ContainerRegistry/checkNameAvailability/read",
         "Name",
