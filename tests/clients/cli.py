@@ -239,7 +239,7 @@ class Repositories(Case):
             digest = push(client, "az/untagged", "1", "clean")
         az("acr", "repository", "untag", *REGISTRY, "--image", "az/untagged:1")
         manifests = az("acr", "manifest", "list-metadata", "--registry", SERVER.registry, "--name", "az/untagged")
-        self.assertEqual([(m["digest"], m.get("tags")) for m in manifests], [(digest, None)])
+        self.assertEqual([(m["digest"], m["tags"]) for m in manifests], [(digest, [])])
 
     def test_delete_an_image_and_a_repository(self):
         with registry_client() as client:
@@ -253,7 +253,7 @@ class Repositories(Case):
     def test_what_is_not_there_is_told(self):
         done = run("acr", "repository", "show", *REGISTRY, "--repository", "no/such")
         self.assertNotEqual(done.returncode, 0)
-        self.assertIn("not found", done.stderr.lower())
+        self.assertIn("there is no repository", done.stderr.lower())
 
 
 class Manifests(Case):
@@ -269,7 +269,7 @@ class Manifests(Case):
         self.assertEqual(manifest["schemaVersion"], 2)
 
     def test_show_metadata(self):
-        metadata = az("acr", "manifest", "show-metadata", *self.WHERE, IMAGE)
+        metadata = az("acr", "manifest", "show-metadata", *self.WHERE, f"team/app@{DIGESTS['team/app', 'old']}")
         self.assertEqual((metadata["digest"], metadata["tags"]), (DIGESTS["team/app", "old"], ["old"]))
         self.assertEqual((metadata["architecture"], metadata["os"]), ("amd64", "linux"))
 

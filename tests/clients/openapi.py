@@ -31,6 +31,8 @@ def get(path, token=None):
     request.add_header("Accept", "*/*")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
+        # The identity endpoint wants it here.
+        request.add_header("X-IDENTITY-HEADER", token)
     try:
         with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=SERVER.ca)) as answer:
             body = answer.read()
@@ -68,19 +70,20 @@ class Document(Case):
         asked = 0
         for template, item in DOCUMENT["paths"].items():
             operation, path = item.get("get"), known(template)
-            if not operation or not path:
+            # The registry wants tokens of its own, and who asks for one says who he is in another way; the clients' own
+            # tests go there.
+            if not operation or not path or {"Registry", "Tokens"} & set(operation["tags"]):
                 continue
             if any(parameter["name"] == "api-version" for parameter in operation.get("parameters", [])):
                 path += "?api-version=2022-12-01"
+            if any(parameter["name"] == "resource" for parameter in operation.get("parameters", [])):
+                path += "&resource=https://containerregistry.azure.net"
             with self.subTest(operation["operationId"]):
                 self.compare(operation, path)
             asked += 1
         self.assertGreater(asked, 15)
 
     def compare(self, operation, path):
-        # Tokens of the registry are another matter; its answers are compared by the clients' own tests.
-        if "Registry" in operation["tags"]:
-            return
         status, answer = get(path, SERVER.token)
         described = operation["responses"].get(str(status))
         self.assertIsNotNone(described, f"{path} answers {status}: {answer}")
@@ -93,7 +96,7 @@ class Document(Case):
     def test_who_is_nobody_gets_only_what_is_for_anyone(self):
         for template, item in DOCUMENT["paths"].items():
             operation, path = item.get("get"), known(template)
-            if not operation or not path:
+            if not operation or not path or "Tokens" in operation["tags"]:
                 continue
             for_anyone = operation.get("security") == []
             with self.subTest(operation["operationId"]):

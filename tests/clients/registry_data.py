@@ -67,7 +67,7 @@ class Tags(Case):
 
     def test_properties_of_a_tag(self):
         tag = CLIENT.get_tag_properties("team/app", "old")
-        self.assertEqual((tag.name, tag.digest, tag.repository_name), ("old", DIGESTS["team/app", "old"], "team/app"))
+        self.assertEqual((tag.name, tag.digest), ("old", DIGESTS["team/app", "old"]))
         self.assertTrue(tag.created_on and tag.last_updated_on)
 
     def test_a_locked_tag_cannot_be_overwritten_or_deleted(self):

@@ -19,12 +19,14 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query as UriQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use futures_util::StreamExt as _;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use plimsoll_store::UploadId;
@@ -40,6 +42,9 @@ use crate::{Registry, acr, blobs, lists, manifests, tokens, uploads};
 
 /// The longest path with query that is read.
 const MAX_URI_BYTES: usize = 8 * 1024;
+/// The most bytes of a refused request that are read before it is answered: twice a chunk of Azure's SDK. And how long.
+const MOST_READ_PAST: usize = 8 << 20;
+const LONGEST_READ_PAST: Duration = Duration::from_secs(10);
 
 /// All routes of the registry: `/v2/`, `/acr/v1/`, `/oauth2/` and below. Unknown paths below it are answered in the specification's form, so the
 /// router has no fallback of its own and can be merged with others.
@@ -57,14 +62,39 @@ pub fn router(registry: Registry) -> Router {
 
 async fn serve(State(hosts): State<Arc<Hosts>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let mut response = answer(&hosts, &head, body).await.unwrap_or_else(IntoResponse::into_response);
+    let mut body = Some(body);
+    let answered = answer(&hosts, &head, &mut body).await;
+    if answered.is_err()
+        && let Some(unread) = body
+    {
+        read_past(unread).await;
+    }
+    let mut response = answered.unwrap_or_else(IntoResponse::into_response);
     response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     let status = response.status().as_u16();
     tracing::debug!(method = %head.method, path = head.uri.path(), status, "answered");
     response
 }
 
-async fn answer(hosts: &Hosts, head: &Parts, body: Body) -> Result<Response, Error> {
+/// Takes the body of a request that is refused. Azure's SDK sends each chunk of a blob without a token first, to be told
+/// where it gets one; it does not hear that while it still writes into a connection that was closed.
+async fn read_past(body: Body) {
+    let read = async {
+        let mut body = body.into_data_stream();
+        let mut left = MOST_READ_PAST;
+        while let Some(Ok(bytes)) = body.next().await {
+            left = left.saturating_sub(bytes.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Whoever sends more, or takes longer, is cut off as before.
+    let _ = tokio::time::timeout(LONGEST_READ_PAST, read).await;
+}
+
+/// Answers, and takes the body where it is wanted: not before the caller is known, and may.
+async fn answer(hosts: &Hosts, head: &Parts, body: &mut Option<Body>) -> Result<Response, Error> {
     let arrival = Arrival::of(hosts, head).await?;
     if let Err(refusal) = arrival.here.network.admit(arrival.client) {
         arrival.note_login(head, refusal.status(), None);
@@ -76,7 +106,7 @@ async fn answer(hosts: &Hosts, head: &Parts, body: Body) -> Result<Response, Err
     }
     let path = head.uri.path();
     if path.starts_with("/oauth2/") {
-        return log_in(&arrival, head, body).await;
+        return log_in(&arrival, head, body.take().unwrap_or_default()).await;
     }
     let method = &head.method;
     let query = Query::parse(&head.uri)?;
@@ -86,7 +116,7 @@ async fn answer(hosts: &Hosts, head: &Parts, body: Body) -> Result<Response, Err
         let (verb, repository) = (endpoint.verb(method), endpoint.repository());
         let visit = Visit::of(&arrival, head, verb, repository).await?;
         let answered = match visit.decide(verb, repository) {
-            Ok(()) => acr::answer(&visit, &endpoint, method, &query, body).await,
+            Ok(()) => acr::answer(&visit, &endpoint, method, &query, body.take().unwrap_or_default()).await,
             Err(refusal) => Err(refusal),
         };
         let deed = Deed::of_acr(&endpoint, method);
@@ -97,7 +127,7 @@ async fn answer(hosts: &Hosts, head: &Parts, body: Body) -> Result<Response, Err
     let (verb, repository) = (endpoint.verb(method), endpoint.repository());
     let visit = Visit::of(&arrival, head, verb, repository).await?;
     let answered = match visit.decide(verb, repository) {
-        Ok(()) => dispatch(&visit, &endpoint, head, &query, body).await,
+        Ok(()) => dispatch(&visit, &endpoint, head, &query, body.take().unwrap_or_default()).await,
         Err(refusal) => Err(refusal),
     };
     if let Endpoint::Manifest(name, reference) = &endpoint {

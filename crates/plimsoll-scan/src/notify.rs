@@ -102,13 +102,18 @@ impl Default for NotifySettings {
     }
 }
 
-/// How things look on the wire, the form that is preferred first.
+/// Tells a finding as sub-assessments, the form that is preferred first.
+pub type TellFinding = dyn Fn(&Scope, &FindingRow) -> Vec<Value> + Send + Sync;
+/// Tells a registry's verdict under the recommendation of a generation as an assessment.
+pub type TellAssessment = dyn Fn(&Scope, Generation, &RegistrySummary) -> Option<Value> + Send + Sync;
+
+/// How things look on the wire.
 #[derive(Clone)]
 pub struct Shapes {
-    /// A finding as sub-assessments.
-    pub finding: Arc<dyn Fn(&Scope, &FindingRow) -> Vec<Value> + Send + Sync>,
-    /// A registry's verdict under the recommendation of a generation, as an assessment.
-    pub assessment: Arc<dyn Fn(&Scope, Generation, &RegistrySummary) -> Option<Value> + Send + Sync>,
+    /// Findings.
+    pub finding: Arc<TellFinding>,
+    /// Verdicts.
+    pub assessment: Arc<TellAssessment>,
 }
 
 /// Tells those who asked. Cheap to clone; all clones are one.

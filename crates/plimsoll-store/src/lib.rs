@@ -64,7 +64,7 @@ pub use rules::{Hiding, Preview};
 pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
 pub use scopes::RegistryUsage;
 pub use scores::ScorePoint;
-pub use summaries::{Kinds, RegistrySummary};
+pub use summaries::{RegistrySummary, Worst};
 pub use triggers::{ScanFilter, ScanRow};
 pub use verdicts::{FindingCursor, FindingFilter, FindingId, FindingRow, ImageSummary};
 

@@ -17,7 +17,7 @@ use crate::database::{Row, Tx, args};
 use crate::{RegistryId, Result, Store, rules};
 
 /// Package versions whose differences are handed over in one statement.
-const PACKAGES_AT_ONCE: usize = 1_000;
+const PACKAGES_AT_ONCE: usize = 10_000;
 /// Severities, each with and without a fix.
 const BUCKETS: usize = 12;
 
@@ -171,53 +171,66 @@ pub struct RegistrySummary {
     pub last_changed: Option<Timestamp>,
 }
 
-/// What kinds of images a registry has: enough for a verdict on it, and found without counting them.
+/// The worst that is to be said of a registry's images: enough for a verdict on it, and found without counting them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Kinds {
-    /// Images with a finding that no rule hides.
-    pub unhealthy: bool,
-    /// Images that were looked at, understood and have no such finding.
-    pub healthy: bool,
-    /// Images that were judged in part, or whose scan failed.
-    pub incomplete: bool,
-    /// Images in which nothing can be judged.
-    pub unsupported: bool,
+pub enum Worst {
+    /// One has a finding that no rule hides.
+    Unhealthy,
+    /// One was judged in part, or its scan failed.
+    Incomplete,
+    /// One was looked at, understood and has no such finding, and of all others nothing can be said.
+    Healthy,
+    /// Nothing can be judged in any (of Windows, for example).
+    Unsupported,
+    /// None has a verdict.
+    #[default]
+    Nothing,
 }
 
 impl RegistrySummary {
-    /// What kinds of images are counted.
-    pub fn kinds(&self) -> Kinds {
-        Kinds {
-            unhealthy: self.unhealthy > 0,
-            healthy: self.healthy > 0,
-            incomplete: self.not_applicable > self.unsupported,
-            unsupported: self.unsupported > 0,
+    /// The worst that is to be said of the images that are counted.
+    pub fn worst(&self) -> Worst {
+        if self.unhealthy > 0 {
+            Worst::Unhealthy
+        } else if self.not_applicable > self.unsupported {
+            Worst::Incomplete
+        } else if self.healthy > 0 {
+            Worst::Healthy
+        } else if self.unsupported > 0 {
+            Worst::Unsupported
+        } else {
+            Worst::Nothing
         }
     }
 }
 
 impl Store {
-    /// What kinds of images a registry has under the recommendation of a generation.
-    pub async fn registry_kinds(&self, registry: RegistryId, generation: Generation) -> Result<Kinds> {
+    /// The worst that is to be said of a registry's images under the recommendation of a generation.
+    pub async fn worst_of_registry(&self, registry: RegistryId, generation: Generation) -> Result<Worst> {
         let active = format!("({}) - coalesce({}, 0)", total("s"), total("h"));
         let any = |condition: &str| {
             format!(
-                "coalesce((select 1 from image_summaries s left join image_hidden h \
-                on h.image = s.image and h.generation = $2 where s.registry = $1 and {condition} limit 1), 0)"
+                "exists (select 1 from image_summaries s left join image_hidden h \
+                on h.image = s.image and h.generation = $2 where s.registry = $1 and {condition})"
             )
         };
+        // What is found first ends the search.
         let sql = format!(
-            "select cast({} as bigint), cast({} as bigint), cast({} as bigint), cast({} as bigint)",
+            "select cast(case when {} then 1 when {} then 2 when {} then 3 when {} then 4 else 0 end as bigint)",
             any(&format!("s.state in (1, 2) and {active} > 0")),
-            any(&format!("s.state = 1 and {active} = 0")),
-            any(&format!("(s.state = 3 or (s.state = 2 and {active} = 0))")),
+            any(&format!("s.state in (2, 3) and (s.state = 3 or {active} = 0)")),
+            any("s.state = 1"),
             any("s.state = 4"),
         );
         let values = args![registry.0, generation as i64];
         let row = self.db.one("look what images a registry has", sql, &values).await?;
-        let Some(row) = row else { return Ok(Kinds::default()) };
-        let is = |column: usize| Ok::<_, crate::Error>(row.get::<i64>(column)? == 1);
-        Ok(Kinds { unhealthy: is(0)?, healthy: is(1)?, incomplete: is(2)?, unsupported: is(3)? })
+        Ok(match row.map(|row| row.get::<i64>(0)).transpose()? {
+            Some(1) => Worst::Unhealthy,
+            Some(2) => Worst::Incomplete,
+            Some(3) => Worst::Healthy,
+            Some(4) => Worst::Unsupported,
+            _ => Worst::Nothing,
+        })
     }
 
     /// This registry in numbers, under the recommendation of a generation. An image in two repositories counts twice, as

@@ -283,11 +283,13 @@ impl Store {
                 where v.name = $1 and s.image > $2{of} order by 1 limit $3"
             )
         } else {
+            // PostgreSQL would turn an `exists` into a table of all images that have it; the limit keeps it to the image
+            // at hand.
             format!(
                 "select s.image as image from image_summaries s where s.state > 0 and s.image > $2{of} \
-                and exists (select 1 from matches m join image_packages ip on ip.package = m.package \
+                and (select 1 from matches m join image_packages ip on ip.package = m.package \
                 where m.vulnerability = (select id from vulnerabilities where name = $1) and m.listed = 1 \
-                and ip.image = s.content) order by s.image limit $3"
+                and ip.image = s.content limit 1) = 1 order by s.image limit $3"
             )
         };
         let sql = format!(

@@ -39,6 +39,18 @@ impl Call<'_> {
     /// The body as JSON. The error names the field that is not as it should be.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let body = if self.body.is_empty() { b"null" } else { &*self.body };
+        // serde would take a list for an object, by the order of its fields.
+        let found = match body.trim_ascii_start().first() {
+            Some(b'[') => Some("a list"),
+            Some(b'"') => Some("a text"),
+            Some(b'-' | b'0'..=b'9') => Some("a number"),
+            Some(b't' | b'f') => Some("true or false"),
+            _ => None,
+        };
+        if let Some(found) = found {
+            let message = format!("the body of the request must be an object, found {found}");
+            return Err(Error::bad_request("InvalidRequestContent", message));
+        }
         let mut reader = serde_json::Deserializer::from_slice(body);
         let value = serde_path_to_error::deserialize(&mut reader)
             .map_err(|error| malformed(&error.path().to_string(), error.inner()))?;

@@ -662,8 +662,9 @@ async fn automations_are_written_read_and_deleted_without_their_secrets() {
         assert_eq!(listed, std::slice::from_ref(&patched));
     }
     assert_eq!(api.get(&path).await.1, patched);
-    assert_eq!(api.write(Method::DELETE, &path, &Value::Null).await.0, StatusCode::OK);
-    assert_eq!(api.write(Method::DELETE, &path, &Value::Null).await.0, StatusCode::NO_CONTENT);
+    for _ in 0..2 {
+        assert_eq!(api.write(Method::DELETE, &path, &Value::Null).await.0, StatusCode::NO_CONTENT);
+    }
     assert_eq!(api.get(&path).await.0, StatusCode::NOT_FOUND);
 }
 
@@ -680,7 +681,6 @@ async fn an_automation_that_cannot_work_is_refused_with_its_fault() {
         (automation("ftp://x"), "properties.actions[0].uri must begin with https:// or http://"),
         (logic.clone(), "properties.actions[0].uri must be the address to post to"),
         (hub, "properties.actions[0].actionType is EventHub: this server reaches no Event Hub"),
-        (json!([1]), "the body must be an object"),
     ] {
         let (status, answer) = api.write(Method::PUT, &format!("{path}?{OLD}"), &body).await;
         assert_eq!(

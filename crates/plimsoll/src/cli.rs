@@ -185,20 +185,11 @@ pub(crate) struct Query {
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) limit: u64,
     /// How to answer
-    #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
-    pub(crate) format: QueryFormat,
+    #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+    pub(crate) format: PlainFormat,
     /// Of the store's findings, those of the older recommendation too [env: PLIMSOLL_GRAPH_BOTH_GENERATIONS]
     #[arg(long)]
     graph_both_generations: bool,
-}
-
-/// The forms of a query's answer.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum QueryFormat {
-    /// For a person
-    Table,
-    /// For a program: a list of objects
-    Json,
 }
 
 /// Flags of `meter`.

@@ -8,7 +8,7 @@ use plimsoll_store::Store;
 use plimsoll_web::{Connection, Web};
 use serde_json::{Value, json};
 
-use crate::cli::{self, QueryFormat};
+use crate::cli::{self, PlainFormat};
 use crate::config::Settings;
 use crate::remote::Remote;
 use crate::table::{self, printable};
@@ -125,8 +125,8 @@ async fn web(settings: &Settings) -> Result<Web> {
     })
 }
 
-fn show(format: QueryFormat, columns: &[String], rows: &[Vec<Value>]) {
-    if format == QueryFormat::Json {
+fn show(format: PlainFormat, columns: &[String], rows: &[Vec<Value>]) {
+    if format == PlainFormat::Json {
         let objects: Vec<Value> = rows
             .iter()
             .map(|row| columns.iter().cloned().zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into())

@@ -11,10 +11,10 @@ use super::image::match_packages;
 use crate::advisories::Advisories;
 use crate::{Error, ErrorKind, Result};
 
-/// Package versions that are matched and recorded together.
-const BATCH: u32 = 1_000;
+/// Package versions that are matched and recorded together. Each image that holds some of them is counted once.
+const BATCH: u32 = 10_000;
 /// Names that are asked for together.
-const NAMES: usize = 500;
+const NAMES: usize = 5_000;
 /// With more changed names than this, going through all package versions is less work.
 const MANY_NAMES: usize = 50_000;
 /// Images that are looked through together for ecosystems that came or went.

@@ -131,8 +131,8 @@ async fn the_scanner_passes_rules_as_a_trusted_service_and_only_so() {
     let Scanned { state, noted, .. } = scanned(&image, shut).await;
     let ImageState::Unsupported(reason) = state else { panic!("{state:?}") };
     assert!(reason.contains("quay") && reason.contains("networkRuleBypassOptions"), "{reason}");
-    let noted = noted.lock().unwrap();
-    let refused: Vec<_> = noted.iter().map(|(_, event)| (event.operation(), event.status)).collect();
+    let refused: Vec<_> =
+        noted.lock().unwrap().iter().map(|(_, event)| (event.operation(), event.status)).collect();
     assert_eq!(refused, [("Login", 403)]);
     // Where everybody gets in, nobody needs to be trusted.
     let open = scanned(&image, json!({ "networkRuleBypassOptions": "None" })).await;

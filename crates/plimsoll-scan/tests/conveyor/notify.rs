@@ -97,7 +97,7 @@ impl Quay {
 
     async fn push(&self, repository: &str, tag: &str) -> plimsoll_types::Digest {
         let image =
-            Image::of(&[Layer::new().file("content", &format!("{repository}:{tag}")).tar()], Packing::Gzip);
+            Image::of(&[Layer::new().file("content", format!("{repository}:{tag}")).tar()], Packing::Gzip);
         let name: RepositoryName = repository.parse().unwrap();
         for blob in image.blobs() {
             let body = Box::pin(futures_util::stream::iter([Ok(Bytes::from(blob.bytes.clone()))]));

@@ -30,6 +30,7 @@ create table image_summaries (
 );
 
 create index image_summaries_in_order on image_summaries (registry, image);
+create index image_summaries_by_state on image_summaries (registry, state);
 create index image_summaries_by_content on image_summaries (content);
 create index image_summaries_by_repository on image_summaries (repository, image);
 

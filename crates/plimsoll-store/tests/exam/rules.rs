@@ -429,7 +429,7 @@ async fn is_consistent(store: &Store, world: Option<&World>) {
         for (registry, summary) in &summaries {
             let (unhealthy, hidden, patchable, findings) = expected.remove(registry).unwrap_or_default();
             let findings: Vec<_> = findings.into_iter().rev().collect();
-            assert_eq!(store.registry_kinds(*registry, generation).await.unwrap(), summary.kinds());
+            assert_eq!(store.worst_of_registry(*registry, generation).await.unwrap(), summary.worst());
             assert_eq!(
                 (summary.unhealthy, summary.hidden, summary.patchable, &summary.findings),
                 (unhealthy, hidden, patchable, &findings)

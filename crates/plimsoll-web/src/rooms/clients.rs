@@ -67,6 +67,8 @@ fn cloud(call: &Call<'_>) -> Value {
         },
         "suffixes": {
             "acrLoginServer": call.base.host_without_port(),
+            // az names data endpoints with it.
+            "storage": call.base.host_without_port(),
         },
     })
 }

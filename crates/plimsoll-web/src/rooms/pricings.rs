@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
-use http::{Method, StatusCode};
+use http::Method;
 use plimsoll_types::plan::{self, Plan, REGISTRY_EXTENSION, Tier};
 use plimsoll_types::{ResourceId, Timestamp};
 use serde::Deserialize;
@@ -82,8 +82,8 @@ async fn put_plan(call: &Call<'_>, name: &str) -> Result<Response, Error> {
     }
     let put = call.web.store.put_plan(&id, &body, call.now).await?;
     tracing::info!(plan = name, scope = %scope, covered = put.covered, queued = put.queued, "a plan was set");
-    let status = if put.is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(read_plan(call, &scope, name).await?)).into_response())
+    // Never 201, even for a plan that is set for the first time: az takes it for a failure.
+    Ok(Json(read_plan(call, &scope, name).await?).into_response())
 }
 
 /// Azure deletes plans of single machines only.

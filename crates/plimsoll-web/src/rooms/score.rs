@@ -107,8 +107,8 @@ async fn resources(store: &Store, registries: &[Registry], now: Timestamp) -> Re
         let id = *id;
         let mut codes = Vec::new();
         for generation in Generation::ALL {
-            let kinds = store.registry_kinds(id, generation).await?;
-            codes.push(code(kinds, exemptions.of(scope, generation, now)));
+            let worst = store.worst_of_registry(id, generation).await?;
+            codes.push(code(worst, exemptions.of(scope, generation, now)));
         }
         if codes.contains(&Code::Unhealthy) {
             resources.unhealthy += 1;

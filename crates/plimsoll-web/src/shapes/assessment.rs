@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_store::{Kinds, RegistrySummary};
+use plimsoll_store::{RegistrySummary, Worst};
 use plimsoll_types::Scope;
 use serde::Serialize;
 
@@ -95,23 +95,20 @@ impl Status {
     }
 }
 
-/// The verdict on a registry with these kinds of images.
-pub(crate) fn code(kinds: Kinds, exempting: Option<&Exempting>) -> Code {
-    if exempting.is_some() {
-        Code::NotApplicable
-    } else if kinds.unhealthy {
-        Code::Unhealthy
-    } else if kinds.healthy && !kinds.incomplete {
-        Code::Healthy
-    } else {
-        Code::NotApplicable
+/// The verdict on a registry of which this is the worst that is to be said.
+pub(crate) fn code(worst: Worst, exempting: Option<&Exempting>) -> Code {
+    match worst {
+        _ if exempting.is_some() => Code::NotApplicable,
+        Worst::Unhealthy => Code::Unhealthy,
+        Worst::Healthy => Code::Healthy,
+        Worst::Incomplete | Worst::Unsupported | Worst::Nothing => Code::NotApplicable,
     }
 }
 
 /// The verdict on a registry: a code, a word for programs, and a sentence for a person.
 fn verdict(registry: &RegistrySummary, exempting: Option<&Exempting>) -> (Code, &'static str, String) {
     let RegistrySummary { images, unhealthy, healthy, not_applicable, unsupported, .. } = registry;
-    let code = code(registry.kinds(), exempting);
+    let code = code(registry.worst(), exempting);
     let (cause, mut description) = match (code, exempting) {
         (_, Some(exempting)) => return (code, "Exempt", exempting.reason()),
         (Code::Unhealthy, _) => ("", format!("{unhealthy} of {images} images have vulnerabilities")),

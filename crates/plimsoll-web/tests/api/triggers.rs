@@ -81,7 +81,7 @@ async fn a_plan_is_switched_off_and_on_and_keeps_what_was_said() {
     let (api, store) = api().await;
     let subscription = SUBSCRIPTION.rsplit('/').next().unwrap();
     let (status, plan) = set(&api, "containers", json!({"pricingTier": "Free"})).await;
-    assert_eq!((status, &plan["properties"]["pricingTier"]), (201, &json!("Free")));
+    assert_eq!((status, &plan["properties"]["pricingTier"]), (200, &json!("Free")));
     assert_eq!(plan["name"], "Containers");
     assert_eq!(plan["properties"]["extensions"][0]["isEnabled"], "False");
     assert_eq!(plan["properties"]["resourcesCoverageStatus"], "NotCovered");

@@ -217,7 +217,7 @@ fn skopeo_and_podman_log_in_push_and_pull() {
     let source = layout(&folder.path().join("layout"), &alpine(&[("zlib", "1.2.13-r1")]));
     let image = format!("{address}/team/app:1");
     let target = format!("docker://{image}");
-    let auth = |who: &str| folder.path().join(who).display().to_string();
+    let auth = |who: &str| folder.path().join(format!("{who}.json")).display().to_string();
     let login = |who: &str, password: &str| {
         let flags =
             ["login", "--tls-verify=false", "--authfile", &auth(who), "-u", who, "-p", password, address];

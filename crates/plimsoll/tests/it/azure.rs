@@ -58,7 +58,14 @@ fn check(program: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let house = House::new(Backend::Embedded).with_feed(&server::small_feed(folder.path()));
     house.update_advisories();
-    let server = house.serve_with(&["--tls", "dev"]);
+    let made = house
+        .command(&["token", "create", "admin", "--role", "Owner", "--scope", "/"])
+        .output()
+        .expect("it runs");
+    let token = String::from_utf8(made.stdout).expect("text");
+    assert!(token.starts_with("plim_"), "{token}{}", String::from_utf8_lossy(&made.stderr));
+    // The checks receive web hooks on this machine.
+    let server = house.serve_with(&["--tls", "dev", "--webhook-targets", "public,private,loopback"]);
     let old = Layer::new().alpine("3.18.4", &[("zlib", "1.2.13-r1"), ("openssl", "3.1.3-r0")]).tar();
     let clean = Layer::new().alpine("3.18.4", &[("zlib", "1.3-r0")]).tar();
     let layout = |name: &str, layer| {
@@ -70,7 +77,7 @@ fn check(program: &str) {
     let facts = json!({
         "endpoint": server.url(""),
         "ca": house.data.path().join("tls/ca.crt"),
-        "token": "static",
+        "token": token.trim(),
         "subscription": SUBSCRIPTION,
         "group": "plimsoll",
         "registry": "local",
@@ -82,7 +89,7 @@ fn check(program: &str) {
     std::fs::write(&file, facts.to_string()).expect("a file");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(program);
     let output =
-        Command::new(python).arg(script).env("PLIMSOLL_SERVER", &file).output().expect("python runs");
+        Command::new(python).arg(script).env("PLIMSOLL_TEST_SERVER", &file).output().expect("python runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\nthe server's log:\n{}", server.log());
     println!("{said}");

@@ -1,6 +1,8 @@
 //! Resource providers: which there are, with their types and versions, and what can be done with each. All are registered
 //! always.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use http::Method;
@@ -11,6 +13,7 @@ use super::id;
 use crate::call::Call;
 use crate::error::Error;
 use crate::listing;
+use crate::operations::{self, Access};
 
 const READ: &str = "Microsoft.Resources/subscriptions/providers/read";
 
@@ -107,13 +110,17 @@ pub(super) async fn register(
     Ok(Json(shape(provider, &subscription)).into_response())
 }
 
-/// Everything that can be done with a provider's resources, by the names that roles use. It is the same for everybody, so
-/// that nobody needs a role to read it.
+/// Everything that can be done with a provider's resources, by the names that roles use: what is described below, and
+/// whatever else an operation of the API asks for. It is the same for everybody, so that nobody needs a role to read it.
 pub(super) fn list_operations(call: &Call<'_>, namespace: &str) -> Result<Response, Error> {
     must_read(call)?;
     let namespace = provider(namespace)?.namespace;
-    let rows = OPERATIONS.iter().filter(|(name, ..)| name.split('/').next() == Some(namespace));
-    let rows = rows.map(|(name, resource, operation)| {
+    let mut known: BTreeMap<&str, (String, &str)> = asked_for();
+    known.extend(
+        OPERATIONS.iter().map(|(name, resource, operation)| (*name, ((*resource).to_owned(), *operation))),
+    );
+    let rows = known.into_iter().filter(|(name, _)| name.split('/').next() == Some(namespace));
+    let rows = rows.map(|(name, (resource, operation))| {
         let shape = json!({
             "name": name,
             "isDataAction": false,
@@ -130,13 +137,23 @@ pub(super) fn list_operations(call: &Call<'_>, namespace: &str) -> Result<Respon
     listing::answer(call, rows.collect())
 }
 
+/// The actions that the API's operations need, each with a resource and what is done to it in the words of its name.
+fn asked_for() -> BTreeMap<&'static str, (String, &'static str)> {
+    let actions = operations::all().filter_map(|operation| match operation.access {
+        Access::Action(action) => Some(action),
+        _ => None,
+    });
+    let described = actions.filter_map(|action| {
+        let (_, rest) = action.split_once('/')?;
+        let rest = rest.strip_suffix("/action").unwrap_or(rest);
+        let (resource, verb) = rest.rsplit_once('/')?;
+        Some((action, (resource.to_owned(), verb)))
+    });
+    described.collect()
+}
+
 /// Action, resource, and what it does to it.
 const OPERATIONS: &[(&str, &str, &str)] = &[
-    ("Microsoft.ResourceGraph/resources/read", "Resources", "Query resources"),
-    ("Microsoft.ResourceGraph/operations/read", "Operations", "List the operations"),
-    ("Microsoft.ResourceGraph/queries/read", "Queries", "Read kept queries"),
-    ("Microsoft.ResourceGraph/queries/write", "Queries", "Keep or change a query"),
-    ("Microsoft.ResourceGraph/queries/delete", "Queries", "Forget a kept query"),
     (
         "Microsoft.ContainerRegistry/checkNameAvailability/read",
         "Name",

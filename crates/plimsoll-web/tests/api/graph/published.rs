@@ -165,10 +165,8 @@ async fn distinct_vulnerabilities_by_severity() {
             ))
             .await;
         assert!(rows.iter().all(|row| row["count"].as_i64().unwrap() > 0), "{rows:?}");
-        assert_eq!(
-            rows.iter().map(|row| row["count"].as_i64().unwrap()).sum::<i64>(),
-            10
-        );
+        // Five of the first images, five of the other one; two names are common to them, under another severity.
+        assert_eq!(rows.iter().map(|row| row["count"].as_i64().unwrap()).sum::<i64>(), 10);
     }
 }
 

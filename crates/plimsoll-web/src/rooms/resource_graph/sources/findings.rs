@@ -6,8 +6,8 @@ use plimsoll_types::Generation;
 use serde_json::{Map, json};
 
 use super::super::tables::{
-    ASSESSED, CODE, CVE, DETAILS_SEVERITY, DIGEST, FINDING, HOST, REPOSITORY, SEVERITY, TEXT_COLUMNS, VULNERABILITY,
-    assessed,
+    ASSESSED, CODE, CVE, DETAILS_SEVERITY, DIGEST, FINDING, HOST, REPOSITORY, SEVERITY, TEXT_COLUMNS,
+    VULNERABILITY, assessed,
 };
 use super::{Columns, Sources, columns, may_hold};
 use crate::call::Call;
