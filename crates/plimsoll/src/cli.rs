@@ -169,6 +169,9 @@ pub(crate) struct Import {
 
 /// Flags of `query`.
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  plimsoll query \"securityresources | where type == 'microsoft.security/assessments/subassessments' \\\n    | summarize count() by severity = tostring(properties.status.severity)\"\n  plimsoll query - < which-images.kql\n\nThe tables are resources, resourcecontainers and securityresources."
+)]
 pub(crate) struct Query {
     /// The query; `-` reads it from the standard input
     #[arg(value_name = "KQL")]
