@@ -33,7 +33,7 @@ const MEANS: &[(&str, &[&str])] = &[
     ("object_store", &["plimsoll-store"]),
     ("landlock", &["plimsoll-probe"]),
     ("seccompiler", &["plimsoll-probe"]),
-    ("reqwest", &["plimsoll-scan", "plimsoll-access"]),
+    ("reqwest", &["plimsoll-scan", "plimsoll-access", "plimsoll"]),
 ];
 
 /// Fails with every arrow that points the wrong way.

@@ -37,7 +37,7 @@ pub use exploits::ExploitFeeds;
 pub use feeds::{
     Change, EcosystemStatus, FeedEvent, FeedLocation, FeedProgress, FeedStatus, Feeds, UpdateOptions, Updated,
 };
-pub use notify::{Notifier, NotifySettings, Reach, Shapes};
+pub use notify::{Notifier, NotifySettings, Reach, Shapes, TellAssessment, TellFinding};
 pub use pipeline::{ScanEvent, ScanProgress, scan_target};
 pub use plimsoll_types::coverage::Coverage;
 pub use report::Report;

@@ -596,9 +596,17 @@ pub(crate) async fn make_repository(tx: &mut Tx, key: &RepositoryKey, now: Times
     }
     let sql = "insert into repositories (key, registry, name, created_at, changed_at) \
         values ($1, $2, $3, $4, $4) on conflict (key) do nothing";
-    tx.execute(sql, &args![key, key.registry.0, &key.name, now]).await?;
-    let id = hold_repository(tx, key).await?;
-    id.ok_or_else(|| Error::corrupt(format!("the repository {key} was not kept")))
+    for _ in 0..=MAX_CONFLICTS {
+        tx.execute(sql, &args![key, key.registry.0, &key.name, now]).await?;
+        // Where somebody else made it, somebody may have deleted it between the two statements.
+        if let Some(id) = hold_repository(tx, key).await? {
+            return Ok(id);
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Unavailable,
+        format!("the repository {key} is deleted again and again; try later"),
+    ))
 }
 
 async fn hold_repository(tx: &mut Tx, key: &RepositoryKey) -> Result<Option<i64>> {

@@ -61,15 +61,13 @@ pub(crate) async fn rescan(command: &cli::Rescan, settings: &Settings) -> Result
 
 /// `team/app`, `team/app:1` or `team/app@sha256:…` as the server wants it.
 fn wanted(text: &str) -> Result<Value> {
-    let (name, reference) = match text.split_once('@') {
-        Some((name, digest)) => (name, Some(digest)),
-        None => match text.rsplit_once(':') {
-            Some((name, tag)) => (name, Some(tag)),
-            None => (text, None),
-        },
+    let (name, reference) = match (text.split_once('@'), text.rsplit_once(':')) {
+        (Some((name, digest)), _) => (name, Some(Reference::Digest(digest.parse()?))),
+        (None, Some((name, tag))) => (name, Some(Reference::Tag(tag.parse()?))),
+        (None, None) => (text, None),
     };
     let repository: RepositoryName = name.parse()?;
-    Ok(match reference.map(str::parse::<Reference>).transpose()? {
+    Ok(match reference {
         None => json!({ "repository": repository.as_str() }),
         Some(Reference::Tag(tag)) => json!({ "repository": repository.as_str(), "tag": tag.as_str() }),
         Some(Reference::Digest(digest)) => {

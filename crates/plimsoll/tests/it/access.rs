@@ -237,7 +237,7 @@ fn skopeo_and_podman_log_in_push_and_pull() {
         };
         command.args([from, to]).output().expect("it runs")
     };
-    let back = |name: &str| format!("oci:{}:1", folder.path().join(name).display());
+    let back = |name: &str| format!("oci:{}:1", folder.path().join(format!("pulled-{name}")).display());
     let denied = |output: Output| {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "it worked");
