@@ -90,7 +90,8 @@ impl Asked {
 fn explained(fault: &Value) -> String {
     let error = &fault["error"];
     let detail = &error["details"][1];
-    let message = detail["message"].as_str().or(error["message"].as_str()).unwrap_or("the query was not answered");
+    let message =
+        detail["message"].as_str().or(error["message"].as_str()).unwrap_or("the query was not answered");
     match (detail["line"].as_i64(), detail["characterPositionInLine"].as_i64()) {
         (Some(line @ 1..), Some(character)) => {
             printable(&format!("line {line}, character {}: {message}", character + 1))
@@ -129,7 +130,9 @@ fn show(format: PlainFormat, columns: &[String], rows: &[Vec<Value>]) {
     if format == PlainFormat::Json {
         let objects: Vec<Value> = rows
             .iter()
-            .map(|row| columns.iter().cloned().zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into())
+            .map(|row| {
+                columns.iter().cloned().zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()
+            })
             .collect();
         println!("{:#}", Value::Array(objects));
         return;

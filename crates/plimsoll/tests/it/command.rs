@@ -247,7 +247,8 @@ fn query_asks_the_store_in_kql() {
     let output = ask(&["print a = 1, b = 'x' | extend c = dynamic({'k': [1]})", "--format", "json"]);
     assert_eq!(status(&output), 0, "{}", text(&output.stderr));
     assert_eq!(json(&output), serde_json::json!([{"a": 1, "b": "x", "c": {"k": [1]}}]));
-    let output = ask(&["range x from 1 to 2500 step 1 | project name = strcat('row ', x)", "--limit", "1200"]);
+    let output =
+        ask(&["range x from 1 to 2500 step 1 | project name = strcat('row ', x)", "--limit", "1200"]);
     let shown = text(&output.stdout);
     assert!(shown.contains("row 1200") && !shown.contains("row 1201"), "pages follow each other");
     assert!(text(&output.stderr).contains("1200 of 2500 rows"), "{}", text(&output.stderr));
