@@ -212,6 +212,11 @@ async fn what_the_database_does_changes_no_answer() {
         "| where properties.additionalData.artifactDetails.registryHost == 'pier.example:5000' | count",
         "| where properties.id == 'CVE-2024-0003' | project id, properties.status.severity",
         "| where properties.additionalData.vulnerabilityDetails.cveId in ('CVE-2024-0003', 'CVE-2024-0001') | project id",
+        "| where properties.id == 'CVE-2024-0003' | summarize count() by tostring(properties.additionalData.artifactDetails.repositoryName), tostring(properties.status.code)",
+        "| where properties.id == 'CVE-2024-0001' | summarize n = count() by tostring(properties.additionalData.artifactDetails.digest), tostring(properties.status.severity), subscriptionId",
+        "| where properties.additionalData.vulnerabilityDetails.cveId == 'CVE-2024-0003' | summarize count() by tostring(properties.id), type",
+        "| where properties.id == 'CVE-2024-0001' and properties.additionalData.artifactDetails.registryHost == 'quay.example:5000' | count",
+        "| where properties.id == 'CVE-1999-0001' | summarize count() by type",
         "| where properties.status.severity in ('High', 'Critical') | count",
         "| where isempty(properties.status.severity) and type has 'subassessments' | project name, properties.status.code",
         "| where properties.status.code != 'Unhealthy' | project id, type",
@@ -231,6 +236,12 @@ async fn what_the_database_does_changes_no_answer() {
     ];
     let mut answers: Vec<Vec<Vec<String>>> = Vec::new();
     for graph in Graph::everywhere(settings).await {
+        let rule = json!({"properties": {"criteria": {"cves": "CVE-2024-0001"}, "reason": "not reachable", "author": "ada"}});
+        let path = format!(
+            "/subscriptions/{SUB}/providers/Plimsoll.Security/disableRules/one?api-version=2026-11-01"
+        );
+        let (status, _, shown) = graph.request(Method::PUT, &path, rule).await;
+        assert_eq!(status, StatusCode::CREATED, "{shown}");
         let mut of_this = Vec::new();
         for query in queries {
             let query = format!("securityresources {query}");
