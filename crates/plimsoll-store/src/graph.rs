@@ -6,7 +6,8 @@ use plimsoll_types::{Digest, Generation, RepositoryName, Severity};
 
 use crate::database::{Row, args};
 use crate::summaries::total;
-use crate::{Error, RegistryId, Result, Store, rules};
+use crate::verdicts::narrowing;
+use crate::{Error, FindingFilter, RegistryId, Result, Store, rules};
 
 /// Findings of one registry that have these things in common. Where a query does not ask by repository or by image, a group
 /// holds those of all.
@@ -28,10 +29,10 @@ pub struct FindingGroup {
 
 impl Store {
     /// How many findings of this registry, and images without any, there are in each group, as a generation tells them. The
-    /// images' own numbers are added up; no finding is looked at.
+    /// images' own numbers are added up; no finding is looked at. Of the filter, generation, repository and image count.
     pub async fn finding_groups(
         &self,
-        generation: Generation,
+        filter: &FindingFilter,
         by_repository: bool,
         by_image: bool,
     ) -> Result<Vec<FindingGroup>> {
@@ -54,17 +55,20 @@ impl Store {
             sum(format!("case when {condition} then 1 else 0 end"))
         };
         let group = if names.is_empty() { String::new() } else { format!(" group by {}", names.join(", ")) };
+        let mut values = args![self.registry.0, filter.generation as i64].to_vec();
+        let conditions = narrowing(filter, &mut values);
         let sql = format!(
             "select {}{}, {}, {}, {} from image_summaries s{joins} \
             left join image_hidden h on h.image = s.image and h.generation = $2 \
-            where s.registry = $1 and s.state > 0{group}",
+            where {}s.registry = $1 and s.state > 0{conditions}{group}",
             names.iter().map(|name| format!("{name}, ")).collect::<String>(),
             counts[0],
             counts[1],
             own("= 1"),
             own("<> 1"),
+            if conditions.is_empty() { "" } else { "+" },
         );
-        let rows = self.db.all("count findings", sql, &args![self.registry.0, generation as i64]).await?;
+        let rows = self.db.all("count findings", sql, &values).await?;
         let mut groups = Vec::new();
         for row in &rows {
             groups.extend(read_groups(row, by_repository, by_image)?);

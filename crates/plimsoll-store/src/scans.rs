@@ -765,8 +765,6 @@ pub(crate) async fn write_fact(tx: &mut Tx, name: &'static str, value: i64) -> R
 /// The columns that [`read_package`] and [`package_at`] read, of `packages p`.
 pub(crate) const PACKAGE_COLUMNS: &str = "p.id, p.generation, p.package_type, p.name, p.version, p.architecture, \
     p.source, p.source_version, p.ecosystem, p.purl";
-/// How many they are.
-pub(crate) const PACKAGE_COLUMN_COUNT: usize = 10;
 
 fn read_package(row: &Row) -> Result<StoredPackage> {
     Ok(StoredPackage { id: PackageId(row.get(0)?), package: package_at(row, 2)?, generation: row.count(1)? })

@@ -12,7 +12,7 @@ use plimsoll_types::{
 };
 
 use crate::database::{Arg, Row, args};
-use crate::scans::{PACKAGE_COLUMN_COUNT, PACKAGE_COLUMNS, package_at};
+use crate::scans::{PACKAGE_COLUMNS, package_at};
 use crate::summaries::total;
 use crate::{Hiding, ImageState, RegistryId, Result, Store};
 
@@ -158,7 +158,7 @@ impl Store {
         let mut found = Vec::new();
         let prevalence = match &filter.vulnerability {
             Some(name) => self.prevalence(name).await?,
-            None => Prevalence::Rare,
+            None => Prevalence::Common,
         };
         // An image has few rows of one vulnerability, and many of all.
         let most = if filter.vulnerability.is_some() { MAX_PAGE as usize } else { IMAGES_AT_ONCE };
@@ -172,8 +172,7 @@ impl Store {
                 next_image = last.id + 1;
             }
             if let Some(vulnerability) = &filter.vulnerability {
-                let rows =
-                    self.findings_of_one(&images, vulnerability, filter.generation, prevalence).await?;
+                let rows = self.findings_of_one(&images, vulnerability, filter.generation).await?;
                 let place = |id: FindingId| (id.image, id.package, id.vulnerability);
                 let behind = rows.into_iter().filter(|row| place(row.id) > place(start));
                 found.extend(behind.take(n - found.len()));
@@ -378,26 +377,14 @@ impl Store {
     ) -> Result<Vec<Row>> {
         let mut sql = format!("{} where s.state > 0 and s.image >= $2", judged_images_sql());
         let mut values = args![filter.generation as i64, first, n as i64].to_vec();
+        let narrow = narrowing(filter, &mut values);
         // The plus keeps an index of the registry's images out of it where there is a shorter way to the rows.
-        let is_narrow =
-            filter.repository.is_some() || filter.image.is_some() || prevalence == Prevalence::Rare;
+        let plus = if narrow.is_empty() && prevalence == Prevalence::Common { "" } else { "+" };
         if let Some(registry) = registry {
             values.push(registry.0.into());
-            sql.push_str(&format!(" and {}s.registry = ${}", if is_narrow { "+" } else { "" }, values.len()));
+            sql.push_str(&format!(" and {plus}s.registry = ${}", values.len()));
         }
-        let wanted = [
-            (
-                "s.repository in (select id from repositories where name =",
-                filter.repository.as_ref().map(RepositoryName::as_str),
-            ),
-            ("s.content = (select id from images where digest =", filter.image.as_ref().map(Digest::as_str)),
-        ];
-        for (condition, wanted) in wanted {
-            if let Some(wanted) = wanted {
-                values.push(wanted.into());
-                sql.push_str(&format!(" and {condition} ${})", values.len()));
-            }
-        }
+        sql.push_str(&narrow);
         if let Some(vulnerability) = &filter.vulnerability {
             values.push(vulnerability.into());
             sql.push_str(" and ");
@@ -437,33 +424,69 @@ impl Store {
         images: &[JudgedImage],
         vulnerability: &str,
         generation: Generation,
-        prevalence: Prevalence,
     ) -> Result<Vec<FindingRow>> {
-        // From the vulnerability, or from the images: whichever has fewer package versions. A cross join keeps the order.
-        let from = match prevalence {
-            Prevalence::Rare => "matches m cross join image_packages ip",
-            Prevalence::Common => "image_packages ip cross join matches m",
-        };
+        // Three plain questions: planners of statements guess wrong how many images hold the package versions of one flaw.
+        let attempt = "list the findings of a vulnerability";
+        let sql = "select m.package from vulnerabilities v join matches m on m.vulnerability = v.id and m.listed = 1 \
+            where v.name = $1 order by m.package";
+        let mut versions: Vec<i64> = Vec::new();
+        for row in self.db.all(attempt, sql, &args![vulnerability]).await? {
+            versions.push(row.get(0)?);
+        }
+        let contents: BTreeSet<i64> = images.iter().map(|image| image.row).collect();
+        let contents: Vec<_> = contents.into_iter().map(Arg::from).collect();
+        let mut links: HashMap<i64, Vec<Row>> = HashMap::new();
+        let mut held: BTreeSet<i64> = BTreeSet::new();
+        for part in versions.chunks(MANY_VERSIONS) {
+            let some: Vec<_> = part.iter().map(i64::to_string).collect();
+            // Of many, an image's own package versions are the shorter list.
+            let plus = if part.len() < FEW_VERSIONS { "" } else { "+" };
+            let sql = format!(
+                "select ip.image, ip.package, ip.path, ip.layer from image_packages ip \
+                where ip.image in ({{list}}) and {plus}ip.package in ({})",
+                some.join(",")
+            );
+            for row in self.db.all_in(attempt, &sql, &[], &contents).await? {
+                held.insert(row.get(1)?);
+                links.entry(row.get(0)?).or_default().push(row);
+            }
+        }
         let sql = format!(
-            "select ip.package, m.vulnerability, m.doc, m.first_seen, ip.path, ip.layer, {PACKAGE_COLUMNS}, ip.image \
-            from {from} join packages p on p.id = ip.package \
-            where m.package = ip.package and m.listed = 1 and ip.image in ({{list}}) \
+            "select m.vulnerability, m.doc, m.first_seen, {PACKAGE_COLUMNS} from matches m \
+            join packages p on p.id = m.package where m.package in ({{list}}) \
             and m.vulnerability = (select id from vulnerabilities where name = $1)"
         );
-        let contents: BTreeSet<i64> = images.iter().map(|image| image.row).collect();
-        let list: Vec<_> = contents.into_iter().map(Arg::from).collect();
-        let rows = self
-            .db
-            .all_in("list the findings of a vulnerability", &sql, &args![vulnerability], &list)
-            .await?;
-        let mut by_content: HashMap<i64, Vec<&Row>> = HashMap::new();
-        for row in &rows {
-            by_content.entry(row.get(6 + PACKAGE_COLUMN_COUNT)?).or_default().push(row);
+        let list: Vec<_> = held.into_iter().map(Arg::from).collect();
+        let mut matches: HashMap<i64, (i64, Match, Timestamp, InstalledPackage)> = HashMap::new();
+        for row in self.db.all_in(attempt, &sql, &args![vulnerability], &list).await? {
+            let found: Option<Match> = row.json(1)?;
+            let found = found.ok_or_else(|| crate::Error::corrupt("a match without its document"))?;
+            let told = (row.get(0)?, found, Timestamp(row.get(2)?), package_at(&row, 5)?);
+            matches.insert(row.get(3)?, told);
         }
         let mut found = Vec::new();
         for image in images {
-            let rows = by_content.get(&image.row).into_iter().flatten();
-            let mut rows = rows.map(|row| image.row_of(row)).collect::<Result<Vec<_>>>()?;
+            let mut rows = Vec::new();
+            for link in links.get(&image.row).into_iter().flatten() {
+                let package: i64 = link.get(1)?;
+                let Some((vulnerability, matched, first_seen, installed)) = matches.get(&package) else {
+                    continue;
+                };
+                let layer = link.get::<Option<i64>>(3)?.and_then(|layer| usize::try_from(layer).ok());
+                let installed = InstalledPackage {
+                    path: link.get(2)?,
+                    layer: layer.and_then(|layer| image.layers.get(layer).cloned()),
+                    ..installed.clone()
+                };
+                rows.push(FindingRow {
+                    id: FindingId { image: image.id, package, vulnerability: *vulnerability },
+                    image: image.summary.clone(),
+                    finding: Some((installed, matched.clone())),
+                    hidden: None,
+                    first_seen: *first_seen,
+                    exploitation: None,
+                });
+            }
             rows.sort_by_key(|row| row.id.package);
             self.add_hiding(image, generation, &mut rows).await?;
             found.extend(rows);
@@ -526,6 +549,28 @@ impl Store {
 
 /// Links of images to package versions that have a vulnerability, from which on it is one that most images have.
 const MANY_LINKS: i64 = 5_000;
+/// Package versions that are looked for at once, and about as many as an image holds.
+const MANY_VERSIONS: usize = 5_000;
+const FEW_VERSIONS: usize = 150;
+
+/// Conditions on `image_summaries s`, each behind an `and`: the filter's repository and image.
+pub(crate) fn narrowing<'f>(filter: &'f FindingFilter, values: &mut Vec<Arg<'f>>) -> String {
+    let wanted = [
+        (
+            "s.repository in (select id from repositories where name =",
+            filter.repository.as_ref().map(RepositoryName::as_str),
+        ),
+        ("s.content = (select id from images where digest =", filter.image.as_ref().map(Digest::as_str)),
+    ];
+    let mut conditions = String::new();
+    for (condition, wanted) in wanted {
+        if let Some(wanted) = wanted {
+            values.push(wanted.into());
+            conditions.push_str(&format!(" and {condition} ${})", values.len()));
+        }
+    }
+    conditions
+}
 
 /// How many images have a vulnerability, which decides where a search for them begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -546,11 +591,12 @@ impl Prevalence {
                 join image_packages ip on ip.package = m.package where v.name = ${place})"
             ),
             // PostgreSQL would turn an `exists` into a table of all images that have it; the limit keeps it to the image
-            // at hand.
+            // at hand. That something is there it takes for likely, that it is 1 for rare; and where it thinks that few rows
+            // pass, it looks at all of them first.
             Self::Common => format!(
                 "(select 1 from matches m join image_packages ip on ip.package = m.package \
                 where m.vulnerability = (select id from vulnerabilities where name = ${place}) and m.listed = 1 \
-                and ip.image = s.content limit 1) = 1"
+                and ip.image = s.content limit 1) is not null"
             ),
         }
     }

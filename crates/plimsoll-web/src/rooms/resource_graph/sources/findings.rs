@@ -127,8 +127,9 @@ impl<'s> Findings<'s> {
         }
         for (generation, registry) in std::mem::take(&mut self.parts) {
             let store = call.web.store.in_registry(registry.id);
+            let filter = FindingFilter { generation, ..self.filter.clone() };
             let is_exempt = self.exemptions.of(&registry.scope, generation, call.now).is_some();
-            for group in store.finding_groups(generation, by_repository, by_image).await? {
+            for group in store.finding_groups(&filter, by_repository, by_image).await? {
                 let count = i64::try_from(group.count).unwrap_or(i64::MAX);
                 counted.push((row_of(&group, generation, registry, is_exempt), count));
             }
