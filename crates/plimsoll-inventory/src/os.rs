@@ -2,3 +2,5 @@
 
 pub(crate) mod apk;
 pub(crate) mod dpkg;
+mod owned;
+pub(crate) mod rpm;

@@ -5,15 +5,11 @@
 //! alone, and keeps read-only data only of binaries that carry Go's build id, since an old block's pointers lead back
 //! there. All other executables are skipped after their first page.
 
-use std::io::Read;
-
 use memchr::memmem;
 use plimsoll_types::inventory::FileContent;
-use plimsoll_types::probe::Limits;
-use plimsoll_types::{Package, PackageType, Problem};
+use plimsoll_types::{Package, PackageType};
 
-use crate::catalogers::{Reader, Unreadable, Want};
-use crate::tar::Tar;
+use crate::catalogers::{ELF, Reader, Start, Unreadable, Want};
 
 mod elf;
 
@@ -28,32 +24,22 @@ const ALIGNMENT: u64 = 16;
 /// The largest list of modules that is read: 20,000 of them.
 const MODULES_BYTES: usize = 2 * 1024 * 1024;
 
-/// What of a file is looked at to tell what it is: headers and notes of an executable are in its first pages.
-const FIRST_PAGES: usize = 16 * 1024;
-
-/// A reader for a file that begins like an executable with writable data. Nothing is consumed.
-pub(crate) fn sniff<R: Read>(
-    tar: &mut Tar<R>,
-    size: u64,
-    limits: &Limits,
-) -> Result<Option<Box<dyn Reader>>, Problem> {
-    if size < FIRST_PAGES as u64 / 4 {
-        return Ok(None);
+/// A reader for a file that begins like an executable with writable data.
+pub(crate) fn sniff(start: &Start<'_>) -> Option<Box<dyn Reader>> {
+    if start.size < 4 * 1024 {
+        return None;
     }
-    let spans = match tar.peek(4)? {
-        b"\x7fELF" => elf::spans(tar.peek(FIRST_PAGES)?),
+    let spans = match start.bytes {
+        bytes if bytes.starts_with(ELF) => elf::spans(bytes),
         // Windows, and macOS on its two processors: the magic number may be anywhere.
-        [b'M', b'Z', ..] | b"\xcf\xfa\xed\xfe" => {
-            vec![Span { start: 0, end: u64::MAX, address: 0, is_searched: true }]
-        }
-        _ => return Ok(None),
+        _ => vec![Span { start: 0, end: u64::MAX, address: 0, is_searched: true }],
     };
     if !spans.iter().any(|span| span.is_searched) {
-        return Ok(None);
+        return None;
     }
-    let room = limits.file_bytes;
+    let room = start.limits.file_bytes;
     let (window, kept) = (vec![], vec![]);
-    Ok(Some(Box::new(Binary { spans, offset: 0, window, window_start: 0, kept, room, block: Block::Unseen })))
+    Some(Box::new(Binary { spans, offset: 0, window, window_start: 0, kept, room, block: Block::Unseen }))
 }
 
 /// A part of the file that matters.
@@ -134,16 +120,14 @@ impl Reader for Binary {
             Block::Pointers { version, modules, shape } => {
                 let version = self.string_at(*version, *shape).filter(|version| !version.is_empty());
                 let version = version.ok_or_else(|| {
-                    Unreadable::because(
-                        "a Go binary whose build information, of before Go 1.18, was not found",
-                    )
+                    Unreadable::because("its build information, of before Go 1.18, was not found")
                 })?;
                 (version, self.string_at(*modules, *shape).unwrap_or_default())
             }
         };
         let packages =
             packages(&crate::catalogers::text(&version), &crate::catalogers::text(without_marks(&modules)));
-        Ok((!packages.is_empty()).then_some(FileContent::Packages(packages)))
+        Ok((!packages.is_empty()).then_some(FileContent::packages(packages)))
     }
 }
 

@@ -33,8 +33,8 @@ pub(crate) fn is_stored(path: &str) -> bool {
 }
 
 /// Reads the whole file.
-pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
-    Whole::boxed(path, parse)
+pub(crate) fn reader(path: &str, limits: &Limits) -> Box<dyn Reader> {
+    Whole::boxed(path, limits, parse)
 }
 
 /// A package without a version, or a private one, is in no registry and no advisory.
@@ -46,7 +46,7 @@ fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
     match (head.name, head.version) {
         (Some(name), Some(version)) if !head.private && !name.is_empty() && !version.is_empty() => {
             let package = Package::new(PackageType::Npm, &name, &version);
-            Ok(Some(FileContent::Packages(vec![package])))
+            Ok(Some(FileContent::packages([package])))
         }
         _ => Ok(None),
     }

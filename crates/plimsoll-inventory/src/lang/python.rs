@@ -60,7 +60,7 @@ impl Lines for Headers {
     fn finish(self, whole: bool) -> Result<Option<FileContent>, Unreadable> {
         if self.is_complete() {
             let package = Package::new(PackageType::Pypi, &self.name, &self.version);
-            return Ok(Some(FileContent::Packages(vec![package])));
+            return Ok(Some(FileContent::packages([package])));
         }
         if whole { Err(Unreadable::because("there is no name with a version in it")) } else { Ok(None) }
     }

@@ -57,7 +57,7 @@ fn names_are_those_of_each_ecosystem() {
         ("pkg:pypi/django@3.2", "pypi django 3.2 PyPI"),
         ("pkg:cargo/rand@0.8.5", "cargo rand 0.8.5 crates.io"),
         ("pkg:nuget/Newtonsoft.Json@13.0.1", "nuget Newtonsoft.Json 13.0.1 NuGet"),
-        ("pkg:conda/numpy@1.2", "generic numpy 1.2 "),
+        ("pkg:conda/numpy@1.2", "conda numpy 1.2 "),
         (
             "pkg:rpm/almalinux/perl-Errno@1.28-416.el8?epoch=4&distro=almalinux-8.9",
             "rpm perl-Errno 4:1.28-416.el8 AlmaLinux:8",

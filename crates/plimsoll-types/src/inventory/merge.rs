@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    Distro, FileContent, FileFact, ImageInventory, InstalledPackage, LayerInventory, Problem, ProblemKind,
-    path_hash,
+    Distro, FileContent, FileFact, Found, ImageInventory, InstalledPackage, LayerInventory, Problem,
+    ProblemKind, owned_hash, path_hash,
 };
-use crate::{Digest, Package};
+use crate::{Digest, Package, PackageType};
 
 /// Where `os-release` may be, best first. `etc/os-release` is usually a link to the second.
 const OS_RELEASE: [&str; 6] = [
@@ -43,26 +43,31 @@ impl ImageInventory {
                 if let FileContent::Database(packages) = content {
                     let before = since.remove(&path).unwrap_or_default();
                     let first = |package| before.get(package).copied().unwrap_or(number);
-                    since.insert(path.clone(), packages.iter().map(|p| (p, first(p))).collect());
+                    let packages = packages.iter().map(|found| &found.package);
+                    since.insert(path.clone(), packages.map(|p| (p, first(p))).collect());
                 }
                 files.insert(path, Placed { content, layer: number });
             }
             problems.extend(layer.problems.iter().cloned());
         }
+        keep_newest_rpm_database(&mut files);
         let distro = OS_RELEASE.iter().find_map(|path| match files.get(*path)?.content {
             FileContent::Distro(distro) => Some(distro.clone()),
             _ => None,
         });
         let digest_of = |number: usize| layers.get(number).and_then(|(digest, _)| digest.clone());
+        let owners = owners(&files);
         let mut packages = Vec::new();
         for (path, placed) in &files {
-            let (FileContent::Database(list) | FileContent::Packages(list)) = placed.content else {
-                continue;
+            let since = since.get(path);
+            let owner = match placed.content {
+                FileContent::Packages(_) => owners.get(&owned_hash(path)).copied(),
+                _ => None,
             };
-            for package in list {
-                let layer =
-                    since.get(path).and_then(|since| since.get(package).copied()).unwrap_or(placed.layer);
-                packages.push(place(package, path, digest_of(layer), distro.as_ref()));
+            for found in placed.content.found() {
+                let layer = since.and_then(|since| since.get(&found.package).copied());
+                let layer = digest_of(layer.unwrap_or(placed.layer));
+                packages.push(place(found, path, layer, distro.as_ref(), owner));
             }
         }
         packages.sort();
@@ -77,18 +82,79 @@ impl ImageInventory {
     }
 }
 
-fn place(package: &Package, path: &str, layer: Option<Digest>, distro: Option<&Distro>) -> InstalledPackage {
+/// The forms of rpm's database, newest first. A system that changed to another form may have the old one lying about.
+const RPM_FORMS: [&str; 4] = ["/rpmdb.sqlite", "/Packages.db", "/Packages", "/container-manifest-2"];
+
+/// Of rpm's databases, those of the newest form count that names a package.
+fn keep_newest_rpm_database(files: &mut BTreeMap<String, Placed<'_>>) {
+    let form = |path: &str, content: &FileContent| {
+        let is_rpm = matches!(content, FileContent::Database(found)
+            if found.first().is_some_and(|found| found.package.package_type == PackageType::Rpm));
+        RPM_FORMS.iter().position(|form| is_rpm && path.ends_with(form))
+    };
+    let newest = files.iter().filter_map(|(path, placed)| form(path, placed.content)).min();
+    files.retain(|path, placed| form(path, placed.content).is_none_or(|form| Some(form) == newest));
+}
+
+fn place(
+    found: &Found,
+    path: &str,
+    layer: Option<Digest>,
+    distro: Option<&Distro>,
+    owner: Option<&str>,
+) -> InstalledPackage {
+    let package = &found.package;
     let ecosystem = match package.package_type {
         t if t.is_os() => distro.and_then(Distro::ecosystem),
         t => t.language_ecosystem(),
     };
+    let mut details = found.details.clone();
+    details.owned_by = owner.map(str::to_owned);
+    let mut purl = package.purl(distro);
+    purl.set(InstalledPackage::MODULE, found.module.as_deref().unwrap_or_default());
     InstalledPackage {
-        purl: package.purl(distro).to_string(),
+        purl: purl.to_string(),
         package: package.clone(),
         ecosystem,
         path: path.to_owned(),
         layer,
+        details,
     }
+}
+
+/// The packages of the distribution that own files which name packages, by the hash of the path. Where several own one,
+/// it is the first by name. What lists its files and is not installed (any more) owns nothing.
+fn owners<'a>(files: &BTreeMap<String, Placed<'a>>) -> HashMap<u64, &'a str> {
+    let facts = || files.iter().map(|(path, placed)| (path, placed.content));
+    let wanted: HashSet<u64> = facts()
+        .filter(|(_, content)| matches!(content, FileContent::Packages(_)))
+        .map(|(path, _)| owned_hash(path))
+        .collect();
+    let of_system =
+        |content: &'a FileContent| content.found().iter().filter(|found| found.package.package_type.is_os());
+    let installed: HashSet<&str> = facts()
+        .flat_map(|(_, content)| of_system(content))
+        .map(|found| found.package.name.as_str())
+        .collect();
+    let mut owners: HashMap<u64, &'a str> = HashMap::new();
+    let mut own = |name: &'a str, paths: &[u64]| {
+        for path in paths.iter().filter(|path| wanted.contains(path)) {
+            let owner = owners.entry(*path).or_insert(name);
+            *owner = name.min(*owner);
+        }
+    };
+    for (_, content) in facts() {
+        match content {
+            FileContent::Files(list) if installed.contains(list.package.as_str()) => {
+                own(&list.package, &list.paths);
+            }
+            FileContent::Database(found) => {
+                found.iter().for_each(|found| own(&found.package.name, &found.owns));
+            }
+            _ => {}
+        }
+    }
+    owners
 }
 
 /// Hard links into lower layers, before this layer hides anything: appliers resolve them while they unpack.

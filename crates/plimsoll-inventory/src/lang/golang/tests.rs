@@ -94,7 +94,7 @@ fn a_binary_is_one_under_any_name_and_through_links() {
 fn the_block_is_found_across_pieces_of_any_size() {
     for (file, parts) in [(binary(), 5), (old_binary(), 5)] {
         for size in [1, 7, 511, 4096] {
-            let spans = elf::spans(&file[..FIRST_PAGES.min(file.len())]);
+            let spans = elf::spans(&file[..crate::catalogers::FIRST_PAGES.min(file.len())]);
             let mut reader = Box::new(Binary {
                 spans,
                 offset: 0,
@@ -181,7 +181,7 @@ fn what_go_builds_is_read_as_go_reads_it() {
 
         let layer = Archive::default().file(name, std::fs::read(folder.path().join(name)).unwrap()).read();
         assert_eq!(layer.problems, []);
-        assert_eq!(layer.files[0].content, FileContent::Packages(expected), "{name}");
+        assert_eq!(layer.files[0].content, FileContent::packages(expected), "{name}");
     }
 }
 
