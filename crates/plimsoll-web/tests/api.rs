@@ -637,6 +637,7 @@ fn found(vulnerability: &str, severity: Severity) -> Match {
         modified: None,
         references: Vec::new(),
         weak: false,
+        evidence: Default::default(),
     }
 }
 
