@@ -301,5 +301,5 @@ fn match_all(advisories: &Advisories, packages: &[InstalledPackage]) -> Vec<(Ins
 }
 
 fn is_finding(found: &Match) -> bool {
-    !matches!(found.status, Status::Fixed | Status::NotAffected)
+    found.is_finding()
 }

@@ -264,6 +264,7 @@ impl Store {
             modified: None,
             references: Vec::new(),
             weak: false,
+            evidence: Default::default(),
         };
         let installed = InstalledPackage { path: row.get(1)?, ..package_at(&row, 4)? };
         Ok(Some(FindingRow {

@@ -638,6 +638,7 @@ fn found(vulnerability: &str, severity: Severity) -> Match {
         modified: None,
         references: Vec::new(),
         weak: false,
+        evidence: Default::default(),
     }
 }
 
