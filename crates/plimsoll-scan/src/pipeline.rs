@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
 use plimsoll_types::coverage::LayerCoverage;
 use plimsoll_types::manifest::ImageConfig;
 use plimsoll_types::{
-    Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem, ProblemKind, Status,
+    Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem, ProblemKind,
     Timestamp,
 };
 

@@ -3,10 +3,10 @@
 use plimsoll_types::{InstalledPackage, Status, Timestamp};
 
 use super::{Installed, statements};
+use crate::Database;
 use crate::database::{Advisory, Statement};
 use crate::interval::Order;
 use crate::osv::Authority;
-use crate::Database;
 
 /// What one advisory says of a package, and what that means for the installed version.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,9 +56,12 @@ pub fn explain(database: &Database, package: &InstalledPackage, vulnerability: &
         let about = statement.about().unwrap_or_default();
         let lookup_name = ecosystem.lookup_name(name);
         let is_of_package = |line: &&String| {
-            line.split_once(": ").and_then(|(package, _)| package.rsplit_once(' ')).is_some_and(|(of, called)| {
-                of.split(':').next() == Some(ecosystem.name()) && ecosystem.lookup_name(called) == lookup_name
-            })
+            line.split_once(": ").and_then(|(package, _)| package.rsplit_once(' ')).is_some_and(
+                |(of, called)| {
+                    of.split(':').next() == Some(ecosystem.name())
+                        && ecosystem.lookup_name(called) == lookup_name
+                },
+            )
         };
         let account = Account {
             ranges: advisory.ranges.iter().filter(is_of_package).cloned().collect(),

@@ -135,7 +135,9 @@ fn fold_bulletins(advisories: &[Spoken<'_>], components: Vec<Vec<usize>>) -> Vec
         let singly: Option<BTreeSet<usize>> = best
             .cves
             .iter()
-            .map(|cve| by_cve.get(cve).filter(|(authority, _)| *authority < best.authority).map(|(_, at)| *at))
+            .map(|cve| {
+                by_cve.get(cve).filter(|(authority, _)| *authority < best.authority).map(|(_, at)| *at)
+            })
             .collect();
         match singly {
             Some(singly) => {
@@ -239,7 +241,8 @@ fn to_match<'d>(
     let (all, bulletins) = (of(&group.members), of(&group.bulletins));
     let verdict = verdict(&all, &bulletins)?;
     // Fixes and severities are those of who calls it affected; where that was set aside, of all who spoke.
-    let affecting: Vec<&Spoken<'d>> = all.iter().chain(&bulletins).filter(|one| one.affects()).copied().collect();
+    let affecting: Vec<&Spoken<'d>> =
+        all.iter().chain(&bulletins).filter(|one| one.affects()).copied().collect();
     let members: Vec<&Spoken<'d>> = if verdict.status.is_finding() {
         all.iter().filter(|one| one.affects()).copied().collect()
     } else {

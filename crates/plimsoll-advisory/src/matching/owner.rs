@@ -40,12 +40,15 @@ pub fn heed_owner(database: &Database, matches: &mut [Match], owner: &InstalledP
         .collect();
     for found in matches.iter_mut().filter(|found| found.is_finding()) {
         let is_named = |names: &HashSet<&str>| {
-            let mut all = std::iter::once(&found.vulnerability).chain(&found.aliases).chain(&found.advisories);
+            let mut all =
+                std::iter::once(&found.vulnerability).chain(&found.aliases).chain(&found.advisories);
             all.any(|name| names.contains(name.as_str()))
         };
         // The worst of what the owner's distribution says.
         let named = words.iter().filter(|(_, _, names)| is_named(names));
-        let Some((status, source, _)) = named.min_by_key(|(status, ..)| !status.is_finding()) else { continue };
+        let Some((status, source, _)) = named.min_by_key(|(status, ..)| !status.is_finding()) else {
+            continue;
+        };
         let owner = &owner.package.name;
         let reason = match status {
             Status::Fixed => {
