@@ -25,11 +25,20 @@ pub(crate) struct Cataloger {
 }
 
 /// All that find their files by path.
-pub(crate) static CATALOGERS: [Cataloger; 6] = [
+pub(crate) static CATALOGERS: [Cataloger; 15] = [
     Cataloger { name: "distribution", matches: distro::matches, reader: distro::reader },
     Cataloger { name: "dpkg", matches: os::dpkg::matches, reader: os::dpkg::reader },
     Cataloger { name: "rpm", matches: os::rpm::matches, reader: os::rpm::reader },
     Cataloger { name: "apk", matches: os::apk::matches, reader: os::apk::reader },
+    Cataloger { name: "pacman", matches: os::pacman::matches, reader: os::pacman::reader },
+    Cataloger { name: "Portage", matches: os::portage::matches, reader: os::portage::reader },
+    Cataloger { name: "Homebrew", matches: os::brew::matches, reader: os::brew::reader },
+    Cataloger { name: "snap", matches: os::snap::matches, reader: os::snap::reader },
+    Cataloger { name: "Flatpak", matches: os::flatpak::matches, reader: os::flatpak::reader },
+    Cataloger { name: "Chisel", matches: os::chisel::matches, reader: os::chisel::reader },
+    Cataloger { name: "Bottlerocket", matches: os::bottlerocket::matches, reader: os::bottlerocket::reader },
+    Cataloger { name: "COS", matches: os::cos::matches, reader: os::cos::reader },
+    Cataloger { name: "channel", matches: os::channels::matches, reader: os::channels::reader },
     Cataloger { name: "Python", matches: lang::python::matches, reader: lang::python::reader },
     Cataloger { name: "npm", matches: lang::npm::matches, reader: lang::npm::reader },
 ];

@@ -1,7 +1,7 @@
 //! One layer, entry by entry: what it adds, removes, replaces and links (OCI image specification, layer.md, "Representing
 //! Changes").
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use crate::catalogers::{
     self, CATALOGERS, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, weight,
 };
 use crate::lang::npm;
-use crate::os::rpm;
+use crate::os::{nix, rpm, windows};
 use crate::path::{normalise, split};
 use crate::tar::{Entry, Kind, Tar};
 use crate::unpack::Unpack;
@@ -48,6 +48,11 @@ struct Layer<'a> {
     opaque: Vec<String>,
     /// Links of candidates to what was not a candidate, or is not in this layer.
     links: Vec<(HardLink, u32)>,
+    /// The store path of Nix at hand, and all that came by.
+    store_path: String,
+    store_paths: HashSet<u64>,
+    /// Set once a path shows that this is Windows; with its build, once one tells it.
+    windows: Option<String>,
     /// Files that wait for others.
     left: Vec<Left>,
     left_bytes: usize,
@@ -108,6 +113,9 @@ impl<'a> Layer<'a> {
             whiteouts: vec![],
             opaque: vec![],
             links: vec![],
+            store_path: String::new(),
+            store_paths: HashSet::new(),
+            windows: None,
             left: vec![],
             left_bytes: 0,
             problems: Problems::default(),
@@ -158,6 +166,7 @@ impl<'a> Layer<'a> {
             self.read_whiteout(path);
             return Ok(());
         }
+        self.notice_place(path);
         let seen = Seen { path: path_hash(path), number: self.entries };
         self.weight += size_of::<Seen>();
         match entry.kind {
@@ -175,6 +184,27 @@ impl<'a> Layer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What the path alone tells.
+    fn notice_place(&mut self, path: &str) {
+        if let Some(rest) = path.strip_prefix(nix::STORE) {
+            let (name, _) = rest.split_once('/').unwrap_or((rest, ""));
+            // Entries of one store path come one after the other.
+            if self.store_path != name {
+                name.clone_into(&mut self.store_path);
+                if self.store_paths.insert(path_hash(name))
+                    && let Some(package) = nix::package(name)
+                {
+                    self.add_fact(path, FileContent::packages([package]), None, false);
+                }
+            }
+        } else if windows::is_windows(path) {
+            let build = self.windows.get_or_insert_default();
+            if let Some(found) = windows::build(path).filter(|_| build.is_empty()) {
+                *build = format!(" (build {found})");
+            }
+        }
     }
 
     /// `.wh.NAME` removes NAME below, `.wh..wh..opq` all that is in its directory below; other `.wh..wh.` names are the
@@ -355,6 +385,7 @@ impl<'a> Layer<'a> {
                 texts.into_iter().chain(&distro.like).map(|text| text.len() + size_of::<String>() + 16).sum()
             }
             FileContent::Database(found) | FileContent::Packages(found) => found.iter().map(weight).sum(),
+            FileContent::Channels(channels) => channels.names.iter().map(|name| name.len() + 40).sum(),
             FileContent::Files(list) => list.package.len() + list.paths.len() * 10,
         };
         self.weight += size_of::<Fact>() + path.len() + inside;
@@ -367,6 +398,10 @@ impl<'a> Layer<'a> {
         self.replaced.sort_unstable();
         self.directories.sort_unstable();
         self.read_what_was_left();
+        if let Some(build) = &self.windows {
+            let message = format!("a layer of Windows{build}, whose packages Plimsoll does not read");
+            self.problems.add(Problem::new(ProblemKind::Unsupported, message));
+        }
         let mut links = vec![];
         for (link, number) in std::mem::take(&mut self.links) {
             if self.is_replaced_after(&link.path, number) {

@@ -39,6 +39,7 @@ pub(crate) fn read(input: impl Read, limits: &Limits) -> Result<ImageInventory, 
         problems: reading.problems.finish(),
         unpacked_bytes,
         entries: reading.entries,
+        ..ImageInventory::default()
     })
 }
 

@@ -8,6 +8,8 @@ mod header;
 mod manifest;
 mod ndb;
 
+pub(super) use header::version_of;
+
 use std::rc::Rc;
 
 use plimsoll_types::inventory::{FileContent, Found};

@@ -57,7 +57,7 @@ pub(super) fn read(header: &[u8]) -> Result<Found, Unreadable> {
 }
 
 /// `EPOCH:VERSION-RELEASE`, without an epoch of 0, which is what none means.
-pub(super) fn version_of(epoch: Option<u32>, version: &str, release: &str) -> String {
+pub(in crate::os) fn version_of(epoch: Option<u32>, version: &str, release: &str) -> String {
     let epoch = epoch.filter(|epoch| *epoch != 0).map_or_else(String::new, |epoch| format!("{epoch}:"));
     let release = if release.is_empty() { String::new() } else { format!("-{release}") };
     format!("{epoch}{version}{release}")
