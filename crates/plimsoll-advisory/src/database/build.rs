@@ -13,8 +13,8 @@ use plimsoll_types::{Status, Timestamp};
 use serde_json::Value;
 
 use super::format::{
-    self, About, AdvisoryRow, BlockRow, EcosystemInfo, EntryRow, FeedInfo, HEADER_BYTES, Header, Info, IntervalRow,
-    MemberRow, Meta, PackageRow, SECTIONS, SectionId, Slot, Span, TextPlace,
+    self, About, AdvisoryRow, BlockRow, EcosystemInfo, EntryRow, FeedInfo, HEADER_BYTES, Header, Info,
+    IntervalRow, MemberRow, Meta, PackageRow, SECTIONS, SectionId, Slot, Span, TextPlace,
 };
 use super::texts::{self, Text};
 use super::{Database, filed_under};
@@ -503,11 +503,12 @@ fn symbols(affected: &Affected) -> Vec<String> {
         let list = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         list.take(MAX_SYMBOLS).map(|text| osv::one_line(text, MAX_SYMBOL_CHARS)).collect()
     };
-    let of_go = specific.imports.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(|import| {
-        let path = osv::one_line(import.get("path")?.as_str()?, MAX_SYMBOL_CHARS);
-        let symbols = texts(import.get("symbols"));
-        Some(if symbols.is_empty() { path } else { format!("{path}: {}", symbols.join(", ")) })
-    });
+    let of_go =
+        specific.imports.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(|import| {
+            let path = osv::one_line(import.get("path")?.as_str()?, MAX_SYMBOL_CHARS);
+            let symbols = texts(import.get("symbols"));
+            Some(if symbols.is_empty() { path } else { format!("{path}: {}", symbols.join(", ")) })
+        });
     let of_rust = texts(specific.affects.as_ref().and_then(|affects| affects.get("functions")));
     of_go.chain(of_rust).take(MAX_SYMBOLS).collect()
 }

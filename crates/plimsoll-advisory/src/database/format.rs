@@ -222,7 +222,11 @@ pub(super) struct EntryRow {
 
 /// The number that stands for a status.
 pub(super) fn status_code(status: Status) -> u8 {
-    Status::ALL.into_iter().position(|known| known == status).and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
+    Status::ALL
+        .into_iter()
+        .position(|known| known == status)
+        .and_then(|at| u8::try_from(at).ok())
+        .unwrap_or(0)
 }
 
 /// The status of a number; of one that is none, nobody can tell.

@@ -1,12 +1,12 @@
 //! The whole story of one verdict: every advisory that speaks of a vulnerability in a package, and what came of comparing.
 
-use plimsoll_types::{InstalledPackage, Status, Timestamp};
+use plimsoll_types::{InstalledPackage, PackageType, Status, Timestamp};
 
-use super::{Installed, statements};
+use super::{Asked, Installed, statements};
+use crate::Database;
 use crate::database::{Advisory, Statement};
 use crate::interval::Order;
 use crate::osv::Authority;
-use crate::Database;
 
 /// What one advisory says of a package, and what that means for the installed version.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,15 +50,19 @@ pub fn explain(database: &Database, package: &InstalledPackage, vulnerability: &
     let (name, version) = package.package.advised_as();
     let mut installed = Installed::new(ecosystem, version);
     let mut accounts: Vec<Account> = Vec::new();
-    for statement in statements(database, ecosystem, name, version) {
+    let source = (package.package.package_type == PackageType::Rpm).then(|| package.package.source_name());
+    for statement in statements(database, &Asked { ecosystem, name, source, version }) {
         let Some(advisory) = named(database, &statement, vulnerability) else { continue };
         let (judgement, weak) = judge(&statement, &advisory, &mut installed);
         let about = statement.about().unwrap_or_default();
         let lookup_name = ecosystem.lookup_name(name);
         let is_of_package = |line: &&String| {
-            line.split_once(": ").and_then(|(package, _)| package.rsplit_once(' ')).is_some_and(|(of, called)| {
-                of.split(':').next() == Some(ecosystem.name()) && ecosystem.lookup_name(called) == lookup_name
-            })
+            line.split_once(": ").and_then(|(package, _)| package.rsplit_once(' ')).is_some_and(
+                |(of, called)| {
+                    of.split(':').next() == Some(ecosystem.name())
+                        && ecosystem.lookup_name(called) == lookup_name
+                },
+            )
         };
         let account = Account {
             ranges: advisory.ranges.iter().filter(is_of_package).cloned().collect(),

@@ -358,7 +358,8 @@ fn the_publisher_s_word_comes_before_all_others_and_the_reason_is_kept() {
         assert_eq!(affecting(&database, &debian, "a", version).contains(&"DSA-1-1"), version != "9");
     }
     // Nobody calls it affected: there is nothing to set aside.
-    let alone = with_published(&[], &[published("DEBIAN:CVE-1", "CVE-1", "Debian:11", "a", "2", Status::Affected)]);
+    let alone =
+        with_published(&[], &[published("DEBIAN:CVE-1", "CVE-1", "Debian:11", "a", "2", Status::Affected)]);
     assert_eq!(find_version(&alone, &debian, "a", "3"), []);
 }
 
@@ -372,7 +373,10 @@ fn a_bulletin_is_a_name_for_what_the_publisher_speaks_of_singly() {
     ];
     let show = |database: &Database| -> Vec<String> {
         let found = find_version(database, &debian, "a", "1");
-        found.iter().map(|m| format!("{} {} {}", m.vulnerability, m.status.as_str(), m.advisories.join(" "))).collect()
+        found
+            .iter()
+            .map(|m| format!("{} {} {}", m.vulnerability, m.status.as_str(), m.advisories.join(" ")))
+            .collect()
     };
     assert_eq!(
         show(&with_published(std::slice::from_ref(&dsa), &both)),
@@ -454,7 +458,14 @@ fn the_story_of_a_verdict_has_every_advisory_that_speaks_of_it() {
     let records = [
         record("DSA-1-1", r#","upstream":["CVE-1"]"#, "Debian:11", "glibc", "0", "2.31-14"),
         record("DSA-2-1", r#","upstream":["CVE-1"]"#, "Debian:11", "glibc", "0", "2.31-12"),
-        record("DSA-3-1", r#","upstream":["CVE-1"],"withdrawn":"2026-08-01T00:00:00Z""#, "Debian:11", "glibc", "0", ""),
+        record(
+            "DSA-3-1",
+            r#","upstream":["CVE-1"],"withdrawn":"2026-08-01T00:00:00Z""#,
+            "Debian:11",
+            "glibc",
+            "0",
+            "",
+        ),
         record("DSA-4-1", r#","upstream":["CVE-2"]"#, "Debian:11", "glibc", "0", "9"),
     ];
     let database = database(&records.each_ref().map(String::as_str));
@@ -479,7 +490,10 @@ fn the_story_of_a_verdict_has_every_advisory_that_speaks_of_it() {
         ]
     );
     let first = &story[0];
-    assert_eq!((first.name.as_str(), first.version.as_str(), first.order.as_str()), ("glibc", "2.31-13", "dpkg"));
+    assert_eq!(
+        (first.name.as_str(), first.version.as_str(), first.order.as_str()),
+        ("glibc", "2.31-13", "dpkg")
+    );
     assert_eq!(first.ranges, ["Debian:11 glibc: introduced 0, fixed 2.31-14"]);
     assert_eq!(first.advisory.feeds, ["feed"]);
 }

@@ -29,7 +29,10 @@ fn every_record_says_of_every_version_what_the_schema_says() {
             ask(database, &ecosystem.parse().unwrap(), &name, &records, &mut count);
         }
         eprintln!("{ecosystem}: {count:?}");
-        assert!(count.versions > 2_000 && count.affected > 2_000 && count.free > 1_000, "{ecosystem}: {count:?}");
+        assert!(
+            count.versions > 2_000 && count.affected > 2_000 && count.free > 1_000,
+            "{ecosystem}: {count:?}"
+        );
         counted.insert(ecosystem, count);
     }
     assert_eq!(counted.len(), 10);
@@ -157,7 +160,8 @@ impl Rules {
                     "GIT" => continue,
                     other => panic!("{other} is no type of the schema"),
                 };
-                let order = if is_semver && ecosystem != "Go" { Scheme::Semver } else { own_order(ecosystem) };
+                let order =
+                    if is_semver && ecosystem != "Go" { Scheme::Semver } else { own_order(ecosystem) };
                 let key = |version: &str| match version {
                     "0" => VersionKey::lowest(),
                     version => order.key(version),
@@ -208,7 +212,8 @@ fn versions(records: &[Spoken], ecosystem: &str) -> BTreeSet<String> {
         versions.extend(listed.map(str::to_owned));
         for range in item["ranges"].as_array().into_iter().flatten().filter(|range| range["type"] != "GIT") {
             let events = range["events"].as_array().unwrap().iter();
-            let named = events.flat_map(|event| event.as_object().unwrap().values()).filter_map(Value::as_str);
+            let named =
+                events.flat_map(|event| event.as_object().unwrap().values()).filter_map(Value::as_str);
             for version in named {
                 versions.insert(version.to_owned());
                 versions.extend(beside(version, ecosystem));
@@ -226,16 +231,18 @@ fn beside(version: &str, ecosystem: &str) -> Vec<String> {
     let mut beside = match ecosystem {
         "Debian" => with(&["~", "~rc1", "+b1", "a", ".0", "-0"]),
         "AlmaLinux" => with(&["~", "^1", ".0", "a"]),
-        "Alpine" | "Wolfi" => match version.rsplit_once("-r").and_then(|(v, r)| Some((v, r.parse::<u32>().ok()?))) {
-            Some((head, revision)) => vec![
-                format!("{head}-r{}", revision + 1),
-                format!("{head}-r{}", revision.saturating_sub(1)),
-                format!("{head}_rc1-r{revision}"),
-                format!("{head}_p1-r0"),
-                head.to_owned(),
-            ],
-            None => with(&["_rc1", "_p1", "-r1", ".1"]),
-        },
+        "Alpine" | "Wolfi" => {
+            match version.rsplit_once("-r").and_then(|(v, r)| Some((v, r.parse::<u32>().ok()?))) {
+                Some((head, revision)) => vec![
+                    format!("{head}-r{}", revision + 1),
+                    format!("{head}-r{}", revision.saturating_sub(1)),
+                    format!("{head}_rc1-r{revision}"),
+                    format!("{head}_p1-r0"),
+                    head.to_owned(),
+                ],
+                None => with(&["_rc1", "_p1", "-r1", ".1"]),
+            }
+        }
         "PyPI" => with(&[".dev0", "a1", "rc1", ".post1", ".0", ".0.1"]),
         "RubyGems" => with(&[".a", ".rc1", ".0", ".0.1"]),
         "Packagist" => with(&["-alpha1", "-RC1", "-p1", ".0"]),
