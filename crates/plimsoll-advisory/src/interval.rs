@@ -35,15 +35,7 @@ impl Order {
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Exact => 0,
-            Self::By(scheme) => match scheme {
-                Scheme::Dpkg => 1,
-                Scheme::Apk => 2,
-                Scheme::Semver => 3,
-                Scheme::Go => 4,
-                Scheme::Pep440 => 5,
-                Scheme::Rpm => 6,
-                Scheme::Gem => 7,
-            },
+            Self::By(scheme) => scheme.code(),
         }
     }
 
@@ -56,17 +48,10 @@ impl Order {
     }
 
     pub(crate) fn from_code(code: u8) -> Option<Self> {
-        Some(match code {
-            0 => Self::Exact,
-            1 => Self::By(Scheme::Dpkg),
-            2 => Self::By(Scheme::Apk),
-            3 => Self::By(Scheme::Semver),
-            4 => Self::By(Scheme::Go),
-            5 => Self::By(Scheme::Pep440),
-            6 => Self::By(Scheme::Rpm),
-            7 => Self::By(Scheme::Gem),
-            _ => return None,
-        })
+        match code {
+            0 => Some(Self::Exact),
+            _ => Scheme::from_code(code).map(Self::By),
+        }
     }
 
     pub(crate) fn key(self, version: &str) -> Key {
