@@ -24,7 +24,11 @@ pub(crate) enum Order {
 impl Order {
     /// The order of an ecosystem, by its name without release.
     pub(crate) fn of_ecosystem(name: &str) -> Self {
-        Scheme::of_ecosystem(name).map_or(Self::Exact, Self::By)
+        match name {
+            // Publishers whose packages no bucket names.
+            "Amazon Linux" | "Oracle Linux" => Self::By(Scheme::Rpm),
+            _ => Scheme::of_ecosystem(name).map_or(Self::Exact, Self::By),
+        }
     }
 
     /// The number that stands for it in the database.
