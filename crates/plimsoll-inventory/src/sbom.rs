@@ -186,9 +186,12 @@ fn package(component: &Component, purl: &Purl) -> Package {
         PackageType::Maven if !purl.namespace.is_empty() => {
             format!("{}:{}", purl.namespace.replace('/', "."), purl.name)
         }
-        PackageType::Npm | PackageType::Golang | PackageType::Composer | PackageType::Generic => {
-            purl.full_name()
-        }
+        PackageType::Npm
+        | PackageType::Golang
+        | PackageType::Composer
+        | PackageType::Swift
+        | PackageType::Github
+        | PackageType::Generic => purl.full_name(),
         _ => purl.name.clone(),
     };
     let mut version = purl.version.clone();
