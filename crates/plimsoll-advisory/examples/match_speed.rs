@@ -128,6 +128,7 @@ fn installed((ecosystem, name, version): &Question) -> InstalledPackage {
         path: String::new(),
         layer: None,
         purl: String::new(),
+        details: Default::default(),
     }
 }
 

@@ -19,8 +19,8 @@ pub(crate) fn matches(path: &str) -> bool {
 }
 
 /// Reads the whole file.
-pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
-    Whole::boxed(path, parse)
+pub(crate) fn reader(path: &str, limits: &Limits) -> Box<dyn Reader> {
+    Whole::boxed(path, limits, parse)
 }
 
 fn parse(path: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {

@@ -6,10 +6,10 @@ use std::io::Read;
 
 use plimsoll_types::inventory::{FileContent, FileFact, HardLink, path_hash};
 use plimsoll_types::probe::Limits;
-use plimsoll_types::{LayerInventory, Package, Problem, ProblemKind};
+use plimsoll_types::{LayerInventory, Problem, ProblemKind};
 
-use crate::catalogers::{self, CATALOGERS, Cataloger, Reader, Want};
-use crate::lang::{golang, npm};
+use crate::catalogers::{self, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, weight};
+use crate::lang::{self, npm};
 use crate::path::{normalise, split};
 use crate::tar::{Entry, Kind, Tar};
 use crate::unpack::Unpack;
@@ -28,14 +28,6 @@ pub(crate) fn read(input: impl Read, limits: &Limits) -> LayerInventory {
         layer.problems.add(problem);
     }
     layer.finish(tar)
-}
-
-/// Roughly the memory that a package takes, so that a list of a hundred million is noticed before it is there. It is more
-/// than the package takes in the probe's record.
-pub(crate) fn weight(package: &Package) -> usize {
-    let texts = [&package.architecture, &package.source, &package.source_version];
-    let texts = texts.iter().filter_map(|text| text.as_ref()).map(|text| text.len() + 16).sum::<usize>();
-    size_of::<Package>() + package.name.len() + package.version.len() + 32 + texts
 }
 
 /// The books of one layer while it is read.
@@ -60,11 +52,27 @@ struct Layer<'a> {
 struct Fact {
     path: String,
     content: FileContent,
-    /// Who read it; `None` for a Go binary, which is one under any name.
+    /// Who found it by its path; `None` where its first bytes told what it is, which they do under any name.
     cataloger: Option<&'static Cataloger>,
     number: u32,
     /// Whether its own path says it. The content of a package store says something only through links to it.
     is_stored: bool,
+}
+
+/// A reader with its file in hand.
+struct Reading {
+    /// What it reads.
+    name: &'static str,
+    reader: Box<dyn Reader>,
+    wants_more: bool,
+    /// Whether it got all it wanted.
+    whole: bool,
+}
+
+impl Reading {
+    fn new(name: &'static str, reader: Box<dyn Reader>) -> Self {
+        Self { name, reader, wants_more: true, whole: false }
+    }
 }
 
 /// An entry by the hash of its path, and its number.
@@ -228,59 +236,90 @@ impl<'a> Layer<'a> {
         }
         let is_stored = cataloger.is_none() && npm::is_stored(path) && tar.peek(1)? == b"{";
         if is_stored {
-            cataloger = CATALOGERS.iter().find(|cataloger| cataloger.name == "npm");
+            cataloger = Some(lang::npm_cataloger());
         }
-        let reader = match cataloger {
-            Some(cataloger) => Some((cataloger.reader)(path, self.limits)),
-            None => golang::sniff(tar, entry.size, self.limits)?,
+        let mut readings = match cataloger {
+            Some(cataloger) => vec![Reading::new(cataloger.name, (cataloger.reader)(path, self.limits))],
+            None => self.sniff(tar, entry, path)?,
         };
-        let Some(mut reader) = reader else { return Ok(()) };
-        let (fed, whole) = self.feed(tar, path, reader.as_mut());
-        let before = self.facts.len();
-        match reader.finish(whole) {
-            Ok(Some(content)) => self.add_fact(path, content, cataloger, is_stored),
-            Ok(None) => {}
-            // A store holds everything under the same kind of name; that most of it is no metadata is no problem.
-            Err(_) if is_stored => {}
-            Err(unreadable) => {
-                let message = match cataloger {
-                    Some(cataloger) => {
-                        format!("not understood as {} metadata: {}", cataloger.name, unreadable.0)
+        if readings.is_empty() {
+            return Ok(());
+        }
+        let fed = self.feed(tar, entry, path, &mut readings);
+        let mut content = None;
+        for reading in readings {
+            match reading.reader.finish(reading.whole) {
+                Ok(more) => content = both(content, more),
+                // A store holds everything under the same kind of name; that most of it is no metadata is no problem.
+                Err(_) if is_stored => {}
+                Err(unreadable) => {
+                    let what =
+                        if unreadable.content.is_some() { "not all understood" } else { "not understood" };
+                    for (kind, reason) in unreadable.problems {
+                        let message = format!("{what} as {} metadata: {reason}", reading.name);
+                        self.problems.add(Problem::at(kind, path, message));
                     }
-                    None => unreadable.0,
-                };
-                self.problems.add(Problem::at(ProblemKind::Unreadable, path, message));
+                    content = both(content, unreadable.content);
+                }
             }
         }
-        if cataloger.is_some() || self.facts.len() > before {
-            self.latest.insert(hash, (self.facts.len() > before).then_some(before));
+        let says_something = content.is_some();
+        if let Some(content) = content {
+            self.add_fact(path, content, cataloger, is_stored);
+        } else if cataloger.is_some() {
+            self.latest.insert(hash, None);
+        }
+        if cataloger.is_some() || says_something {
             self.weight += 32;
         }
         fed
     }
 
-    /// Gives the file to its reader, piece by piece. The second value says whether the reader got all it wanted.
+    /// Those who see something in the first bytes of the file at hand. Nothing is consumed.
+    fn sniff<R: Read>(&self, tar: &mut Tar<R>, entry: Entry, path: &str) -> Result<Vec<Reading>, Problem> {
+        let magic = tar.peek(MAGIC)?;
+        let begins =
+            |sniffer: &&catalogers::Sniffer| sniffer.magic.iter().any(|start| magic.starts_with(start));
+        if !SNIFFERS.iter().any(|sniffer| begins(&sniffer)) {
+            return Ok(vec![]);
+        }
+        let start = Start { path, size: entry.size, bytes: tar.peek(FIRST_PAGES)?, limits: self.limits };
+        let begins =
+            |sniffer: &&catalogers::Sniffer| sniffer.magic.iter().any(|magic| start.bytes.starts_with(magic));
+        let reading = |sniffer: &catalogers::Sniffer| {
+            (sniffer.reader)(&start).map(|reader| Reading::new(sniffer.name, reader))
+        };
+        Ok(SNIFFERS.iter().filter(begins).filter_map(reading).collect())
+    }
+
+    /// Gives the file to its readers, piece by piece, as long as one wants more.
     fn feed<R: Read>(
         &mut self,
         tar: &mut Tar<R>,
+        entry: Entry,
         path: &str,
-        reader: &mut dyn Reader,
-    ) -> (Result<(), Problem>, bool) {
+        readings: &mut [Reading],
+    ) -> Result<(), Problem> {
+        readings.iter_mut().for_each(|reading| reading.reader.expect(entry.size));
         loop {
-            match tar.read() {
-                Err(problem) => return (Err(problem), false),
-                Ok([]) => return (Ok(()), true),
-                Ok(piece) => {
-                    if reader.read(piece) == Want::Nothing {
-                        return (Ok(()), true);
-                    }
+            let piece = tar.read()?;
+            if piece.is_empty() {
+                readings.iter_mut().for_each(|reading| reading.whole |= reading.wants_more);
+                return Ok(());
+            }
+            for reading in readings.iter_mut().filter(|reading| reading.wants_more) {
+                if reading.reader.read(piece) == Want::Nothing {
+                    (reading.wants_more, reading.whole) = (false, true);
                 }
             }
-            if reader.held() > self.limits.file_bytes {
+            if readings.iter().map(|reading| reading.reader.held()).sum::<usize>() > self.limits.file_bytes {
                 let message =
                     format!("what must be held of it is more than {} bytes", self.limits.file_bytes);
                 self.problems.add(Problem::at(ProblemKind::LimitExceeded, path, message));
-                return (Ok(()), false);
+                readings.iter_mut().for_each(|reading| reading.wants_more = false);
+            }
+            if !readings.iter().any(|reading| reading.wants_more) {
+                return Ok(());
             }
         }
     }
@@ -297,9 +336,8 @@ impl<'a> Layer<'a> {
                 let texts = [&distro.id, &distro.version_id, &distro.codename, &distro.pretty_name];
                 texts.into_iter().chain(&distro.like).map(|text| text.len() + size_of::<String>() + 16).sum()
             }
-            FileContent::Database(packages) | FileContent::Packages(packages) => {
-                packages.iter().map(weight).sum()
-            }
+            FileContent::Database(found) | FileContent::Packages(found) => found.iter().map(weight).sum(),
+            FileContent::Files(list) => list.package.len() + list.paths.len() * 10,
         };
         self.weight += size_of::<Fact>() + path.len() + inside;
         self.latest.insert(path_hash(path), Some(self.facts.len()));

@@ -2,3 +2,4 @@
 
 pub(crate) mod apk;
 pub(crate) mod dpkg;
+mod owned;

@@ -170,7 +170,9 @@ impl Held {
 
 enum State {
     /// Looking for the first header, or the next one behind bytes that are none.
-    Seek { from: u64 },
+    Seek {
+        from: u64,
+    },
     /// At a signature.
     Header,
     Body(Body),
@@ -491,6 +493,10 @@ impl Zip {
         if is_damaged && !account.is_over {
             let path = self.files.last().filter(|_| is_wanted).map_or("an entry", |file| file.path.as_str());
             account.problem(format!("{path} is damaged"));
+            // How much of it came out before depends on how it was cut into pieces.
+            if let State::Body(Body { sink: sink @ Sink::Bytes(..), .. }) = &mut self.state {
+                *sink = Sink::Nothing;
+            }
         }
         match left {
             // Where the length is known it counts, whatever the stream in it says.

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use plimsoll_types::inventory::FileContent;
+use plimsoll_types::inventory::{Details, FileContent};
 use plimsoll_types::probe::{Limits, ProbeCommand, ProbeInput, ProbeReply, ProbeTask, WallReport};
 use plimsoll_types::{Digest, ImageInventory, LayerInventory, Package, Problem, ProblemKind};
 use rustix::io::Errno;
@@ -362,9 +362,13 @@ fn accept_layer(mut inventory: LayerInventory, limits: &Limits) -> LayerInventor
         hashes.dedup();
     }
     for file in &mut inventory.files {
-        if let FileContent::Database(packages) | FileContent::Packages(packages) = &mut file.content {
+        if let FileContent::Files(list) = &mut file.content {
+            list.package.truncate(list.package.floor_char_boundary(TEXT_BYTES));
+        }
+        if let Some(packages) = file.content.found_mut() {
             let before = packages.len();
-            packages.retain(package_is_plausible);
+            packages.retain(|found| package_is_plausible(&found.package));
+            packages.iter_mut().for_each(|found| shorten_details(&mut found.details));
             if packages.len() < before {
                 let message =
                     format!("{} packages without a usable name or version", before - packages.len());
@@ -391,6 +395,7 @@ fn accept_image(mut inventory: ImageInventory, limits: &Limits) -> ImageInventor
             format!("{} packages without a usable name or version", before - inventory.packages.len());
         inventory.problems.push(Problem::new(ProblemKind::Unreadable, message));
     }
+    inventory.packages.iter_mut().for_each(|installed| shorten_details(&mut installed.details));
     inventory.packages.sort();
     inventory.packages.dedup();
     inventory.problems = shortened_all(inventory.problems);
@@ -399,6 +404,9 @@ fn accept_image(mut inventory: ImageInventory, limits: &Limits) -> ImageInventor
 
 /// The longest name, version or architecture that is taken for one.
 const TEXT_BYTES: usize = 4096;
+
+/// The licences of one package that are kept.
+const LICENSES: usize = 100;
 
 /// The problems of one layer that are kept, and the length of a message in characters.
 const PROBLEMS: usize = 1000;
@@ -417,6 +425,15 @@ fn package_is_plausible(package: &Package) -> bool {
             .into_iter()
             .chain(texts.into_iter().flatten())
             .all(|text| text.len() <= TEXT_BYTES)
+}
+
+/// Texts that nobody decides anything by: what is too long is cut.
+fn shorten_details(details: &mut Details) {
+    let Details { licenses, origin, evidence, owned_by, confidence: _ } = details;
+    licenses.truncate(LICENSES);
+    for text in licenses.iter_mut().chain([origin, evidence, owned_by].into_iter().flatten()) {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES));
+    }
 }
 
 fn shortened_all(mut problems: Vec<Problem>) -> Vec<Problem> {

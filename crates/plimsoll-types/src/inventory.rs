@@ -5,10 +5,12 @@
 //! [`ImageInventory`] is a pure [merge](ImageInventory::merge) of them: no byte of a layer is needed again.
 
 mod distro;
+mod found;
 mod merge;
 mod problem;
 
 pub use distro::Distro;
+pub use found::{Confidence, Details, Found, OwnedFiles, owned_hash};
 pub use problem::{Problem, ProblemKind};
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,7 @@ use crate::{Digest, Ecosystem, Package, Purl};
 
 /// The version of what the probe reads. It goes up with every change that can change a layer inventory, and makes the
 /// stored ones stale.
-pub const PROBE_VERSION: i64 = 2;
+pub const PROBE_VERSION: i64 = 3;
 
 /// What one layer says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,10 +70,35 @@ pub enum FileContent {
     Distro(Distro),
     /// A package database (dpkg `status`, apk `installed`): the list of the top-most one holds, older ones do not.
     #[serde(deserialize_with = "crate::probe::budget::list")]
-    Database(Vec<Package>),
+    Database(Vec<Found>),
     /// A file of one package or one binary with what is built into it (`status.d`, `METADATA`, `package.json`, Go).
     #[serde(deserialize_with = "crate::probe::budget::list")]
-    Packages(Vec<Package>),
+    Packages(Vec<Found>),
+    /// A list of a package's files.
+    Files(OwnedFiles),
+}
+
+impl FileContent {
+    /// Packages of one file, without anything else known of them.
+    pub fn packages(packages: impl IntoIterator<Item = Package>) -> Self {
+        Self::Packages(packages.into_iter().map(Found::from).collect())
+    }
+
+    /// The packages that it names.
+    pub fn found(&self) -> &[Found] {
+        match self {
+            Self::Database(found) | Self::Packages(found) => found,
+            Self::Distro(_) | Self::Files(_) => &[],
+        }
+    }
+
+    /// The packages that it names, to be changed.
+    pub fn found_mut(&mut self) -> Option<&mut Vec<Found>> {
+        match self {
+            Self::Database(found) | Self::Packages(found) => Some(found),
+            Self::Distro(_) | Self::Files(_) => None,
+        }
+    }
 }
 
 /// A hard link to a file of a lower layer.
@@ -118,9 +145,18 @@ pub struct InstalledPackage {
     pub layer: Option<Digest>,
     /// Its package URL.
     pub purl: String,
+    /// What else is known of it, as long as it is in memory: the store keeps what makes the package one.
+    #[serde(default)]
+    pub details: Details,
 }
 
 impl InstalledPackage {
+    /// A package at no particular place, with nothing else known of it.
+    pub fn new(package: Package, ecosystem: Option<Ecosystem>) -> Self {
+        let purl = package.purl(None).to_string();
+        Self { package, ecosystem, path: String::new(), layer: None, purl, details: Details::default() }
+    }
+
     /// The distribution or the language's ecosystem: `Alpine`, `npm`.
     pub fn category(&self) -> &str {
         match &self.ecosystem {
@@ -135,7 +171,7 @@ impl InstalledPackage {
             t if t.is_os() => distro.and_then(Distro::ecosystem),
             t => t.language_ecosystem(),
         };
-        Self { package, ecosystem, path: String::new(), layer: None, purl: purl.to_string() }
+        Self { purl: purl.to_string(), ..Self::new(package, ecosystem) }
     }
 }
 

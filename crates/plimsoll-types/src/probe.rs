@@ -100,11 +100,11 @@ impl ProbeReply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::{FileContent, FileFact};
+    use crate::inventory::{FileContent, FileFact, Found};
     use crate::{Digest, Package, PackageType};
 
     fn reply(packages: usize) -> ProbeReply {
-        let package = Package::new(PackageType::Generic, "", "");
+        let package = Found::from(Package::new(PackageType::Generic, "", ""));
         ProbeReply::Layer(Box::new(LayerInventory {
             diff_id: Digest::sha256(b""),
             unpacked_bytes: 0,
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_short_record_cannot_take_much_memory() {
         let record = reply(100_000).encode();
-        let memory = 100_000 * size_of::<Package>();
+        let memory = 100_000 * size_of::<Found>();
         assert!(record.len() * 10 < memory);
         assert!(ProbeReply::decode_within(&record, memory / 2).is_err());
         // The refusal leaves no budget behind.

@@ -602,6 +602,7 @@ async fn judge(
         path: "lib/apk/db/installed".into(),
         layer: Some(image.layers[0].digest.clone()),
         purl: format!("pkg:apk/alpine/{package}@1.0.2n-r0"),
+        details: Default::default(),
     };
     let verdict = Verdict {
         image: image.digest(),

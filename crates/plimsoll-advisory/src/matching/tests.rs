@@ -230,6 +230,7 @@ fn packages_of_a_distribution_are_looked_up_by_their_source() {
         path: String::new(),
         layer: None,
         purl: String::new(),
+        details: Default::default(),
     };
     assert_eq!(find(&database, &installed)[0].fixed_version.as_deref(), Some("2.31-14"));
     assert_eq!(coverage(&database, &installed), Coverage::Full);
@@ -250,6 +251,7 @@ fn what_cannot_be_compared_is_never_silently_safe() {
             path: String::new(),
             layer: None,
             purl: String::new(),
+            details: Default::default(),
         };
         (find(&database, &installed).len(), coverage(&database, &installed))
     };

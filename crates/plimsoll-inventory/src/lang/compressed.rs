@@ -37,6 +37,8 @@ pub(super) struct Search {
     offset: u64,
     /// What is searched, with the end of what was searched before.
     window: Vec<u8>,
+    /// Places that were tried. Each costs about as much as a thousand bytes that only pass.
+    tries: u64,
     found: Found,
 }
 
@@ -59,26 +61,42 @@ impl Search {
             None if start.bytes.starts_with(ELF) => return None,
             None => vec![],
         };
-        Some(Self { kind, skipped, offset: 0, window: vec![], found: Found::Nothing })
+        Some(Self { kind, skipped, offset: 0, window: vec![], tries: 0, found: Found::Nothing })
     }
 
     /// Takes the next piece; true as long as more is wanted.
-    pub(super) fn push(&mut self, piece: &[u8]) -> bool {
-        let start = self.offset;
-        self.offset += piece.len() as u64;
-        match self.found {
-            Found::Document(_) | Found::Failed(_) => return false,
-            Found::Stream(..) => self.inflate(piece),
-            Found::Nothing if self.skipped.iter().any(|(from, to)| *from <= start && self.offset <= *to) => {
-                self.search(true);
-                self.window.clear();
-            }
-            Found::Nothing => {
-                self.window.extend_from_slice(piece);
-                self.search(false);
+    pub(super) fn push(&mut self, mut piece: &[u8]) -> bool {
+        while !piece.is_empty() {
+            let (length, is_skipped) = self.stretch(piece.len());
+            let (part, rest) = piece.split_at(length);
+            piece = rest;
+            self.offset += length as u64;
+            match self.found {
+                Found::Document(_) | Found::Failed(_) => return false,
+                Found::Stream(..) => self.inflate(part),
+                Found::Nothing if is_skipped => {
+                    self.search(true);
+                    self.window.clear();
+                }
+                Found::Nothing => {
+                    self.window.extend_from_slice(part);
+                    self.search(false);
+                }
             }
         }
         matches!(self.found, Found::Nothing | Found::Stream(..))
+    }
+
+    /// How many of the next bytes are all skipped or all searched, and which.
+    fn stretch(&self, most: usize) -> (usize, bool) {
+        let here = self.offset;
+        let until = |at: u64| usize::try_from(at - here).unwrap_or(usize::MAX).min(most);
+        let inside = self.skipped.iter().filter(|(from, to)| *from <= here && here < *to);
+        if let Some(end) = inside.map(|(_, to)| *to).max() {
+            return (until(end), true);
+        }
+        let next = self.skipped.iter().map(|(from, _)| *from).filter(|from| here < *from).min();
+        (next.map_or(most, until), false)
     }
 
     /// The document, where there is one; or why it cannot be had.
@@ -106,6 +124,16 @@ impl Search {
                 keep_from = keep_from.min(at);
                 break;
             }
+            if !self.may_begin(at) {
+                continue;
+            }
+            self.tries += 1;
+            // By chance there is one in twenty thousand bytes.
+            if self.tries > 64 + self.offset / 1024 {
+                self.window = vec![];
+                return self.found =
+                    Found::Failed("more places where its content may be told than can be tried");
+            }
             if self.begins(&self.window[at..]) {
                 let rest = self.window.split_off(at + self.kind.header);
                 self.window = vec![];
@@ -114,6 +142,12 @@ impl Search {
             }
         }
         self.window.drain(..keep_from);
+    }
+
+    /// Text is not stored as it is: the first block is compressed in one of the two ways that there are.
+    fn may_begin(&self, at: usize) -> bool {
+        let first = self.window.get(at + self.kind.header.max(if self.kind.is_zlib { 2 } else { 0 }));
+        first.is_some_and(|byte| matches!(byte & 0b110, 0b010 | 0b100))
     }
 
     fn begins(&self, bytes: &[u8]) -> bool {
@@ -131,7 +165,8 @@ impl Search {
         let Found::Stream(inflate, document) = &mut self.found else { return };
         loop {
             if document.len() > self.kind.most {
-                return self.found = Found::Failed("what it says of its own content is larger than any such text");
+                return self.found =
+                    Found::Failed("what it says of its own content is larger than any such text");
             }
             document.reserve(64 * 1024);
             let before = inflate.total_in();

@@ -36,7 +36,8 @@ fn parse(path: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
     if sections == 0 {
         return Err(Unreadable::because("it has none of the sections of such a file"));
     }
-    let packages = packages.into_iter().map(|(name, version)| Package::new(PackageType::Conan, &name, &version).into());
+    let packages =
+        packages.into_iter().map(|(name, version)| Package::new(PackageType::Conan, &name, &version).into());
     Ok(some(packages.collect()))
 }
 
@@ -52,7 +53,8 @@ fn own(path: &str) -> Option<(String, String)> {
 fn reference(line: &str) -> Option<(String, String)> {
     let (name, rest) = line.split_once('/')?;
     let version = rest.split(['@', '#', ':']).next()?;
-    let is_version = version.starts_with(|c: char| c.is_ascii_alphanumeric()) && !version.contains(['Y', 'Z']);
+    let is_version =
+        version.starts_with(|c: char| c.is_ascii_alphanumeric()) && !version.contains(['Y', 'Z']);
     (is_version && !name.is_empty()).then(|| (name.to_owned(), version.to_owned()))
 }
 

@@ -6,7 +6,7 @@ use plimsoll_types::{Package, PackageType};
 use serde::Deserialize;
 
 use super::json::{Licenses, Text};
-use super::{licensed, not_json, one};
+use super::{licensed, object, one};
 use crate::catalogers::{Reader, Unreadable, Whole};
 use crate::path::split;
 
@@ -34,7 +34,7 @@ struct Record {
 }
 
 fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
-    let record: Record = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
+    let record: Record = object(bytes)?;
     if record.name.as_str().is_empty() || record.version.as_str().is_empty() {
         return Err(Unreadable::because("there is no name with a version in it"));
     }

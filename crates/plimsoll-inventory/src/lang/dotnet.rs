@@ -12,7 +12,7 @@ use plimsoll_types::{Package, PackageType};
 use serde::Deserialize;
 
 use super::json::{Size, Table, Text};
-use super::{not_json, some};
+use super::{object, some};
 use crate::catalogers::{Reader, Unreadable, Whole};
 
 /// `*.deps.json`.
@@ -73,15 +73,16 @@ impl Assets {
 }
 
 fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
-    let dependencies: Dependencies = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
+    let dependencies: Dependencies = object(bytes)?;
     let name = match &dependencies.target {
         Target::Named { name } | Target::Name(name) => name.as_str(),
         Target::Nothing => "",
     };
     let targets = &dependencies.targets.0;
     let target = targets.iter().find(|(target, _)| target == name).or(targets.first());
-    let assets: Option<HashMap<&str, &Assets>> =
-        target.map(|(_, Table(libraries))| libraries.iter().map(|(name, assets)| (name.as_str(), assets)).collect());
+    let assets: Option<HashMap<&str, &Assets>> = target.map(|(_, Table(libraries))| {
+        libraries.iter().map(|(name, assets)| (name.as_str(), assets)).collect()
+    });
     let is_deployed = |library: &str| {
         assets.as_ref().is_none_or(|assets| assets.get(library).is_some_and(|assets| assets.are_some()))
     };

@@ -63,8 +63,7 @@ impl Header {
         };
         let word = if is_64 { 8 } else { 4 };
         let shape = Shape { bytes: word, is_big_endian: *start.get(5)? == 2 };
-        let number =
-            |at: usize, bytes: usize| Some(shape.number(start.get(at..at.checked_add(bytes)?)?));
+        let number = |at: usize, bytes: usize| Some(shape.number(start.get(at..at.checked_add(bytes)?)?));
         let table = usize::try_from(number(if is_64 { 32 } else { 28 }, word)?).ok()?;
         let sections = number(if is_64 { 40 } else { 32 }, word)?;
         let entry_size = usize::try_from(number(if is_64 { 54 } else { 42 }, 2)?).ok()?;
@@ -105,7 +104,8 @@ impl Header {
             let end = |end: usize| end.min(start.len());
             let Some(mut rest) = range.and_then(|(from, to)| start.get(from..end(to))) else { continue };
             while let Some(header) = rest.get(..12) {
-                let size = |at: usize| usize::try_from(self.shape.number(&header[at..at + 4])).unwrap_or(usize::MAX);
+                let size =
+                    |at: usize| usize::try_from(self.shape.number(&header[at..at + 4])).unwrap_or(usize::MAX);
                 let (name, content) = (size(0), size(4));
                 let kind = self.shape.number(&header[8..12]);
                 let behind = |at: usize, length: usize| at.checked_add(length)?.checked_next_multiple_of(4);
@@ -137,7 +137,9 @@ pub(crate) mod tests {
         let segments = [(5_u32, 0, 8192), (4, 8192, read_only.len() as u64), (6, at, writable.len() as u64)];
         for (flags, offset, size) in segments {
             file.extend([1_u32, flags].iter().flat_map(|n| n.to_le_bytes()));
-            file.extend([offset, 0x40_0000 + offset, 0, size, size, 4096].iter().flat_map(|n| n.to_le_bytes()));
+            file.extend(
+                [offset, 0x40_0000 + offset, 0, size, size, 4096].iter().flat_map(|n| n.to_le_bytes()),
+            );
         }
         file.resize(8192, 0x90);
         file.extend_from_slice(read_only);
@@ -155,7 +157,10 @@ pub(crate) mod tests {
         assert!(header.segments.iter().any(|segment| segment.is_executable && !segment.is_writable));
         assert!(header.segments.iter().all(|segment| segment.end <= program.len() as u64));
         let notes = header.notes(&program[..16 * 1024]);
-        assert!(notes.iter().any(|(owner, kind, id)| *owner == b"GNU" && *kind == 3 && id.len() == 20), "{notes:?}");
+        assert!(
+            notes.iter().any(|(owner, kind, id)| *owner == b"GNU" && *kind == 3 && id.len() == 20),
+            "{notes:?}"
+        );
     }
 
     #[test]

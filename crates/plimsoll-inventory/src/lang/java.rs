@@ -17,9 +17,8 @@ use crate::zip::{Account, Unzipped, Wanted, Zip};
 mod groups;
 
 /// What these extensions name is a zip with Java in it.
-const EXTENSIONS: [&str; 14] = [
-    "jar", "war", "ear", "par", "sar", "nar", "jpi", "hpi", "kar", "far", "lpkg", "rar", "zap", "jarx",
-];
+const EXTENSIONS: [&str; 14] =
+    ["jar", "war", "ear", "par", "sar", "nar", "jpi", "hpi", "kar", "far", "lpkg", "rar", "zap", "jarx"];
 
 /// The main section of a manifest comes first, before the digests of a signed archive.
 const MANIFEST_BYTES: usize = 64 * 1024;
@@ -286,8 +285,18 @@ impl Own {
 /// save what a snapshot or a build for one platform puts behind that.
 fn stem_parts(stem: &str) -> Option<(&str, &str)> {
     const CLASSIFIERS: [&str; 12] = [
-        "-linux", "-osx", "-windows", "-sources", "-javadoc", "-tests", "-shaded", "-all", "-exec",
-        "-jar-with-dependencies", "-bundle", "-standalone",
+        "-linux",
+        "-osx",
+        "-windows",
+        "-sources",
+        "-javadoc",
+        "-tests",
+        "-shaded",
+        "-all",
+        "-exec",
+        "-jar-with-dependencies",
+        "-bundle",
+        "-standalone",
     ];
     let is_start = |at: &usize| stem.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
     let mut hyphens = stem.match_indices('-').map(|(at, _)| at).filter(is_start);
@@ -298,7 +307,8 @@ fn stem_parts(stem: &str) -> Option<(&str, &str)> {
         && let Some(before) = hyphens.next_back()
     {
         let stamp = &stem[before + 1..at];
-        let is_stamp = stamp.len() == 15 && stamp.split_once('.').is_some_and(|(day, time)| is_number(day) && is_number(time));
+        let is_stamp = stamp.len() == 15
+            && stamp.split_once('.').is_some_and(|(day, time)| is_number(day) && is_number(time));
         match hyphens.next_back() {
             Some(start) if is_stamp => at = start,
             _ => {}
@@ -337,7 +347,9 @@ fn group(artifact: &str, manifest: &Manifest) -> Option<(String, Confidence)> {
 
 /// The runtime's own file, `release`, in the folder where it is installed.
 pub(crate) mod release {
-    use super::{Details, FileContent, Found, Limits, Package, PackageType, Reader, Unreadable, Whole, split};
+    use super::{
+        Details, FileContent, Found, Limits, Package, PackageType, Reader, Unreadable, Whole, split,
+    };
 
     /// A file `release`. What it is, only its content says.
     pub(crate) fn matches(path: &str) -> bool {

@@ -60,7 +60,8 @@ impl Licenses {
     /// Adds one, unless it is no name but a whole text, or too many are there.
     pub(crate) fn add(&mut self, name: &str) {
         let name = name.trim();
-        if !name.is_empty() && name.len() <= LICENSE_BYTES && !name.contains('\n') && self.0.len() < LICENSES {
+        if !name.is_empty() && name.len() <= LICENSE_BYTES && !name.contains('\n') && self.0.len() < LICENSES
+        {
             self.0.push(name.to_owned());
         }
     }
@@ -250,6 +251,11 @@ impl<'de> Deserialize<'de> for Licenses {
                         "type" | "name" | "id" | "expression" if licenses.0.is_empty() => {
                             licenses.add(map.next_value::<Text>()?.as_str());
                         }
+                        // CycloneDX wraps it once more.
+                        "license" => {
+                            let Licenses(inner) = map.next_value()?;
+                            inner.iter().for_each(|name| licenses.add(name));
+                        }
                         _ => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
@@ -290,7 +296,9 @@ mod tests {
             );
             let shape: Shape = serde_json::from_str(&json).unwrap();
             assert_eq!(shape.text.as_str(), "", "{other}");
-            assert!(shape.list.0.iter().chain(shape.table.0.iter().map(|(_, text)| text)).all(|t| t.0.is_none()));
+            assert!(
+                shape.list.0.iter().chain(shape.table.0.iter().map(|(_, text)| text)).all(|t| t.0.is_none())
+            );
             assert!(shape.size.0 < 2 && shape.license.0.is_empty());
         }
         let json = r#"{"text":"a","list":["b",1],"table":{"k":"v"},"size":{"a":1,"b":2},

@@ -37,7 +37,8 @@ impl Reader for NativeImage {
 
     fn finish(self: Box<Self>, _: bool) -> Result<Option<FileContent>, Unreadable> {
         let Some(document) = self.0.finish().map_err(Unreadable::because)? else { return Ok(None) };
-        let document = crate::sbom::parse(&document).map_err(|problem| Unreadable::because(problem.message))?;
+        let document =
+            crate::sbom::parse(&document).map_err(|problem| Unreadable::because(problem.message))?;
         let packages = document.packages.into_iter().map(|installed| {
             let evidence = Some("the SBOM inside the program".to_owned());
             Found { details: Details { evidence, ..installed.details }, ..installed.package.into() }
@@ -60,7 +61,7 @@ mod tests {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gzip.write_all(json.as_bytes()).unwrap();
         let gzip = gzip.finish().unwrap();
-        let program = crate::lang::elf::tests::program(&[b"text"; 100].concat(), &gzip);
+        let program = crate::lang::elf::tests::program(&b"text".repeat(100), &gzip);
         let layer = Archive::default().file("app/server", program).read();
         assert_eq!(packages(&layer), ["app/server io.netty:netty-codec-http2 4.1.76.Final"]);
         assert_eq!(layer.problems, []);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::elf::Header;
 use super::json::Text;
-use super::{not_json, one};
+use super::{object, one};
 use crate::catalogers::{Reader, Start, Unreadable, Want};
 
 const OWNER: &[u8] = b"FDO";
@@ -54,7 +54,7 @@ struct Metadata {
 
 fn parse(note: &[u8]) -> Result<Option<FileContent>, Unreadable> {
     let json = &note[..note.iter().position(|byte| *byte == 0).unwrap_or(note.len())];
-    let metadata: Metadata = serde_json::from_slice(json).map_err(|error| not_json(&error))?;
+    let metadata: Metadata = object(json)?;
     let (name, version) = (metadata.name.as_str(), metadata.version.as_str());
     if name.is_empty() {
         return Err(Unreadable::because("there is no name in its package note"));
@@ -73,13 +73,10 @@ fn parse(note: &[u8]) -> Result<Option<FileContent>, Unreadable> {
         (os, "") => Some(os.to_owned()),
         (os, version) => Some(format!("{os} {version}")),
     };
-    let evidence = Some(EVIDENCE.to_owned());
+    let evidence = Some(Details::BY_NOTE.to_owned());
     let details = Details { origin, evidence, confidence: Confidence::Medium, ..Details::default() };
     Ok(one(Found { details, ..package.into() }))
 }
-
-/// What such a package says of where it was found.
-pub(crate) const EVIDENCE: &str = ".note.package";
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use plimsoll_types::{Package, PackageType};
 use serde::Deserialize;
 
 use super::json::Text;
-use super::{not_json, one, some};
+use super::{object, one, some};
 use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, Whole, text};
 use crate::path::split;
 
@@ -37,9 +37,10 @@ struct Install {
 }
 
 fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
-    let install: Install = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
+    let install: Install = object(bytes)?;
     let (dist, version) = (install.dist.as_str(), install.version.as_str());
-    let of_dist = dist.strip_suffix(version).and_then(|rest| rest.strip_suffix('-').or(rest.strip_suffix("-v")));
+    let of_dist =
+        dist.strip_suffix(version).and_then(|rest| rest.strip_suffix('-').or(rest.strip_suffix("-v")));
     let name = match of_dist {
         Some(name) if !version.is_empty() => name.to_owned(),
         _ => distribution(install.name.as_str()),
@@ -58,8 +59,8 @@ fn distribution(module: &str) -> String {
 /// The journal of `make install`.
 pub(crate) mod local {
     use super::{
-        ByLine, FileContent, Limits, Lines, Package, PackageType, Reader, Unreadable, Want, distribution, some, split,
-        text,
+        ByLine, FileContent, Limits, Lines, Package, PackageType, Reader, Unreadable, Want, distribution,
+        some, split, text,
     };
 
     /// Distributions in one journal.
@@ -113,7 +114,11 @@ pub(crate) mod local {
             // The last word on each counts.
             let last: std::collections::BTreeMap<_, _> = self.installed.into_iter().collect();
             let packages = last.iter().filter(|(_, version)| !version.is_empty());
-            Ok(some(packages.map(|(name, version)| Package::new(PackageType::Cpan, name, version).into()).collect()))
+            Ok(some(
+                packages
+                    .map(|(name, version)| Package::new(PackageType::Cpan, name, version).into())
+                    .collect(),
+            ))
         }
     }
 

@@ -62,7 +62,9 @@ fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
 
 /// The registry of PEAR, one file a package in PHP's serialized form.
 pub(crate) mod pear {
-    use super::{FileContent, Licenses, Limits, Package, PackageType, Reader, Unreadable, Whole, licensed, one};
+    use super::{
+        FileContent, Licenses, Limits, Package, PackageType, Reader, Unreadable, Whole, licensed, one,
+    };
 
     /// `**/.registry/**/*.reg`.
     pub(crate) fn matches(path: &str) -> bool {
@@ -78,9 +80,9 @@ pub(crate) mod pear {
     /// the server.
     fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
         let mut record = Record::default();
-        Serialized { bytes, at: 0 }.array(&mut record).ok_or_else(|| {
-            Unreadable::because("it is not a serialized array, or one that goes too deep")
-        })?;
+        Serialized { bytes, at: 0 }
+            .array(&mut record)
+            .ok_or_else(|| Unreadable::because("it is not a serialized array, or one that goes too deep"))?;
         if record.name.is_empty() || record.version.is_empty() {
             return Err(Unreadable::because("there is no name with a version in it"));
         }
@@ -89,7 +91,8 @@ pub(crate) mod pear {
             "pecl.php.net" => "pecl",
             other => other,
         };
-        let package = Package::new(PackageType::Generic, &format!("{channel}/{}", record.name), &record.version);
+        let package =
+            Package::new(PackageType::Generic, &format!("{channel}/{}", record.name), &record.version);
         Ok(one(licensed(package, record.licenses)))
     }
 

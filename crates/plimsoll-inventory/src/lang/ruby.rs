@@ -71,10 +71,15 @@ impl Lines for Specification {
             self.version = of_file_name(&self.file_name, &self.name).unwrap_or_default();
         }
         if self.name.is_empty() || self.version.is_empty() {
-            return if whole { Err(Unreadable::because("there is no name with a version in it")) } else { Ok(None) };
+            return if whole {
+                Err(Unreadable::because("there is no name with a version in it"))
+            } else {
+                Ok(None)
+            };
         }
         let mut package = Package::new(PackageType::Gem, &self.name, &self.version);
-        package.architecture = Some(self.platform).filter(|platform| !platform.is_empty() && platform != "ruby");
+        package.architecture =
+            Some(self.platform).filter(|platform| !platform.is_empty() && platform != "ruby");
         Ok(one(licensed(package, self.licenses)))
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::compressed::{Kind, Search};
 use super::json::{List, Text};
-use super::{not_json, some};
+use super::{object, some};
 use crate::catalogers::{Reader, Start, Unreadable, Want};
 
 /// The section: zlib of any level above the lowest, in read-only data, no larger than the format's own readers take.
@@ -67,7 +67,7 @@ struct Crate {
 }
 
 fn parse(list: &[u8]) -> Result<Option<FileContent>, Unreadable> {
-    let dependencies: Dependencies = serde_json::from_slice(list).map_err(|error| not_json(&error))?;
+    let dependencies: Dependencies = object(list)?;
     let crates = dependencies.packages.0.into_iter().filter(|one| {
         one.kind.as_str() != "build" && !one.name.as_str().is_empty() && !one.version.as_str().is_empty()
     });

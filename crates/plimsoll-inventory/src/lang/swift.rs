@@ -8,7 +8,7 @@ use plimsoll_types::{Package, PackageType};
 use serde::Deserialize;
 
 use super::json::{List, Text};
-use super::{not_json, some};
+use super::{object, some};
 use crate::catalogers::{Reader, Unreadable, Whole};
 use crate::path::split;
 
@@ -68,7 +68,7 @@ struct Checkout {
 }
 
 fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
-    let workspace: Workspace = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
+    let workspace: Workspace = object(bytes)?;
     let packages = workspace.object.dependencies.0.iter().filter_map(|dependency| {
         let Dependency { package, state } = dependency;
         let location = package.location.0.as_deref().or(package.path.0.as_deref())?;
@@ -106,7 +106,8 @@ mod tests {
             {"packageRef":{"location":"git@github.com:vapor/vapor"},"state":{"checkoutState":{"branch":"main"}}},
             {"packageRef":{"location":"/src/mine","kind":"fileSystem"},"state":{"name":"fileSystem"}}]}}"#;
         let layer = Archive::default().file(path, json).read();
-        let expected = [format!("{path} github.com/apple/swift-nio 2.54.0"), format!("{path} github.com/vapor/vapor ")];
+        let expected =
+            [format!("{path} github.com/apple/swift-nio 2.54.0"), format!("{path} github.com/vapor/vapor ")];
         assert_eq!((packages(&layer), layer.problems), (expected.to_vec(), vec![]));
         for bad in ["", "{}", r#"{"object":{"dependencies":[1]}}"#] {
             assert_eq!(Archive::default().file(path, bad).read().problems.len(), 1, "{bad}");

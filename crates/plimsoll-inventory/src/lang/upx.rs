@@ -12,7 +12,10 @@ pub(crate) fn sniff(start: &Start<'_>) -> Option<Box<dyn Reader>> {
     let has = |mark: &[u8]| memmem::find(start.bytes, mark).is_some();
     let is_packed = match Header::read(start.bytes) {
         // UPX itself and its documentation hold the mark as well, and are linked as usual.
-        Some(header) => !header.has_sections && memmem::find(&start.bytes[..start.bytes.len().min(1024)], b"UPX!").is_some(),
+        Some(header) => {
+            !header.has_sections
+                && memmem::find(&start.bytes[..start.bytes.len().min(1024)], b"UPX!").is_some()
+        }
         None => start.bytes.starts_with(PE) && has(b"UPX0\0\0\0\0") && has(b"UPX1\0\0\0\0"),
     };
     is_packed.then(|| Box::new(Packed) as Box<dyn Reader>)

@@ -65,7 +65,9 @@ impl Reader for Header {
         let text = String::from_utf8_lossy(&self.bytes);
         let Some(place) = place(&self.path) else { return Ok(None) };
         if place == Place::Core {
-            let version = text.lines().find_map(|line| line.trim().strip_prefix("$wp_version")?.split(['\'', '"']).nth(1));
+            let version = text
+                .lines()
+                .find_map(|line| line.trim().strip_prefix("$wp_version")?.split(['\'', '"']).nth(1));
             let version = version.ok_or_else(|| Unreadable::because("there is no version in it"))?;
             return Ok(one(Package::new(PackageType::Bitnami, "wordpress", version).into()));
         }
@@ -107,11 +109,18 @@ mod tests {
             .file("var/www/html/wp-includes/version.php", "<?php\n/** x */\n$wp_version = '6.2.2';\n")
             .file("var/www/html/wp-content/plugins/contact-form-7/wp-contact-form-7.php", plugin)
             .file("var/www/html/wp-content/plugins/contact-form-7/load.php", "<?php\n// Version: 1\n")
-            .file("var/www/html/wp-content/plugins/hello.php", "<?php /*\nPlugin Name: Hello Dolly\nVersion: 1.7.2 */")
-            .file("var/www/html/wp-content/themes/twentytwenty/style.css", "/*\nTheme Name: Twenty\nVersion: 2.2\n*/")
+            .file(
+                "var/www/html/wp-content/plugins/hello.php",
+                "<?php /*\nPlugin Name: Hello Dolly\nVersion: 1.7.2 */",
+            )
+            .file(
+                "var/www/html/wp-content/themes/twentytwenty/style.css",
+                "/*\nTheme Name: Twenty\nVersion: 2.2\n*/",
+            )
             .file("var/www/html/wp-content/plugins/a/b/deep.php", plugin)
             .read();
-        let found: Vec<_> = packages(&layer).iter().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect();
+        let found: Vec<_> =
+            packages(&layer).iter().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect();
         assert_eq!(
             found,
             [

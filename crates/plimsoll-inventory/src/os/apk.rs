@@ -1,11 +1,10 @@
 //! apk: `lib/apk/db/installed`, which merged-usr images have under `usr/` (Alpine wiki, "Apk spec", "Installed database").
 
-use plimsoll_types::inventory::FileContent;
+use plimsoll_types::inventory::{FileContent, Found};
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{Package, PackageType};
 
-use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, text};
-use crate::layer::weight;
+use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, text, weight};
 
 /// The database in its two places.
 pub(crate) fn matches(path: &str) -> bool {
@@ -19,7 +18,7 @@ pub(crate) fn reader(_: &str, _: &Limits) -> Box<dyn Reader> {
 
 struct Installed {
     stanza: Stanza,
-    packages: Vec<Package>,
+    packages: Vec<Found>,
     weight: usize,
 }
 
@@ -66,8 +65,9 @@ impl Installed {
         let mut package = Package::new(PackageType::Apk, &stanza.name, &stanza.version);
         package.architecture = Some(stanza.architecture).filter(|architecture| !architecture.is_empty());
         package.source = Some(stanza.origin).filter(|origin| !origin.is_empty() && *origin != stanza.name);
-        self.weight += weight(&package);
-        self.packages.push(package);
+        let found = Found::from(package);
+        self.weight += weight(&found);
+        self.packages.push(found);
     }
 }
 

@@ -1,27 +1,37 @@
-//! dpkg: `var/lib/dpkg/status`, and the one-package files of `status.d` that distroless images have (deb822(5),
-//! dpkg(1) "Package states").
+//! dpkg: `var/lib/dpkg/status`, the one-package files of `status.d` that distroless images have, and the lists of
+//! files in `info` (deb822(5), dpkg(1) "Package states").
 //!
 //! A line that is no field is skipped, never the file: dpkg itself would refuse it, but a scanner must see the other
 //! packages.
 
-use plimsoll_types::inventory::FileContent;
+use plimsoll_types::inventory::{FileContent, Found, OwnedFiles};
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{Package, PackageType};
 
-use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, field, text};
-use crate::layer::weight;
+use super::owned::Owned;
+use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, field, text, weight};
 
 const DATABASE: &str = "var/lib/dpkg/status";
 const DIRECTORY: &str = "var/lib/dpkg/status.d/";
+const FILES: &str = "var/lib/dpkg/info/";
 
 /// The database, or a file of the directory but for the checksums.
 pub(crate) fn matches(path: &str) -> bool {
     let is_package = |name: &str| !name.contains('/') && !name.ends_with(".md5sums");
-    path == DATABASE || path.strip_prefix(DIRECTORY).is_some_and(is_package)
+    path == DATABASE || path.strip_prefix(DIRECTORY).is_some_and(is_package) || listed_package(path).is_some()
+}
+
+/// Whose files a list is of: `info/libc6:amd64.list`.
+fn listed_package(path: &str) -> Option<&str> {
+    let package = path.strip_prefix(FILES)?.strip_suffix(".list")?;
+    (!package.contains('/')).then(|| package.split_once(':').map_or(package, |(name, _)| name))
 }
 
 /// Reads stanzas, a line at a time.
 pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
+    if let Some(package) = listed_package(path) {
+        return ByLine::boxed(Files { package: package.to_owned(), before: vec![], owned: Owned::default() });
+    }
     let is_database = path == DATABASE;
     ByLine::boxed(Status { is_database, stanza: Stanza::default(), packages: vec![], weight: 0 })
 }
@@ -29,7 +39,7 @@ pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
 struct Status {
     is_database: bool,
     stanza: Stanza,
-    packages: Vec<Package>,
+    packages: Vec<Found>,
     weight: usize,
 }
 
@@ -85,8 +95,9 @@ impl Lines for Status {
 impl Status {
     fn end_stanza(&mut self) {
         if let Some(package) = std::mem::take(&mut self.stanza).package() {
-            self.weight += weight(&package);
-            self.packages.push(package);
+            let found = Found::from(package);
+            self.weight += weight(&found);
+            self.packages.push(found);
         }
     }
 }
@@ -115,6 +126,38 @@ impl Stanza {
 /// rather a package too many than one overlooked.
 fn is_unpacked(status: &str) -> bool {
     !matches!(status.split_ascii_whitespace().nth(2), Some("not-installed" | "config-files"))
+}
+
+struct Files {
+    package: String,
+    /// The line before, which is a directory if this one is in it.
+    before: Vec<u8>,
+    owned: Owned,
+}
+
+impl Lines for Files {
+    fn line(&mut self, line: &[u8]) -> Want {
+        let is_directory =
+            line.strip_prefix(self.before.as_slice()).is_some_and(|rest| rest.starts_with(b"/"));
+        if !is_directory {
+            self.owned.add(&self.before);
+        }
+        self.before.clear();
+        self.before.extend_from_slice(line);
+        Want::More
+    }
+
+    fn held(&self) -> usize {
+        self.owned.held() + self.before.len()
+    }
+
+    fn finish(mut self, whole: bool) -> Result<Option<FileContent>, Unreadable> {
+        if whole {
+            self.owned.add(&self.before);
+        }
+        let (package, paths) = (self.package, self.owned.finish());
+        Ok((!paths.is_empty()).then_some(FileContent::Files(OwnedFiles { package, paths })))
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ fn installed(name: &str, path: &str) -> InstalledPackage {
         path: path.to_owned(),
         layer: Some(Digest::sha256(b"layer")),
         purl: format!("pkg:apk/alpine/{name}@1-r0"),
+        details: Default::default(),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    Distro, FileContent, FileFact, ImageInventory, InstalledPackage, LayerInventory, Problem, ProblemKind,
-    path_hash,
+    Distro, FileContent, FileFact, Found, ImageInventory, InstalledPackage, LayerInventory, Problem,
+    ProblemKind, owned_hash, path_hash,
 };
 use crate::{Digest, Package};
 
@@ -43,7 +43,8 @@ impl ImageInventory {
                 if let FileContent::Database(packages) = content {
                     let before = since.remove(&path).unwrap_or_default();
                     let first = |package| before.get(package).copied().unwrap_or(number);
-                    since.insert(path.clone(), packages.iter().map(|p| (p, first(p))).collect());
+                    let packages = packages.iter().map(|found| &found.package);
+                    since.insert(path.clone(), packages.map(|p| (p, first(p))).collect());
                 }
                 files.insert(path, Placed { content, layer: number });
             }
@@ -54,19 +55,23 @@ impl ImageInventory {
             _ => None,
         });
         let digest_of = |number: usize| layers.get(number).and_then(|(digest, _)| digest.clone());
+        let owners = owners(&files);
         let mut packages = Vec::new();
         for (path, placed) in &files {
-            let (FileContent::Database(list) | FileContent::Packages(list)) = placed.content else {
-                continue;
+            let since = since.get(path);
+            let owner = match placed.content {
+                FileContent::Packages(_) => owners.get(&owned_hash(path)).copied(),
+                _ => None,
             };
-            for package in list {
-                let layer =
-                    since.get(path).and_then(|since| since.get(package).copied()).unwrap_or(placed.layer);
-                packages.push(place(package, path, digest_of(layer), distro.as_ref()));
+            for found in placed.content.found() {
+                let layer = since.and_then(|since| since.get(&found.package).copied());
+                let layer = digest_of(layer.unwrap_or(placed.layer));
+                packages.push(place(found, path, layer, distro.as_ref(), owner));
             }
         }
         packages.sort();
         packages.dedup();
+        let packages = settled(packages);
         Self {
             distro,
             packages,
@@ -77,18 +82,89 @@ impl ImageInventory {
     }
 }
 
-fn place(package: &Package, path: &str, layer: Option<Digest>, distro: Option<&Distro>) -> InstalledPackage {
+/// Without what a better source says: a program of the distribution needs no guess by its content, a package that has a
+/// record no note or SBOM that repeats it; and a program under many names, or in many parts, is one.
+fn settled(packages: Vec<InstalledPackage>) -> Vec<InstalledPackage> {
+    let recorded: HashSet<Package> = packages
+        .iter()
+        .filter(|installed| !installed.details.is_hearsay())
+        .map(|installed| bare(&installed.package))
+        .collect();
+    let mut seen = HashSet::new();
+    let mut is_needed = |installed: &InstalledPackage| {
+        let InstalledPackage { package, details, layer, .. } = installed;
+        let is_first =
+            |seen: &mut HashSet<_>| seen.insert((package.clone(), layer.clone(), details.evidence.clone()));
+        if details.is_hearsay() {
+            return details.owned_by.is_none() && !recorded.contains(&bare(package)) && is_first(&mut seen);
+        }
+        !details.is_by_content() || details.owned_by.is_none() && is_first(&mut seen)
+    };
+    packages.into_iter().filter(|installed| is_needed(installed)).collect()
+}
+
+/// What sources of different knowledge say alike.
+fn bare(package: &Package) -> Package {
+    Package::new(package.package_type, &package.name, &package.version)
+}
+
+fn place(
+    found: &Found,
+    path: &str,
+    layer: Option<Digest>,
+    distro: Option<&Distro>,
+    owner: Option<&str>,
+) -> InstalledPackage {
+    let package = &found.package;
     let ecosystem = match package.package_type {
         t if t.is_os() => distro.and_then(Distro::ecosystem),
         t => t.language_ecosystem(),
     };
+    let mut details = found.details.clone();
+    details.owned_by = owner.map(str::to_owned);
     InstalledPackage {
         purl: package.purl(distro).to_string(),
         package: package.clone(),
         ecosystem,
         path: path.to_owned(),
         layer,
+        details,
     }
+}
+
+/// The packages of the distribution that own files which name packages, by the hash of the path. Where several own one,
+/// it is the first by name. What lists its files and is not installed (any more) owns nothing.
+fn owners<'a>(files: &BTreeMap<String, Placed<'a>>) -> HashMap<u64, &'a str> {
+    let facts = || files.iter().map(|(path, placed)| (path, placed.content));
+    let wanted: HashSet<u64> = facts()
+        .filter(|(_, content)| matches!(content, FileContent::Packages(_)))
+        .map(|(path, _)| owned_hash(path))
+        .collect();
+    let of_system =
+        |content: &'a FileContent| content.found().iter().filter(|found| found.package.package_type.is_os());
+    let installed: HashSet<&str> = facts()
+        .flat_map(|(_, content)| of_system(content))
+        .map(|found| found.package.name.as_str())
+        .collect();
+    let mut owners: HashMap<u64, &'a str> = HashMap::new();
+    let mut own = |name: &'a str, paths: &[u64]| {
+        for path in paths.iter().filter(|path| wanted.contains(path)) {
+            let owner = owners.entry(*path).or_insert(name);
+            *owner = name.min(*owner);
+        }
+    };
+    for (_, content) in facts() {
+        match content {
+            FileContent::Files(list) if installed.contains(list.package.as_str()) => {
+                own(&list.package, &list.paths);
+            }
+            FileContent::Database(found) => {
+                found.iter().for_each(|found| own(&found.package.name, &found.owns));
+            }
+            _ => {}
+        }
+    }
+    owners
 }
 
 /// Hard links into lower layers, before this layer hides anything: appliers resolve them while they unpack.

@@ -34,11 +34,11 @@ impl LayerInventory {
     }
 
     fn npm(self, path: &str, name: &str) -> Self {
-        self.file(path, FileContent::Packages(vec![Package::new(PackageType::Npm, name, "1.0.0")]))
+        self.file(path, FileContent::packages([Package::new(PackageType::Npm, name, "1.0.0")]))
     }
 
     fn dpkg(self, names: &[&str]) -> Self {
-        let packages = names.iter().map(|name| Package::new(PackageType::Deb, name, "1")).collect();
+        let packages = names.iter().map(|name| Package::new(PackageType::Deb, name, "1").into()).collect();
         self.file("var/lib/dpkg/status", FileContent::Database(packages))
     }
 }
@@ -123,4 +123,35 @@ fn releases_are_those_of_the_feeds() {
     ] {
         assert_eq!(ecosystem(distro).as_deref(), expected, "{distro}");
     }
+}
+
+#[test]
+fn a_file_that_a_package_of_the_distribution_brought_is_marked() {
+    const EGG: &str = "usr/lib/python3/dist-packages/requests-2.28.1.egg-info";
+    let list = |package: &str, path: &str| {
+        let owned = OwnedFiles { package: package.into(), paths: vec![owned_hash(path)] };
+        layer().file(&format!("var/lib/dpkg/info/{package}.list"), FileContent::Files(owned))
+    };
+    let owner = |layers: &[LayerInventory]| {
+        let layers: Vec<_> = layers.iter().map(|layer| (None, layer)).collect();
+        let image = ImageInventory::merge(&layers);
+        image.packages.into_iter().find(|p| p.package.name == "requests").unwrap().details.owned_by
+    };
+    let egg = layer().npm(EGG, "requests");
+    let dpkg = layer().dpkg(&["python3-requests"]);
+    let owned = Some("python3-requests".to_owned());
+    // In whatever layers the three are, and however the database spells the path.
+    assert_eq!(owner(&[egg.clone(), dpkg.clone(), list("python3-requests", EGG)]), owned);
+    let unmerged = EGG.strip_prefix("usr/").unwrap();
+    assert_eq!(owner(&[list("python3-requests", unmerged), egg.clone(), dpkg.clone()]), owned);
+    // Its list was removed, it lists another file, or it is not installed.
+    let gone = LayerInventory { whiteouts: vec!["var/lib/dpkg/info".into()], ..layer() };
+    assert_eq!(owner(&[egg.clone(), dpkg.clone(), list("python3-requests", EGG), gone]), None);
+    assert_eq!(owner(&[egg.clone(), dpkg.clone(), list("python3-requests", "usr/lib/x")]), None);
+    assert_eq!(owner(&[egg.clone(), dpkg, list("other", EGG)]), None);
+    // A database that lists the files itself.
+    let mut found = Found::from(Package::new(PackageType::Rpm, "python3-requests", "1-1"));
+    found.owns = vec![owned_hash(EGG)];
+    let rpm = layer().file("var/lib/rpm/rpmdb.sqlite", FileContent::Database(vec![found]));
+    assert_eq!(owner(&[egg, rpm]), owned);
 }

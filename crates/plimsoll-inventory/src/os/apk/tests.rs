@@ -15,14 +15,17 @@ fn letters_in_either_case_are_different_things() {
         else {
             panic!("{:?}", layer.files)
         };
-        let shown: Vec<_> =
-            found.iter().map(|p| (p.name.as_str(), p.version.as_str(), p.source_name())).collect();
+        let shown: Vec<_> = found
+            .iter()
+            .map(|found| &found.package)
+            .map(|p| (p.name.as_str(), p.version.as_str(), p.source_name()))
+            .collect();
         assert_eq!(
             shown,
             [("libssl1.0", "1.0.2j-r0", "openssl"), ("musl", "1.1.14-r15", "musl"), ("last", "2", "last")]
         );
-        assert_eq!(found[0].architecture.as_deref(), Some("x86_64"));
-        assert_eq!(found[1].source, None);
+        assert_eq!(found[0].package.architecture.as_deref(), Some("x86_64"));
+        assert_eq!(found[1].package.source, None);
     }
 }
 
