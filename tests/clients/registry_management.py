@@ -229,6 +229,82 @@ class Webhooks(Case):
         )
 
 
+class Children(Case):
+    """What else hangs below a registry: each is made, listed, read, changed and deleted in the same way."""
+
+    def lives(self, group, name, wanted, change, told):
+        """`told` gives of a resource what the change must have changed."""
+        where = (*WHERE, name)
+        made = group.begin_create(*where, wanted).result()
+        self.assertEqual(made.name, name)
+        self.assertTrue(made.id.lower().startswith(SERVER.registry_id.lower()))
+        self.assertIn(name, [one.name for one in group.list(*WHERE)])
+        before = told(group.get(*where))
+        changed = group.begin_update(*where, change).result()
+        self.assertNotEqual(told(changed), before)
+        self.assertEqual(told(group.get(*where)), told(changed))
+        group.begin_delete(*where).result()
+        with self.assertRaises(ResourceNotFoundError):
+            group.get(*where)
+        return made
+
+    def scope_map(self, actions=("repositories/team/app/content/read",)):
+        return {"properties": {"description": "readers", "actions": list(actions)}}
+
+    def test_a_scope_map_lives(self):
+        change = self.scope_map(["repositories/team/app/content/read", "repositories/team/app/metadata/read"])
+        self.lives(CLIENT.scope_maps, "readers", self.scope_map(), change, lambda one: one.properties.actions)
+
+    def test_a_token_lives(self):
+        CLIENT.scope_maps.begin_create(*WHERE, "oftoken", self.scope_map()).result()
+        self.addCleanup(lambda: CLIENT.scope_maps.begin_delete(*WHERE, "oftoken").result())
+        wanted = {"properties": {"scopeMapId": f"{SERVER.registry_id}/scopeMaps/oftoken", "status": "enabled"}}
+        change = {"properties": {"status": "disabled"}}
+        self.lives(CLIENT.tokens, "robot", wanted, change, lambda one: one.properties.status)
+
+    def test_a_cache_rule_lives(self):
+        credentials = f"{SERVER.registry_id}/credentialSets/hub"
+        wanted = {"properties": {"sourceRepository": "docker.io/library/alpine", "targetRepository": "cached/alpine"}}
+        change = {"properties": {"credentialSetResourceId": credentials}}
+        self.lives(CLIENT.cache_rules, "alpine", wanted, change, lambda one: one.properties.credential_set_resource_id)
+
+    def test_a_credential_set_lives(self):
+        secret = "https://vault.example/secrets/"
+        credential = {
+            "name": "Credential1",
+            "usernameSecretIdentifier": f"{secret}name",
+            "passwordSecretIdentifier": f"{secret}word",
+        }
+        wanted = {"properties": {"loginServer": "docker.io", "authCredentials": [credential]}}
+        other = {**credential, "passwordSecretIdentifier": f"{secret}other"}
+        change = {"properties": {"authCredentials": [other]}}
+        told = lambda one: one.properties.auth_credentials[0].password_secret_identifier
+        self.lives(CLIENT.credential_sets, "hub", wanted, change, told)
+
+    def test_a_replication_lives(self):
+        wanted = {"location": "northeurope", "tags": {"a": "b"}}
+        self.lives(CLIENT.replications, "northeurope", wanted, {"tags": {"a": "c"}}, lambda one: one.tags)
+
+    def test_a_connected_registry_lives(self):
+        token = f"{SERVER.registry_id}/tokens/sync"
+        wanted = {"properties": {"mode": "ReadOnly", "parent": {"syncProperties": {"tokenId": token, "messageTtl": "P2D"}}}}
+        change = {"properties": {"logging": {"logLevel": "Debug"}}}
+        told = lambda one: one.properties.logging and one.properties.logging.log_level
+        self.lives(CLIENT.connected_registries, "edge", wanted, change, told)
+        CLIENT.connected_registries.begin_create(*WHERE, "quiet", wanted).result()
+        CLIENT.connected_registries.begin_deactivate(*WHERE, "quiet").result()
+        self.assertEqual(CLIENT.connected_registries.get(*WHERE, "quiet").properties.activation.status, "Inactive")
+        CLIENT.connected_registries.begin_delete(*WHERE, "quiet").result()
+
+    def test_passwords_of_a_token_are_refused_with_what_to_do(self):
+        CLIENT.scope_maps.begin_create(*WHERE, "ofrobot", self.scope_map()).result()
+        token = {"properties": {"scopeMapId": f"{SERVER.registry_id}/scopeMaps/ofrobot", "status": "enabled"}}
+        made = CLIENT.tokens.begin_create(*WHERE, "withword", token).result()
+        ask = lambda: CLIENT.registries.begin_generate_credentials(*WHERE, {"tokenId": made.id, "name": "password1"})
+        error = self.refused("NotSupported", ask, 400)
+        self.assertIn("plimsoll token create", str(error))
+
+
 class Operations(Case):
     def test_list_tells_the_actions_of_the_provider(self):
         names = [operation.name.lower() for operation in CLIENT.operations.list()]

@@ -12,15 +12,16 @@ mod build;
 mod format;
 mod texts;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
 use memmap2::Mmap;
-use plimsoll_types::{Ecosystem, Timestamp};
+use plimsoll_types::{Ecosystem, Status, Timestamp};
 
 pub use build::{Builder, Stats};
-pub(crate) use format::Meta as AdvisoryMeta;
+pub(crate) use format::{About, Meta as AdvisoryMeta};
 pub(crate) use texts::Reader as TextReader;
 
 use crate::{Error, osv};
@@ -78,6 +79,10 @@ pub struct Advisory {
     pub details: String,
     /// Links.
     pub references: Vec<String>,
+    /// Which versions of which packages it speaks of, a line each: `Alpine:v3.4 musl: introduced 0, fixed 1.1.14-r16`.
+    pub ranges: Vec<String>,
+    /// The feeds that brought it.
+    pub feeds: Vec<String>,
 }
 
 impl Database {
@@ -150,14 +155,17 @@ impl Database {
     pub fn knows(&self, ecosystem: &Ecosystem) -> bool {
         let Some((_, info)) = self.ecosystem(ecosystem.name()) else { return false };
         // A statement without a release is one on all of them.
-        info.number("").or(info.number(release_key(ecosystem))).is_some()
+        info.number("").or(info.number(&release_key(ecosystem))).is_some()
     }
 
     /// An advisory by its id.
     pub fn advisory(&self, id: &str) -> Option<Advisory> {
         let rows = self.advisory_rows();
         let at = rows.binary_search_by(|row| self.text(row.id).unwrap_or_default().cmp(id)).ok()?;
-        let row = &rows[at];
+        let row = rows.get(at)?;
+        let number = u32::try_from(at).ok()?;
+        let members: &[MemberRow] = self.rows(SectionId::Members);
+        let feeds = members.iter().filter(|member| member.advisory == number);
         let meta = self.meta(row)?;
         let text = self.texts().read(row.text).unwrap_or_default();
         let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
@@ -171,6 +179,10 @@ impl Database {
             summary: text.summary,
             details: text.details,
             references: text.references,
+            ranges: text.ranges,
+            feeds: feeds
+                .filter_map(|member| Some(self.info.feeds.get(member.feed as usize)?.name.clone()))
+                .collect(),
         })
     }
 
@@ -248,7 +260,7 @@ impl Database {
                 entries.get(start..end).unwrap_or_default()
             };
             let wanted = release_key(ecosystem);
-            [of(info.number("")), if wanted.is_empty() { &[] } else { of(info.number(wanted)) }]
+            [of(info.number("")), if wanted.is_empty() { &[] } else { of(info.number(&wanted)) }]
         });
         let intervals = self.rows(SectionId::Intervals);
         let statement = move |entry: &'d EntryRow| Statement {
@@ -317,13 +329,36 @@ impl Database {
     }
 }
 
-/// The spelling of a release under which it is filed. Ubuntu's long-term releases are `Ubuntu:22.04:LTS` in the feed and
-/// 22.04 on the machine; `Ubuntu:Pro:22.04:LTS` is another thing, for subscribers.
-fn release_key(ecosystem: &Ecosystem) -> &str {
+/// The spelling of a release under which it is filed, where feed and machine spell it in different ways.
+///
+/// - Ubuntu's long-term releases are `Ubuntu:22.04:LTS` in the feed and 22.04 on the machine; `Ubuntu:Pro:22.04:LTS` is
+///   another thing, for subscribers.
+/// - Red Hat's are the CPEs of products, `Red Hat:enterprise_linux:9::baseos`, and a machine has all repositories of its 9;
+///   a stream with an extended life (`rhel_eus:9.2::baseos`) is another thing.
+/// - SUSE's modules are one release with the server whose modules they are: `Linux Enterprise Module for Basesystem 15 SP5`
+///   and `Linux Enterprise Server 15 SP5`. What has `LTSS` or the like behind it is for subscribers.
+fn release_key(ecosystem: &Ecosystem) -> Cow<'_, str> {
     let release = ecosystem.release().unwrap_or_default();
     match ecosystem.name() {
-        "Ubuntu" if !release.starts_with("Pro:") => release.strip_suffix(":LTS").unwrap_or(release),
-        _ => release,
+        "Ubuntu" => release.strip_suffix(":LTS").unwrap_or(release).into(),
+        "Red Hat" => {
+            let version = release.strip_prefix("enterprise_linux:").map(|rest| rest.split(':').next());
+            version.flatten().map_or(release, |version| version.split('.').next().unwrap_or(version)).into()
+        }
+        "SUSE" => {
+            let Some(product) = release.strip_prefix("Linux Enterprise ") else { return release.into() };
+            let version = product.find(|c: char| c.is_ascii_digit()).map(|at| product.split_at(at));
+            match version {
+                Some((kind, version))
+                    if (kind.starts_with("Module for ") || kind == "Server " || kind == "Desktop ")
+                        && !version.contains('-') =>
+                {
+                    format!("Linux Enterprise {version}").into()
+                }
+                _ => release.into(),
+            }
+        }
+        _ => release.into(),
     }
 }
 
@@ -339,6 +374,18 @@ impl<'d> Statement<'d> {
     /// The number of the advisory in this generation.
     pub(crate) fn advisory(&self) -> u32 {
         self.entry.advisory
+    }
+
+    /// What it says of the versions in its intervals.
+    pub(crate) fn status(&self) -> Status {
+        format::status(self.entry.status)
+    }
+
+    /// Whose word it is.
+    pub(crate) fn authority(&self) -> osv::Authority {
+        let number = self.row().map_or(0, |row| row.authority);
+        let known = osv::Authority::ALL.into_iter().nth(number as usize);
+        known.unwrap_or(osv::Authority::Cve)
     }
 
     /// The number of the order of its versions.
@@ -358,6 +405,22 @@ impl<'d> Statement<'d> {
         }?;
         let holds = !row.has_end() || key < self.database.bytes_at(row.end())?;
         holds.then_some(row.is_weak())
+    }
+
+    /// Whether one of its bounds lies between two keys, both included.
+    pub(crate) fn has_bound_between(&self, first: &[u8], last: &[u8]) -> bool {
+        let lies = |span: Span| {
+            span.length > 0 && self.database.bytes_at(span).is_some_and(|key| first <= key && key <= last)
+        };
+        self.intervals.iter().any(|row| lies(row.start()) || (row.has_end() && lies(row.end())))
+    }
+
+    /// Whether it names a fix at a key or below.
+    pub(crate) fn has_fix_up_to(&self, key: &[u8]) -> bool {
+        let below = |row: &IntervalRow| {
+            row.has_fix() && self.database.bytes_at(row.end()).is_some_and(|end| end <= key)
+        };
+        self.intervals.iter().any(below)
     }
 
     /// The fixes above a key, lowest first.
@@ -394,12 +457,12 @@ impl<'d> Statement<'d> {
         self.database.meta(self.row()?)
     }
 
-    /// What it says of how bad it is in this package.
-    pub(crate) fn severity(&self) -> Option<crate::severity::Facts> {
-        if self.entry.severity.length == 0 {
+    /// What it says beside its intervals of this package.
+    pub(crate) fn about(&self) -> Option<About> {
+        if self.entry.about.length == 0 {
             return None;
         }
-        postcard::from_bytes(self.database.bytes_at(self.entry.severity)?).ok()
+        postcard::from_bytes(self.database.bytes_at(self.entry.about)?).ok()
     }
 
     /// Its texts; empty where they are damaged.
@@ -415,7 +478,7 @@ impl<'d> Statement<'d> {
 /// The file of an ecosystem in which a record's package is looked up.
 fn filed_under(package: &osv::AffectedPackage) -> Option<(Ecosystem, String)> {
     let ecosystem: Ecosystem = package.ecosystem.parse().ok()?;
-    let release = release_key(&ecosystem).to_owned();
+    let release = release_key(&ecosystem).into_owned();
     let name = ecosystem.lookup_name(&package.name).into_owned();
     let filed = if release.is_empty() {
         Ecosystem::of(ecosystem.name())

@@ -43,6 +43,14 @@ impl Order {
         }
     }
 
+    /// Its name, for a person.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Exact => "text".to_owned(),
+            Self::By(scheme) => format!("{scheme:?}").to_ascii_lowercase(),
+        }
+    }
+
     pub(crate) fn from_code(code: u8) -> Option<Self> {
         Some(match code {
             0 => Self::Exact,
@@ -163,13 +171,42 @@ pub(crate) fn comparable<'a>(ecosystem: &str, version: &'a str) -> std::borrow::
             .unwrap_or(version)
             .into(),
         "NuGet" if version.bytes().any(|b| b.is_ascii_uppercase()) => version.to_ascii_lowercase().into(),
-        // `5.4.6-3` is Bitnami's third build of 5.4.6, and the advisories speak of 5.4.6. To semantic versioning it
-        // would be a pre-release of it.
-        "Bitnami" => match version.rsplit_once('-') {
-            Some((head, tail)) if !head.is_empty() && tail.bytes().all(|b| b.is_ascii_digit()) => head.into(),
-            _ => version.into(),
-        },
         _ => version.into(),
+    }
+}
+
+/// The versions that are builds of one: what somebody else added to a version that advisories speak of.
+pub(crate) struct Builds {
+    /// The version itself.
+    pub(crate) of: Key,
+    /// Keys of builds lie between these two, both included.
+    pub(crate) first: Vec<u8>,
+    pub(crate) last: Vec<u8>,
+}
+
+impl Builds {
+    /// Where a version is a build of another: `5.4.6-3` is Bitnami's third build of 5.4.6, which to semantic versioning
+    /// would be a pre-release of it; `1.13.1+cu117` is somebody's build of Python's 1.13.1 (PEP 440, "Local version
+    /// identifiers"). Advisories speak of 5.4.6 and of 1.13.1. One that itself tells builds apart speaks of the build.
+    pub(crate) fn of(ecosystem: &str, version: &str, order: Order) -> Option<Self> {
+        const HIGH: &str = "99999999999999999999999999999999";
+        let (of, separator) = match ecosystem {
+            "Bitnami" => {
+                let is_number = |build: &str| !build.is_empty() && build.bytes().all(|b| b.is_ascii_digit());
+                (version.rsplit_once('-').filter(|(_, build)| is_number(build))?.0, '-')
+            }
+            "PyPI" => (version.split_once('+')?.0, '+'),
+            _ => return None,
+        };
+        (order != Order::Exact && !of.is_empty()).then(|| {
+            let of_key = order.key(of);
+            let first = match separator {
+                '-' => order.key(&format!("{of}-0")).bytes,
+                // Behind the version itself, and behind the end of what `last_affected` says of it.
+                _ => behind(&behind(&of_key.bytes)),
+            };
+            Self { of: of_key, first, last: order.key(&format!("{of}{separator}{HIGH}")).bytes }
+        })
     }
 }
 

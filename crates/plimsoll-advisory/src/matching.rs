@@ -1,16 +1,26 @@
 //! Which advisories affect a package version: a pure question to the database.
 //!
 //! Each advisory is judged by itself, as the evaluation section of the OSV schema has it; then those that speak of one
-//! vulnerability are [merged](group) to one [`Match`]. An installed version without text is never affected: what cannot
-//! be compared is the business of [`coverage`], which says why nothing was found.
+//! vulnerability are [merged](group) to one [`Match`], where the word of the package's own publisher comes first. An
+//! installed version without text is never affected: what cannot be compared is the business of [`coverage`], which says
+//! why nothing was found. [`explain`] tells the whole story of one verdict.
 
+mod explain;
 mod group;
+mod owner;
 
-use plimsoll_types::{Ecosystem, InstalledPackage, Match};
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use plimsoll_types::{Ecosystem, InstalledPackage, Match, Status};
 
 use crate::Database;
 use crate::database::Statement;
-use crate::interval::{Key, Order, comparable};
+use crate::interval::{Builds, Key, Order, comparable};
+use crate::osv::Authority;
+
+pub use explain::{Account, Judgement, explain};
+pub use owner::heed_owner;
 
 /// How far the silence of the database about a package version means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +36,8 @@ pub enum Coverage {
 }
 
 /// The vulnerabilities of an installed package, sorted by name. Distribution packages are looked up by their source.
+///
+/// What a publisher's own feed set aside is among them, with the reason, and is no finding.
 pub fn find(database: &Database, package: &InstalledPackage) -> Vec<Match> {
     let Some(ecosystem) = &package.ecosystem else { return Vec::new() };
     let (name, version) = package.package.advised_as();
@@ -35,19 +47,24 @@ pub fn find(database: &Database, package: &InstalledPackage) -> Vec<Match> {
 /// The vulnerabilities of a version of a package, by the name under which advisories speak of it.
 pub fn find_version(database: &Database, ecosystem: &Ecosystem, name: &str, version: &str) -> Vec<Match> {
     let mut installed = Installed::new(ecosystem, version);
-    let hits = hits(database, ecosystem, name, &mut installed);
-    if hits.is_empty() { Vec::new() } else { group::merge(hits, &mut installed, &mut database.texts()) }
+    let words = words(database, ecosystem, name, &mut installed);
+    if words.iter().all(|word| !word.status.is_finding()) {
+        return Vec::new();
+    }
+    group::merge(words, &mut installed, &mut database.texts())
 }
 
-/// The ids of the advisories that affect a version, sorted; without texts, dates or severities.
+/// The ids of the advisories that affect a version, sorted; without texts, dates or severities. Each speaks for itself:
+/// nobody's word is set aside for another's.
 pub fn affecting<'d>(
     database: &'d Database,
     ecosystem: &Ecosystem,
     name: &str,
     version: &str,
 ) -> Vec<&'d str> {
-    let hits = hits(database, ecosystem, name, &mut Installed::new(ecosystem, version));
-    let mut ids: Vec<_> = hits.iter().filter_map(|hit| hit.statement.id()).collect();
+    let words = words(database, ecosystem, name, &mut Installed::new(ecosystem, version));
+    let affecting = words.iter().filter(|word| word.status.is_finding());
+    let mut ids: Vec<_> = affecting.filter_map(|word| word.statement.id()).collect();
     ids.sort_unstable();
     ids.dedup();
     ids
@@ -71,55 +88,118 @@ pub fn coverage(database: &Database, package: &InstalledPackage) -> Coverage {
     }
 }
 
-/// An advisory that affects the installed version.
-struct Hit<'d> {
+/// What an advisory says of the installed version.
+struct Word<'d> {
     statement: Statement<'d>,
+    status: Status,
     /// The interval's bound, or the installed version itself, is no version of its scheme.
     weak: bool,
 }
 
-fn hits<'d>(
+/// Every word that counts: of versions in a range what is said of them, of others what a publisher's silence says.
+fn words<'d>(
     database: &'d Database,
     ecosystem: &Ecosystem,
     name: &str,
     installed: &mut Installed<'_>,
-) -> Vec<Hit<'d>> {
-    let mut hits = Vec::new();
+) -> Vec<Word<'d>> {
+    let mut words = Vec::new();
     if installed.version.is_empty() {
-        return hits;
+        return words;
     }
-    for statement in database.statements(ecosystem, &ecosystem.lookup_name(name)) {
-        let Some(key) = installed.key(statement.order()) else { continue };
-        if let Some(weak) = statement.holds(&key.bytes)
-            && statement.is_in_force()
-        {
-            hits.push(Hit { statement, weak: key.weak || weak });
+    let mut silent = Vec::new();
+    for statement in statements(database, ecosystem, name, &installed.version) {
+        let Some(keys) = installed.keys(statement.order()) else { continue };
+        match keys.lie_in(&statement) {
+            Some(weak) if statement.is_in_force() => {
+                words.push(Word { statement, status: statement.status(), weak: keys.key.weak || weak });
+            }
+            None if statement.authority() == Authority::Publisher && statement.is_in_force() => {
+                let has_fix = statement.has_fix_up_to(&keys.key.bytes);
+                let status = if has_fix { Status::Fixed } else { Status::NotAffected };
+                silent.push(Word { statement, status, weak: keys.key.weak });
+            }
+            _ => {}
         }
     }
-    hits
+    if !silent.is_empty() {
+        let spoken: HashSet<u32> = words.iter().map(|word| word.statement.advisory()).collect();
+        words.extend(silent.into_iter().filter(|word| !spoken.contains(&word.statement.advisory())));
+    }
+    words
+}
+
+/// What is said of a package in its release. A version that only subscribers get is compared with what its publisher says
+/// to subscribers, wherever it says something to them.
+fn statements<'d>(
+    database: &'d Database,
+    ecosystem: &Ecosystem,
+    name: &str,
+    version: &str,
+) -> Vec<Statement<'d>> {
+    let name = ecosystem.lookup_name(name);
+    let mut all: Vec<Statement<'d>> = Vec::new();
+    if let Some(subscribers) = subscribers_release(ecosystem, version) {
+        all.extend(database.statements(&subscribers, &name));
+    }
+    let known: HashSet<u32> = all.iter().map(Statement::advisory).collect();
+    let others = database.statements(ecosystem, &name);
+    all.extend(others.filter(|statement| !known.contains(&statement.advisory())));
+    all
+}
+
+/// The release for subscribers whose package this is, by its version: `7.4.3-4ubuntu2.20+esm1`.
+fn subscribers_release(ecosystem: &Ecosystem, version: &str) -> Option<Ecosystem> {
+    let is_theirs = ecosystem.name() == "Ubuntu" && (version.contains("+esm") || version.contains("~esm"));
+    let release = ecosystem.release().filter(|release| is_theirs && !release.starts_with("Pro:"))?;
+    Some(Ecosystem::release_of("Ubuntu", &format!("Pro:{release}")))
 }
 
 /// A version, and its keys as far as they were asked for: most packages need one, packages that nobody advises none.
 struct Installed<'v> {
-    version: std::borrow::Cow<'v, str>,
-    keys: Vec<(u8, Key)>,
+    ecosystem: &'v str,
+    version: Cow<'v, str>,
+    keys: Vec<(u8, Keys)>,
+}
+
+/// A version in one order.
+struct Keys {
+    key: Key,
+    builds: Option<Builds>,
 }
 
 impl<'v> Installed<'v> {
-    fn new(ecosystem: &Ecosystem, version: &'v str) -> Self {
-        Self { version: comparable(ecosystem.name(), version), keys: Vec::new() }
+    fn new(ecosystem: &'v Ecosystem, version: &'v str) -> Self {
+        let ecosystem = ecosystem.name();
+        Self { ecosystem, version: comparable(ecosystem, version), keys: Vec::new() }
     }
 
-    fn key(&mut self, order: u8) -> Option<&Key> {
+    fn keys(&mut self, order: u8) -> Option<&Keys> {
         let at = match self.keys.iter().position(|(known, _)| *known == order) {
             Some(at) => at,
             None => {
-                let key = Order::from_code(order)?.key(&self.version);
-                self.keys.push((order, key));
+                let by = Order::from_code(order)?;
+                let builds = Builds::of(self.ecosystem, &self.version, by);
+                self.keys.push((order, Keys { key: by.key(&self.version), builds }));
                 self.keys.len() - 1
             }
         };
-        self.keys.get(at).map(|(_, key)| key)
+        self.keys.get(at).map(|(_, keys)| keys)
+    }
+}
+
+impl Keys {
+    /// The key to compare with a statement's bounds.
+    fn for_statement(&self, statement: &Statement<'_>) -> &[u8] {
+        match &self.builds {
+            Some(builds) if !statement.has_bound_between(&builds.first, &builds.last) => &builds.of.bytes,
+            _ => &self.key.bytes,
+        }
+    }
+
+    /// Whether the version lies in one of a statement's intervals, and if so, whether that interval is weak.
+    fn lie_in(&self, statement: &Statement<'_>) -> Option<bool> {
+        statement.holds(self.for_statement(statement))
     }
 }
 

@@ -4,7 +4,7 @@
 //! survive, and a part of a record that is not what the schema says is left out and counted, not the record with it.
 //! Ecosystems are plain texts here for the same reason: a closed list of them would lose whole records.
 
-use plimsoll_types::Timestamp;
+use plimsoll_types::{Status, SubscriptionFix, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -59,6 +59,36 @@ pub struct Record {
     pub affected: Vec<Affected>,
     /// Parts that were not what the schema says and were left out.
     pub dropped: u32,
+    /// Whose word it is.
+    pub authority: Authority,
+}
+
+/// Whose word an advisory is: where several speak of one vulnerability in one package, the first kind counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Authority {
+    /// The publisher of the packages, on every vulnerability that it knows of, by a feed of its own. Its silence about a
+    /// version that it speaks of means that this version has not the flaw.
+    Publisher,
+    /// The database of the ecosystem or of the distribution.
+    Ecosystem,
+    /// GitHub's.
+    GitHub,
+    /// The CVE record.
+    Cve,
+}
+
+impl Authority {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Publisher, Self::Ecosystem, Self::GitHub, Self::Cve];
+
+    /// Whose word a record of a bucket is, by its id.
+    pub fn of_id(id: &str) -> Self {
+        match id {
+            id if id.starts_with("GHSA-") => Self::GitHub,
+            id if id.starts_with("CVE-") => Self::Cve,
+            _ => Self::Ecosystem,
+        }
+    }
 }
 
 /// One item of `severity`.
@@ -93,6 +123,24 @@ pub struct Affected {
     /// Fields of the publisher.
     #[serde(default, deserialize_with = "or_default")]
     pub database_specific: Specific,
+    /// What is said of the versions in the ranges. The schema knows only `affected`; publishers' own feeds say more.
+    #[serde(skip)]
+    pub statement: Statement,
+}
+
+/// What an item of `affected` says of the versions that it names.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Statement {
+    /// The status; `None` stands for affected.
+    pub status: Option<Status>,
+    /// The publisher's reason.
+    pub note: String,
+    /// A fix for subscribers.
+    pub subscription_fix: Option<SubscriptionFix>,
+    /// A fix is announced.
+    pub fix_is_announced: bool,
+    /// The module and its stream that the packages are of (`nodejs:16`), where they are of one.
+    pub module: Option<String>,
 }
 
 /// `affected[].package`.
@@ -146,6 +194,12 @@ pub struct Specific {
     pub cvss_v3: Option<Value>,
     /// A score without its vector (RubySec).
     pub cvss_v4: Option<Value>,
+    /// Weaknesses (GitHub).
+    pub cwe_ids: Option<Value>,
+    /// Paths and symbols of a module (Go).
+    pub imports: Option<Value>,
+    /// Functions of a crate (RustSec).
+    pub affects: Option<Value>,
 }
 
 /// Reads one record. Fails only where there is no record at all: no JSON, no usable id, or beyond our limits.
@@ -230,6 +284,7 @@ impl Raw {
             fits
         });
         Record {
+            authority: Authority::of_id(&self.id),
             id: self.id,
             modified: instant(self.modified).unwrap_or_default(),
             published: instant(self.published),
@@ -322,6 +377,7 @@ fn salvage(bytes: &[u8]) -> Result<(Raw, u32), Error> {
             versions: parts.list("versions"),
             ecosystem_specific: parts.or_default("ecosystem_specific"),
             database_specific: parts.or_default("database_specific"),
+            statement: Statement::default(),
         };
         (affected, parts.dropped + dropped.iter().sum::<u32>())
     });

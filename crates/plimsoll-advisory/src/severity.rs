@@ -10,8 +10,8 @@
 //!    Linux and Red Hat (`Important: podman security update`), who have no other place for it; and for RustSec's
 //!    `unmaintained` and `notice`, which are no flaws, `Negligible`.
 //!
-//! Where several advisories speak of one vulnerability, the first that says anything wins, in the order of [`rank`]: the
-//! ecosystem's own, then GitHub's, then a CVE record; of two of the same rank, the worse.
+//! Where several advisories speak of one vulnerability, the first that says anything wins, in the order of
+//! [`Authority`](crate::osv::Authority); of two of the same standing, the worse.
 
 use plimsoll_types::Severity;
 use serde::{Deserialize, Serialize};
@@ -157,15 +157,6 @@ pub fn band(version: &str, score: f64) -> Severity {
         s if s >= 4.0 => Severity::Medium,
         s if s > 0.0 => Severity::Low,
         _ => Severity::Negligible,
-    }
-}
-
-/// Whose word comes first where several advisories speak of one vulnerability; smaller is first.
-pub fn rank(advisory_id: &str) -> u8 {
-    match advisory_id {
-        id if id.starts_with("GHSA-") => 1,
-        id if id.starts_with("CVE-") => 2,
-        _ => 0,
     }
 }
 

@@ -8,6 +8,7 @@
 //! Readers are fed the file in pieces, as it streams by, and hold no more of it than they must.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use plimsoll_types::ProblemKind;
 use plimsoll_types::inventory::{FileContent, Found};
@@ -29,7 +30,17 @@ pub(crate) struct Cataloger {
 pub(crate) static CATALOGERS: &[Cataloger] = &[
     Cataloger { name: "distribution", matches: distro::matches, reader: distro::reader },
     Cataloger { name: "dpkg", matches: os::dpkg::matches, reader: os::dpkg::reader },
+    Cataloger { name: "rpm", matches: os::rpm::matches, reader: os::rpm::reader },
     Cataloger { name: "apk", matches: os::apk::matches, reader: os::apk::reader },
+    Cataloger { name: "pacman", matches: os::pacman::matches, reader: os::pacman::reader },
+    Cataloger { name: "Portage", matches: os::portage::matches, reader: os::portage::reader },
+    Cataloger { name: "Homebrew", matches: os::brew::matches, reader: os::brew::reader },
+    Cataloger { name: "snap", matches: os::snap::matches, reader: os::snap::reader },
+    Cataloger { name: "Flatpak", matches: os::flatpak::matches, reader: os::flatpak::reader },
+    Cataloger { name: "Chisel", matches: os::chisel::matches, reader: os::chisel::reader },
+    Cataloger { name: "Bottlerocket", matches: os::bottlerocket::matches, reader: os::bottlerocket::reader },
+    Cataloger { name: "COS", matches: os::cos::matches, reader: os::cos::reader },
+    Cataloger { name: "channel", matches: os::channels::matches, reader: os::channels::reader },
 ];
 
 /// A reader of what is told by its first bytes.
@@ -106,6 +117,12 @@ pub(crate) trait Reader {
     /// Bytes that it holds in memory, which have a limit.
     fn held(&self) -> usize;
 
+    /// The file itself, where it says something only together with another file of its layer, which may come before or
+    /// behind it: [`os::rpm::join`]. It is asked for once, when the reader has all it wanted.
+    fn left(&self) -> Option<Rc<Vec<u8>>> {
+        None
+    }
+
     /// What the file says. `whole` is false where it was cut short: then only what is certain counts.
     fn finish(self: Box<Self>, whole: bool) -> Result<Option<FileContent>, Unreadable>;
 }
@@ -136,6 +153,11 @@ impl Unreadable {
         problems: Vec<(ProblemKind, String)>,
     ) -> Result<Option<FileContent>, Self> {
         if problems.is_empty() { Ok(content) } else { Err(Self { problems, content }) }
+    }
+
+    /// The same, with what was understood.
+    pub(crate) fn but(self, content: FileContent) -> Self {
+        Self { content: Some(content), ..self }
     }
 }
 
@@ -168,7 +190,13 @@ pub(crate) fn weight(found: &Found) -> usize {
         .into_iter()
         .flatten()
         .chain(&found.details.licenses);
-    let texts = texts.into_iter().flatten().chain(details).map(|text| text.len() + 40).sum::<usize>();
+    let texts = texts
+        .into_iter()
+        .flatten()
+        .chain(&found.module)
+        .chain(details)
+        .map(|text| text.len() + 40)
+        .sum::<usize>();
     size_of::<Found>() + package.name.len() + package.version.len() + 32 + texts + found.owns.len() * 10
 }
 

@@ -1,8 +1,9 @@
 //! One layer, entry by entry: what it adds, removes, replaces and links (OCI image specification, layer.md, "Representing
 //! Changes").
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
+use std::rc::Rc;
 
 use plimsoll_types::inventory::{FileContent, FileFact, HardLink, path_hash};
 use plimsoll_types::probe::Limits;
@@ -10,6 +11,7 @@ use plimsoll_types::{LayerInventory, Problem, ProblemKind};
 
 use crate::catalogers::{self, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, weight};
 use crate::lang::{self, npm};
+use crate::os::{nix, rpm, windows};
 use crate::path::{normalise, split};
 use crate::tar::{Entry, Kind, Tar};
 use crate::unpack::Unpack;
@@ -44,6 +46,14 @@ struct Layer<'a> {
     opaque: Vec<String>,
     /// Links of candidates to what was not a candidate, or is not in this layer.
     links: Vec<(HardLink, u32)>,
+    /// The store path of Nix at hand, and all that came by.
+    store_path: String,
+    store_paths: HashSet<u64>,
+    /// Set once a path shows that this is Windows; with its build, once one tells it.
+    windows: Option<String>,
+    /// Files that wait for others.
+    left: Vec<Left>,
+    left_bytes: usize,
     problems: Problems,
     /// Memory that all this takes, against the limit of the record that comes back.
     weight: usize,
@@ -57,6 +67,13 @@ struct Fact {
     number: u32,
     /// Whether its own path says it. The content of a package store says something only through links to it.
     is_stored: bool,
+}
+
+/// A file that says something only together with another one.
+pub(crate) struct Left {
+    pub(crate) path: String,
+    number: u32,
+    pub(crate) bytes: Rc<Vec<u8>>,
 }
 
 /// A reader with its file in hand.
@@ -94,6 +111,11 @@ impl<'a> Layer<'a> {
             whiteouts: vec![],
             opaque: vec![],
             links: vec![],
+            store_path: String::new(),
+            store_paths: HashSet::new(),
+            windows: None,
+            left: vec![],
+            left_bytes: 0,
             problems: Problems::default(),
             weight: 0,
         }
@@ -142,6 +164,7 @@ impl<'a> Layer<'a> {
             self.read_whiteout(path);
             return Ok(());
         }
+        self.notice_place(path);
         let seen = Seen { path: path_hash(path), number: self.entries };
         self.weight += size_of::<Seen>();
         match entry.kind {
@@ -159,6 +182,27 @@ impl<'a> Layer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What the path alone tells.
+    fn notice_place(&mut self, path: &str) {
+        if let Some(rest) = path.strip_prefix(nix::STORE) {
+            let (name, _) = rest.split_once('/').unwrap_or((rest, ""));
+            // Entries of one store path come one after the other.
+            if self.store_path != name {
+                name.clone_into(&mut self.store_path);
+                if self.store_paths.insert(path_hash(name))
+                    && let Some(package) = nix::package(name)
+                {
+                    self.add_fact(path, FileContent::packages([package]), None, false);
+                }
+            }
+        } else if windows::is_windows(path) {
+            let build = self.windows.get_or_insert_default();
+            if let Some(found) = windows::build(path).filter(|_| build.is_empty()) {
+                *build = format!(" (build {found})");
+            }
+        }
     }
 
     /// `.wh.NAME` removes NAME below, `.wh..wh..opq` all that is in its directory below; other `.wh..wh.` names are the
@@ -248,6 +292,10 @@ impl<'a> Layer<'a> {
         let fed = self.feed(tar, entry, path, &mut readings);
         let mut content = None;
         for reading in readings {
+            if let Some(bytes) = reading.reader.left().filter(|_| reading.whole) {
+                self.left_bytes += bytes.len();
+                self.left.push(Left { path: path.to_owned(), number: self.entries, bytes });
+            }
             match reading.reader.finish(reading.whole) {
                 Ok(more) => content = both(content, more),
                 // A store holds everything under the same kind of name; that most of it is no metadata is no problem.
@@ -301,6 +349,9 @@ impl<'a> Layer<'a> {
         readings: &mut [Reading],
     ) -> Result<(), Problem> {
         readings.iter_mut().for_each(|reading| reading.reader.expect(entry.size));
+        // What was left of other files counts too, once it is more than half of what one may take.
+        let most = self.limits.file_bytes;
+        let most = (most + most / 2).saturating_sub(self.left_bytes).min(most);
         loop {
             let piece = tar.read()?;
             if piece.is_empty() {
@@ -312,9 +363,8 @@ impl<'a> Layer<'a> {
                     (reading.wants_more, reading.whole) = (false, true);
                 }
             }
-            if readings.iter().map(|reading| reading.reader.held()).sum::<usize>() > self.limits.file_bytes {
-                let message =
-                    format!("what must be held of it is more than {} bytes", self.limits.file_bytes);
+            if readings.iter().map(|reading| reading.reader.held()).sum::<usize>() > most {
+                let message = format!("what must be held of it is more than {most} bytes");
                 self.problems.add(Problem::at(ProblemKind::LimitExceeded, path, message));
                 readings.iter_mut().for_each(|reading| reading.wants_more = false);
             }
@@ -337,6 +387,7 @@ impl<'a> Layer<'a> {
                 texts.into_iter().chain(&distro.like).map(|text| text.len() + size_of::<String>() + 16).sum()
             }
             FileContent::Database(found) | FileContent::Packages(found) => found.iter().map(weight).sum(),
+            FileContent::Channels(channels) => channels.names.iter().map(|name| name.len() + 40).sum(),
             FileContent::Files(list) => list.package.len() + list.paths.len() * 10,
         };
         self.weight += size_of::<Fact>() + path.len() + inside;
@@ -348,6 +399,11 @@ impl<'a> Layer<'a> {
     fn finish<R: Read>(mut self, tar: Tar<R>) -> LayerInventory {
         self.replaced.sort_unstable();
         self.directories.sort_unstable();
+        self.read_what_was_left();
+        if let Some(build) = &self.windows {
+            let message = format!("a layer of Windows{build}, whose packages Plimsoll does not read");
+            self.problems.add(Problem::new(ProblemKind::Unsupported, message));
+        }
         let mut links = vec![];
         for (link, number) in std::mem::take(&mut self.links) {
             if self.is_replaced_after(&link.path, number) {
@@ -381,6 +437,32 @@ impl<'a> Layer<'a> {
             links,
             problems: self.problems.finish(),
             diff_id: tar.digest(),
+        }
+    }
+
+    /// Reads the files that waited for others, now that all are there.
+    fn read_what_was_left(&mut self) {
+        let mut left = std::mem::take(&mut self.left);
+        left.retain(|file| !self.is_replaced_after(&file.path, file.number));
+        for (file, joined) in rpm::join(&left, self.limits) {
+            let content = match joined {
+                Ok(content) => content,
+                Err(unreadable) => {
+                    for (kind, reason) in unreadable.problems {
+                        let message = format!("not understood as rpm metadata: {reason}");
+                        self.problems.add(Problem::at(kind, &file.path, message));
+                    }
+                    unreadable.content
+                }
+            };
+            let Some(content) = content else { continue };
+            self.weight += content.found().iter().map(weight).sum::<usize>();
+            if self.weight > self.limits.output_bytes {
+                let most = self.limits.output_bytes;
+                return self.problems.add(limit(format!("what the layer says takes more than {most} bytes")));
+            }
+            let (path, number) = (file.path.clone(), file.number);
+            self.facts.push(Fact { path, content, cataloger: None, number, is_stored: false });
         }
     }
 

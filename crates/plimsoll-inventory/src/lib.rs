@@ -16,6 +16,7 @@ mod layer;
 mod os;
 mod path;
 mod sbom;
+mod sqlite;
 mod tar;
 mod unpack;
 mod zip;

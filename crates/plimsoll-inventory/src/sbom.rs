@@ -40,6 +40,7 @@ pub(crate) fn read(input: impl Read, limits: &Limits) -> Result<ImageInventory, 
         problems: document.problems,
         unpacked_bytes: bytes.len() as u64,
         entries: document.entries,
+        ..ImageInventory::default()
     })
 }
 

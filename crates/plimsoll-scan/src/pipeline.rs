@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
 use plimsoll_types::coverage::LayerCoverage;
 use plimsoll_types::manifest::ImageConfig;
 use plimsoll_types::{
-    Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem, ProblemKind, Status,
+    Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem, ProblemKind,
     Timestamp,
 };
 
@@ -301,5 +301,5 @@ fn match_all(advisories: &Advisories, packages: &[InstalledPackage]) -> Vec<(Ins
 }
 
 fn is_finding(found: &Match) -> bool {
-    !matches!(found.status, Status::Fixed | Status::NotAffected)
+    found.is_finding()
 }

@@ -365,9 +365,16 @@ fn accept_layer(mut inventory: LayerInventory, limits: &Limits) -> LayerInventor
         if let FileContent::Files(list) = &mut file.content {
             list.package.truncate(list.package.floor_char_boundary(TEXT_BYTES));
         }
+        if let FileContent::Channels(channels) = &mut file.content {
+            channels.names.truncate(CHANNELS);
+            channels.names.retain(|name| name.len() <= TEXT_BYTES);
+        }
         if let Some(packages) = file.content.found_mut() {
             let before = packages.len();
-            packages.retain(|found| package_is_plausible(&found.package));
+            packages.retain(|found| {
+                let module = found.module.as_deref().unwrap_or_default();
+                package_is_plausible(&found.package) && module.len() <= TEXT_BYTES
+            });
             packages.iter_mut().for_each(|found| shorten_details(&mut found.details));
             if packages.len() < before {
                 let message =
@@ -405,8 +412,9 @@ fn accept_image(mut inventory: ImageInventory, limits: &Limits) -> ImageInventor
 /// The longest name, version or architecture that is taken for one.
 const TEXT_BYTES: usize = 4096;
 
-/// The licences of one package that are kept.
+/// The licences of one package that are kept, and the sources of packages that one file names.
 const LICENSES: usize = 100;
+const CHANNELS: usize = 10_000;
 
 /// The problems of one layer that are kept, and the length of a message in characters.
 const PROBLEMS: usize = 1000;

@@ -351,6 +351,7 @@ fn matches_of(package: i64, generation: u64) -> Vec<Match> {
             modified: None,
             references: vec![],
             weak: false,
+            evidence: Default::default(),
         }
     };
     let newest = Match { vulnerability: format!("CVE-2026-{generation}"), ..make(4) };

@@ -753,7 +753,7 @@ async fn remove_matches(tx: &mut Tx, gone: Vec<(i64, i64)>) -> Result<()> {
 
 /// Whether a match of this status is a finding.
 pub(crate) fn is_listed(status: Status) -> bool {
-    matches!(status, Status::Affected | Status::WillNotFix | Status::UnderInvestigation)
+    status.is_finding()
 }
 
 pub(crate) async fn write_fact(tx: &mut Tx, name: &'static str, value: i64) -> Result<()> {

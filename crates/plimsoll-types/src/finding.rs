@@ -96,11 +96,40 @@ pub enum Status {
     UnderInvestigation,
     /// The publisher will not fix it.
     WillNotFix,
+    /// The publisher will fix it some day: with the next update of another kind, or when it has the time.
+    FixDeferred,
+    /// The publisher looks after the package, or its whole release, no more.
+    EndOfLife,
     /// Nobody can tell, for example because the version is not known.
     Unknown,
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Affected,
+        Self::Fixed,
+        Self::NotAffected,
+        Self::UnderInvestigation,
+        Self::WillNotFix,
+        Self::FixDeferred,
+        Self::EndOfLife,
+        Self::Unknown,
+    ];
+
+    /// Whether a package version of this status is a finding: what is fixed or not affected is none, and neither is what
+    /// nobody can tell.
+    pub fn is_finding(self) -> bool {
+        match self {
+            Self::Affected
+            | Self::WillNotFix
+            | Self::FixDeferred
+            | Self::EndOfLife
+            | Self::UnderInvestigation => true,
+            Self::Fixed | Self::NotAffected | Self::Unknown => false,
+        }
+    }
+
     /// The word, as the JSON has it: `not-affected`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -109,8 +138,85 @@ impl Status {
             Self::NotAffected => "not-affected",
             Self::UnderInvestigation => "under-investigation",
             Self::WillNotFix => "will-not-fix",
+            Self::FixDeferred => "fix-deferred",
+            Self::EndOfLife => "end-of-life",
             Self::Unknown => "unknown",
         }
+    }
+}
+
+impl FromStr for Status {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let known = Self::ALL.into_iter().find(|status| status.as_str() == text);
+        known.ok_or_else(|| ParseError::new("a status such as affected or not-affected", text))
+    }
+}
+
+/// Who said that what another called affected is no finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuppressedBy {
+    /// The publisher of the package: the distribution that built it.
+    Publisher,
+    /// The distribution that owns the files of a language's package; the word on its own package counts.
+    Owner,
+    /// A VEX document.
+    Vex,
+}
+
+/// Why a match is no finding although an advisory calls the version affected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppression {
+    /// Who said so.
+    pub by: SuppressedBy,
+    /// The advisory or document that says it.
+    pub source: String,
+    /// What it says: one sentence for a person, without a full stop.
+    pub reason: String,
+}
+
+/// A fix for those who pay for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionFix {
+    /// The version.
+    pub version: String,
+    /// To whom it is given: `Ubuntu Pro (esm-infra)`.
+    pub subscription: String,
+}
+
+/// What beside the verdict is known of a match: what a person asks for who doubts it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Evidence {
+    /// Why it is no finding, where another's word was set aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppression>,
+    /// Advisories of the same standing that say that this version is not affected; the verdict is the worse of the two.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disputed_by: Vec<String>,
+    /// The publisher's own words on its decision: `Minor issue`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// A fix that only subscribers get; it is never the fixed version of a match.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscription_fix: Option<SubscriptionFix>,
+    /// Whether a fix is announced and not there yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fix_is_announced: bool,
+    /// Weaknesses, by their number in the CWE list: `CWE-79`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cwes: Vec<String>,
+    /// What of the package has the flaw, as `path: Symbol, Symbol`: who does not use it is not concerned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<String>,
+}
+
+impl Evidence {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -123,7 +229,7 @@ pub enum FixStatus {
     FixAvailable,
     /// No version with the fix is known.
     NoFixAvailable,
-    /// A fix is announced. No advisory that is read says so.
+    /// A fix is announced.
     Scheduled,
     /// The publisher will not fix it.
     WontFix,
@@ -189,6 +295,9 @@ pub struct Match {
     pub references: Vec<String>,
     /// Whether a version that could not be parsed was compared, so that the match is weak.
     pub weak: bool,
+    /// What else is known.
+    #[serde(default, skip_serializing_if = "Evidence::is_empty")]
+    pub evidence: Evidence,
 }
 
 impl Match {
@@ -211,9 +320,12 @@ impl Match {
     /// Whether there is a fix.
     pub fn fix_status(&self) -> FixStatus {
         match (self.status, &self.fixed_version) {
-            (Status::WillNotFix, _) => FixStatus::WontFix,
+            (Status::WillNotFix | Status::EndOfLife, _) => FixStatus::WontFix,
             (_, Some(_)) => FixStatus::FixAvailable,
-            (Status::Affected, None) => FixStatus::NoFixAvailable,
+            (Status::Affected | Status::FixDeferred, None) if self.evidence.fix_is_announced => {
+                FixStatus::Scheduled
+            }
+            (Status::Affected | Status::FixDeferred, None) => FixStatus::NoFixAvailable,
             _ => FixStatus::Unknown,
         }
     }
@@ -225,7 +337,7 @@ impl Match {
 
     /// Whether it is a finding: what is fixed or not affected is none, and neither is what nobody can tell.
     pub fn is_finding(&self) -> bool {
-        matches!(self.status, Status::Affected | Status::WillNotFix | Status::UnderInvestigation)
+        self.status.is_finding() && self.evidence.suppressed.is_none()
     }
 
     /// The highest base score, of the newest CVSS version that there is.

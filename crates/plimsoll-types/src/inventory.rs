@@ -4,13 +4,17 @@
 //! which packages its files name, what it removes from the layers below, and what could not be read. An
 //! [`ImageInventory`] is a pure [merge](ImageInventory::merge) of them: no byte of a layer is needed again.
 
+mod channels;
 mod distro;
 mod found;
 mod merge;
 mod problem;
+mod support;
 
+pub use channels::{ChannelKind, Channels};
 pub use distro::Distro;
 pub use found::{Confidence, Details, Found, OwnedFiles, owned_hash};
+pub use merge::DISTRO_FILES;
 pub use problem::{Problem, ProblemKind};
 
 use serde::{Deserialize, Serialize};
@@ -76,6 +80,8 @@ pub enum FileContent {
     Packages(Vec<Found>),
     /// A list of a package's files.
     Files(OwnedFiles),
+    /// Where packages come from.
+    Channels(Channels),
 }
 
 impl FileContent {
@@ -88,7 +94,7 @@ impl FileContent {
     pub fn found(&self) -> &[Found] {
         match self {
             Self::Database(found) | Self::Packages(found) => found,
-            Self::Distro(_) | Self::Files(_) => &[],
+            Self::Distro(_) | Self::Files(_) | Self::Channels(_) => &[],
         }
     }
 
@@ -96,7 +102,7 @@ impl FileContent {
     pub fn found_mut(&mut self) -> Option<&mut Vec<Found>> {
         match self {
             Self::Database(found) | Self::Packages(found) => Some(found),
-            Self::Distro(_) | Self::Files(_) => None,
+            Self::Distro(_) | Self::Files(_) | Self::Channels(_) => None,
         }
     }
 }
@@ -123,6 +129,9 @@ pub struct ImageInventory {
     /// All packages, sorted by type, name, version and path.
     #[serde(deserialize_with = "crate::probe::budget::list")]
     pub packages: Vec<InstalledPackage>,
+    /// Where the packages came from, a kind once, as far as the image tells.
+    #[serde(default, deserialize_with = "crate::probe::budget::list")]
+    pub channels: Vec<Channels>,
     /// What could not be read, of all layers.
     #[serde(deserialize_with = "crate::probe::budget::list")]
     pub problems: Vec<Problem>,
@@ -155,6 +164,19 @@ impl InstalledPackage {
     pub fn new(package: Package, ecosystem: Option<Ecosystem>) -> Self {
         let purl = package.purl(None).to_string();
         Self { package, ecosystem, path: String::new(), layer: None, purl, details: Details::default() }
+    }
+
+    /// The qualifier of a purl that holds an rpm's modularity label, as Syft writes it.
+    pub(crate) const MODULE: &'static str = "rpmmod";
+
+    /// The module that an rpm belongs to, by its label: `nodejs:16:8060020220…:ad008a3a`. It is compared with advisories
+    /// for the same module and stream, and a package without one with advisories without one.
+    pub fn module(&self) -> Option<String> {
+        // Most packages have none, and need not be taken apart to know that.
+        if !self.purl.contains("rpmmod=") {
+            return None;
+        }
+        self.purl.parse::<Purl>().ok()?.qualifier(Self::MODULE).map(str::to_owned)
     }
 
     /// The distribution or the language's ecosystem: `Alpine`, `npm`.

@@ -37,7 +37,9 @@ pub use coverage::{Coverage, Health};
 pub use digest::{Algorithm, Digest, Hasher};
 pub use ecosystem::Ecosystem;
 pub use exemption::Exemption;
-pub use finding::{Cvss, FixStatus, Match, Severity, Status};
+pub use finding::{
+    Cvss, Evidence, FixStatus, Match, Severity, Status, SubscriptionFix, SuppressedBy, Suppression,
+};
 pub use generation::Generation;
 pub use guid::Guid;
 pub use inventory::{ImageInventory, InstalledPackage, LayerInventory, Problem, ProblemKind};

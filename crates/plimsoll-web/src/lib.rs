@@ -83,6 +83,25 @@ pub fn router_with(web: Web, graph: GraphSettings) -> Router {
     Router::new().fallback(answer).with_state(Arc::new(front))
 }
 
+/// Asks Resource Graph within the process: the body of a query, and the body of its answer or of its error.
+pub async fn query(
+    web: Web,
+    graph: GraphSettings,
+    body: &serde_json::Value,
+) -> Result<serde_json::Value, serde_json::Value> {
+    let front = Front { web, ids: RequestIds::new(), desk: Desk::default(), graph };
+    let path = "/providers/Microsoft.ResourceGraph/resources?api-version=2022-10-01";
+    let request = Request::post(path).body(body.to_string().into());
+    let broken = |why: String| serde_json::json!({"error": {"code": "InternalServerError", "message": why}});
+    let request = request.map_err(|error| broken(error.to_string()))?;
+    let response = answer(State(Arc::new(front)), request).await;
+    let status = response.status();
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+    let bytes = bytes.map_err(|error| broken(error.to_string()))?;
+    let body = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
+    if status.is_success() { Ok(body) } else { Err(body) }
+}
+
 struct Front {
     web: Web,
     ids: RequestIds,

@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Deliveries(Deliveries),
     /// Who did what in the registry, and who logged in: the resource logs that are kept
     Logs(Logs),
+    /// Ask with KQL, as Azure Resource Graph does: the store of this machine, or a server with --server
+    Query(Query),
     /// Try the walls around the probe, and say which stand on this machine
     Doctor,
     /// How the scans of a server's registry go
@@ -89,8 +91,6 @@ pub(crate) enum Command {
     Import(Import),
     /// What a server has charged: one charge for each image ever scanned
     Meter(Meter),
-    /// Ask a server in the query language of Azure Resource Graph
-    Query(Query),
 }
 
 /// The server and registry that a command speaks of.
@@ -124,22 +124,6 @@ pub(crate) struct Scans {
     /// Only scans in this state: Queued, Running, Done, Failed, Unsupported, TooLarge, AwaitingAdvisories, NotCovered
     #[arg(long, value_name = "STATE")]
     pub(crate) state: Option<String>,
-    /// How to answer
-    #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
-    pub(crate) format: PlainFormat,
-}
-
-/// Flags of `query`.
-#[derive(Args)]
-#[command(
-    after_help = "Examples:\n  plimsoll query \"securityresources | where type == 'microsoft.security/assessments/subassessments' \\\n    | summarize count() by severity = tostring(properties.status.severity)\"\n  plimsoll query - < which-images.kql\n\nThe tables are resources, resourcecontainers and securityresources."
-)]
-pub(crate) struct Query {
-    #[command(flatten)]
-    pub(crate) remote: Remote,
-    /// The query, in KQL; `-` reads it from stdin
-    #[arg(value_name = "KQL")]
-    pub(crate) query: String,
     /// How to answer
     #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
     pub(crate) format: PlainFormat,
@@ -181,6 +165,34 @@ pub(crate) struct Import {
     /// Read the password of the source registry from stdin
     #[arg(long)]
     pub(crate) password_stdin: bool,
+}
+
+/// Flags of `query`.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  plimsoll query \"securityresources | where type == 'microsoft.security/assessments/subassessments' \\\n    | summarize count() by severity = tostring(properties.status.severity)\"\n  plimsoll query - < which-images.kql\n\nThe tables are resources, resourcecontainers and securityresources."
+)]
+pub(crate) struct Query {
+    /// The query; `-` reads it from the standard input
+    #[arg(value_name = "KQL")]
+    pub(crate) text: String,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
+    /// Ask this server in place of the store; the token comes from PLIMSOLL_TOKEN [env: PLIMSOLL_SERVER]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// PEM file of the authority of the server's certificate [env: PLIMSOLL_SERVER_CA] [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    server_ca: Option<String>,
+    /// The most rows to show
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) limit: u64,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+    pub(crate) format: PlainFormat,
+    /// Of the store's findings, those of the older recommendation too [env: PLIMSOLL_GRAPH_BOTH_GENERATIONS]
+    #[arg(long)]
+    graph_both_generations: bool,
 }
 
 /// Flags of `meter`.
@@ -346,6 +358,9 @@ pub(crate) struct Serve {
     /// Believe X-Forwarded-Host, X-Forwarded-Proto and X-Forwarded-For: only behind a proxy that sets them [env: PLIMSOLL_TRUST_FORWARDED_HEADERS]
     #[arg(long)]
     trust_forwarded_headers: bool,
+    /// Show findings in Resource Graph under the older recommendation too; queries that do not look at the assessment then count each twice [env: PLIMSOLL_GRAPH_BOTH_GENERATIONS]
+    #[arg(long)]
+    graph_both_generations: bool,
     /// Listen where others can connect although anyone there may then read, push and delete [env: PLIMSOLL_SERVE_ANYONE_WITHOUT_TLS_OR_AUTHENTICATION]
     #[arg(long)]
     serve_anyone_without_tls_or_authentication: bool,
@@ -705,15 +720,22 @@ impl Cli {
                 (key::RESOURCE_LOG, serve.resource_log.clone()),
                 (key::RESOURCE_LOG_DAYS, serve.resource_log_days.clone()),
                 (key::TRUST_FORWARDED, switch(serve.trust_forwarded_headers)),
+                (key::GRAPH_BOTH, switch(serve.graph_both_generations)),
                 (key::OPEN_TO_ALL, switch(serve.serve_anyone_without_tls_or_authentication)),
+            ]);
+        }
+        if let Command::Query(query) = &self.command {
+            flags.extend([
+                (key::SERVER, query.server.clone()),
+                (key::SERVER_CA, query.server_ca.clone()),
+                (key::GRAPH_BOTH, switch(query.graph_both_generations)),
             ]);
         }
         let remote = match &self.command {
             Command::Scans(Scans { remote, .. })
             | Command::Rescan(Rescan { remote, .. })
             | Command::Import(Import { remote, .. })
-            | Command::Meter(Meter { remote, .. })
-            | Command::Query(Query { remote, .. }) => Some(remote),
+            | Command::Meter(Meter { remote, .. }) => Some(remote),
             _ => None,
         };
         if let Some(remote) = remote {
@@ -732,6 +754,7 @@ impl Cli {
             Command::Token(Tokens { kept, .. }) | Command::User(Users { kept, .. }) => Some(kept),
             Command::Role(Roles { kept, .. }) => Some(kept),
             Command::Logs(logs) => Some(&logs.kept),
+            Command::Query(query) => Some(&query.kept),
             _ => None,
         };
         if let Some(kept) = kept {

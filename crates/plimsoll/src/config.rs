@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use plimsoll_access::{Mode, OidcSettings};
 use plimsoll_scan::ExploitFeeds;
 use plimsoll_types::{Scope, Watch};
+use plimsoll_web::GraphSettings;
 
 /// The keys that file, environment and flags share.
 pub(crate) mod key {
@@ -58,6 +59,7 @@ pub(crate) mod key {
     pub(crate) const ALLOW_MISSING_WALLS: &str = "allow_missing_walls";
     pub(crate) const WEBHOOK_TARGETS: &str = "webhook_targets";
     pub(crate) const WEBHOOK_HANDSHAKE: &str = "webhook_handshake";
+    pub(crate) const GRAPH_BOTH: &str = "graph_both_generations";
     pub(crate) const ALL: &[&str] = &[
         LISTEN,
         DATA,
@@ -100,6 +102,7 @@ pub(crate) mod key {
         ALLOW_MISSING_WALLS,
         WEBHOOK_TARGETS,
         WEBHOOK_HANDSHAKE,
+        GRAPH_BOTH,
     ];
 }
 
@@ -203,6 +206,10 @@ pub(crate) struct Settings {
     /// Where web hooks may be sent.
     pub(crate) webhook_targets: plimsoll_scan::Reach,
     pub(crate) webhook_handshake: bool,
+    /// How the tables of queries are shown.
+    pub(crate) graph: GraphSettings,
+    /// Whether a command was told which server to ask.
+    pub(crate) names_server: bool,
 }
 
 /// What was typed, still without a meaning.
@@ -355,6 +362,8 @@ impl Typed {
             resource_log: self.resource_log(),
             resource_log_days: u32::try_from(self.number(key::RESOURCE_LOG_DAYS, 0..=730, 30)?)?,
             trust_forwarded_headers: self.switch(key::TRUST_FORWARDED)?,
+            graph: GraphSettings { both_generations: self.switch(key::GRAPH_BOTH)? },
+            names_server: self.text(key::SERVER).is_some(),
             allow_missing_walls: self.switch(key::ALLOW_MISSING_WALLS)?,
             webhook_targets: self.webhook_targets()?,
             webhook_handshake: self.switch(key::WEBHOOK_HANDSHAKE)?,

@@ -84,12 +84,12 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::Fsck(_) => fsck::run(settings).await,
         Command::Deliveries(command) => deliveries::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Logs(command) => resource_log::run(command, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Query(command) => query::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor => doctor::run(settings).await,
         Command::Scans(command) => scans::list(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Rescan(command) => scans::rescan(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Import(command) => import::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Meter(command) => meter::run(command, settings).await.map(|()| ExitCode::SUCCESS),
-        Command::Query(command) => query::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Version(version) => version::run(version).map(|()| ExitCode::SUCCESS),
     }
 }

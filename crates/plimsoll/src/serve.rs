@@ -127,7 +127,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state((store.clone(), advisories.clone())))
         .merge(plimsoll_registry::router(registry))
-        .fallback_service(plimsoll_web::router(web))
+        .fallback_service(plimsoll_web::router_with(web, settings.graph))
         .layer(CatchPanicLayer::new());
 
     tracing::info!(address = %address, tls = tls.is_some(), data = %settings.data.display(), "listening");
@@ -247,7 +247,7 @@ async fn ready(State((store, advisories)): State<(Store, AdvisoryHandle)>) -> (S
 }
 
 /// How callers are recognised, as the settings want it. There is one tenant, and it has the GUID of zeros.
-fn access_settings(settings: &Settings) -> plimsoll_access::Settings {
+pub(crate) fn access_settings(settings: &Settings) -> plimsoll_access::Settings {
     plimsoll_access::Settings {
         mode: settings.authentication,
         tenant: Guid::nil(),

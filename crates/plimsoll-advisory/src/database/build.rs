@@ -9,18 +9,32 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use plimsoll_types::Timestamp;
+use plimsoll_types::{Status, Timestamp};
+use serde_json::Value;
 
 use super::format::{
-    self, AdvisoryRow, BlockRow, EcosystemInfo, EntryRow, FeedInfo, HEADER_BYTES, Header, Info, IntervalRow,
-    MemberRow, Meta, PackageRow, SECTIONS, SectionId, Slot, Span, TextPlace,
+    self, About, AdvisoryRow, BlockRow, EcosystemInfo, EntryRow, FeedInfo, HEADER_BYTES, Header, Info,
+    IntervalRow, MemberRow, Meta, PackageRow, SECTIONS, SectionId, Slot, Span, TextPlace,
 };
 use super::texts::{self, Text};
 use super::{Database, filed_under};
 use crate::interval::{self, Interval, Order};
-use crate::osv::Record;
+use crate::osv::{self, Affected, Record};
 use crate::severity::Facts;
 use crate::{Error, ErrorKind};
+
+/// Characters that are kept of a publisher's reason.
+const MAX_NOTE_CHARS: usize = 300;
+/// Weaknesses that are kept of one advisory.
+const MAX_CWES: usize = 20;
+/// Lines of symbols, and symbols in a line, that are kept of one package.
+const MAX_SYMBOLS: usize = 50;
+/// Characters of a path or a symbol.
+const MAX_SYMBOL_CHARS: usize = 120;
+/// Events of one range that are told in words.
+const MAX_EVENTS_IN_WORDS: usize = 40;
+/// Bytes in all of what one advisory says of versions, in words.
+const MAX_WORDS_BYTES: usize = 64 << 10;
 
 /// Collects advisories and writes them as one file.
 pub struct Builder<'b> {
@@ -224,28 +238,32 @@ impl<'b> Builder<'b> {
             upstream: record.upstream.iter().map(String::as_str).collect(),
             published: record.published.map(|at| at.0),
             severity: Facts::of_record(record, ecosystem),
+            cwes: cwes(record),
         })?;
         let text = packed(&Text {
             summary: record.summary.clone(),
             details: record.details.clone(),
             references: record.references.clone(),
+            ranges: ranges_in_words(record),
         })?;
         let withdrawn = record.withdrawn.map_or(i64::MAX, |at| at.0);
         let mut content = Content::default();
         content.add(&record.modified.0.to_le_bytes());
         content.add(&withdrawn.to_le_bytes());
+        content.add(&[record.authority as u8]);
         content.add(&meta);
         content.add(&text);
         let mut entries = Vec::new();
-        for ((ecosystem, release, name), statement) in statements(record) {
+        for ((ecosystem, release, name, status), statement) in statements(record) {
             let package = self.package(&ecosystem, &name);
-            let severity =
-                if statement.severity.is_empty() { Vec::new() } else { packed(&statement.severity)? };
-            for part in [ecosystem.as_bytes(), release.as_bytes(), name.as_bytes(), &severity] {
+            let about =
+                if statement.about == About::default() { Vec::new() } else { packed(&statement.about)? };
+            for part in [ecosystem.as_bytes(), release.as_bytes(), name.as_bytes(), &about] {
                 content.add(part);
             }
             content.add(&statement.unevaluated.to_le_bytes());
-            let severity = self.heap.put(&severity)?;
+            content.add(&[status]);
+            let about = self.heap.intern(&about)?;
             let release = self.releases.number(&release);
             for (code, intervals) in statement.orders {
                 content.add(&[code]);
@@ -263,10 +281,11 @@ impl<'b> Builder<'b> {
                     release,
                     first_interval,
                     intervals: fit(self.intervals.len())? - first_interval,
-                    severity,
+                    about,
                     unevaluated: statement.unevaluated,
                     order: code,
-                    padding: [0; 3],
+                    status,
+                    padding: [0; 2],
                 };
                 entries.push(DraftEntry { package, row });
             }
@@ -275,7 +294,7 @@ impl<'b> Builder<'b> {
             id: Span::default(),
             meta: self.heap.put(&meta)?,
             text: self.texts.push(&text).map_err(too_many)?,
-            padding: 0,
+            authority: record.authority as u32,
             modified: record.modified.0,
             withdrawn,
             content: content.hash,
@@ -338,7 +357,7 @@ impl<'b> Builder<'b> {
             *package = layout.package_number[*package as usize];
         }
         entries.sort_by_key(|(package, release, advisory, entry)| {
-            (*package, *release, *advisory, entry.row.order)
+            (*package, *release, *advisory, entry.row.status, entry.row.order)
         });
 
         let mut info = Info { ecosystems: layout.ecosystems, feeds: self.feeds };
@@ -373,7 +392,7 @@ impl<'b> Builder<'b> {
                 let fix = out.intern(at(heap, row.fix()))?;
                 interval_rows.push(IntervalRow { offsets: [start.offset, end.offset, fix.offset], ..*row });
             }
-            let severity = out.intern(at(heap, entry.row.severity))?;
+            let about = out.intern(at(heap, entry.row.about))?;
             package_row.entries += 1;
             let ecosystem = &mut info.ecosystems[package_row.ecosystem as usize];
             ecosystem.unevaluated_ranges += u64::from(entry.row.unevaluated);
@@ -384,7 +403,7 @@ impl<'b> Builder<'b> {
                 release: *release,
                 first_interval,
                 intervals: fit(interval_rows.len())? - first_interval,
-                severity,
+                about,
                 ..entry.row
             });
         }
@@ -427,30 +446,113 @@ impl<'b> Builder<'b> {
 struct Compiled {
     /// By the code of the order. A package without intervals has one order, empty: the advisory is known and says nothing.
     orders: BTreeMap<u8, Vec<Interval>>,
-    severity: Facts,
+    about: About,
     unevaluated: u32,
 }
 
-/// By ecosystem name, release and look-up name.
-fn statements(record: &Record) -> BTreeMap<(String, String, String), Compiled> {
+/// By ecosystem name, release, look-up name and the number of the status.
+fn statements(record: &Record) -> BTreeMap<(String, String, String, u8), Compiled> {
     let mut statements: BTreeMap<_, Compiled> = BTreeMap::new();
     for affected in &record.affected {
         let Some((ecosystem, name)) = affected.package.as_ref().and_then(filed_under) else { continue };
         let compiled = interval::compile(affected, ecosystem.name());
         let release = ecosystem.release().unwrap_or_default().to_owned();
-        let statement = statements.entry((ecosystem.name().to_owned(), release, name)).or_default();
+        let status = format::status_code(affected.statement.status.unwrap_or(Status::Affected));
+        let key = (ecosystem.name().to_owned(), release, name, status);
+        let statement = statements.entry(key).or_default();
         for (order, intervals) in compiled.intervals {
             statement.orders.entry(order.code()).or_default().extend(intervals);
         }
         if statement.orders.is_empty() {
             statement.orders.insert(Order::of_ecosystem(ecosystem.name()).code(), Vec::new());
         }
-        if statement.severity.is_empty() {
-            statement.severity = Facts::of_package(affected);
+        let about = About {
+            severity: Facts::of_package(affected),
+            note: osv::one_line(&affected.statement.note, MAX_NOTE_CHARS),
+            subscription_fix: affected
+                .statement
+                .subscription_fix
+                .as_ref()
+                .map(|fix| (fix.version.clone(), fix.subscription.clone())),
+            fix_is_announced: affected.statement.fix_is_announced,
+            module: affected.statement.module.clone(),
+            symbols: symbols(affected),
+        };
+        if statement.about == About::default() {
+            statement.about = about;
         }
         statement.unevaluated += compiled.unevaluated;
     }
     statements
+}
+
+/// `CWE-79` and its like.
+fn cwes(record: &Record) -> Vec<&str> {
+    let listed = record.database_specific.cwe_ids.as_ref().and_then(Value::as_array);
+    let numbers = listed.into_iter().flatten().filter_map(Value::as_str);
+    let is_number = |cwe: &&str| {
+        cwe.len() <= 12 && cwe.strip_prefix("CWE-").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    numbers.filter(is_number).take(MAX_CWES).collect()
+}
+
+/// Which paths and symbols of a package have the flaw, by Go's and RustSec's fields.
+fn symbols(affected: &Affected) -> Vec<String> {
+    let specific = &affected.ecosystem_specific;
+    let texts = |value: Option<&Value>| -> Vec<String> {
+        let list = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        list.take(MAX_SYMBOLS).map(|text| osv::one_line(text, MAX_SYMBOL_CHARS)).collect()
+    };
+    let of_go =
+        specific.imports.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(|import| {
+            let path = osv::one_line(import.get("path")?.as_str()?, MAX_SYMBOL_CHARS);
+            let symbols = texts(import.get("symbols"));
+            Some(if symbols.is_empty() { path } else { format!("{path}: {}", symbols.join(", ")) })
+        });
+    let of_rust = texts(specific.affects.as_ref().and_then(|affects| affects.get("functions")));
+    of_go.chain(of_rust).take(MAX_SYMBOLS).collect()
+}
+
+/// What a record says of versions, for a person who asks why: `Alpine:v3.4 musl: introduced 0, fixed 1.1.14-r16`.
+fn ranges_in_words(record: &Record) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut bytes = 0;
+    for affected in &record.affected {
+        let Some(package) = &affected.package else { continue };
+        let mut parts: Vec<String> = Vec::new();
+        for range in affected.ranges.iter().filter(|range| range.kind != "GIT") {
+            let events = range.events.iter().take(MAX_EVENTS_IN_WORDS).filter_map(|event| {
+                let event = [
+                    ("introduced", &event.introduced),
+                    ("fixed", &event.fixed),
+                    ("last affected", &event.last_affected),
+                    ("limit", &event.limit),
+                ]
+                .into_iter()
+                .find_map(|(kind, version)| Some((kind, version.as_ref()?)));
+                event.map(|(kind, version)| format!("{kind} {}", osv::one_line(version, 60)))
+            });
+            parts.push(events.collect::<Vec<_>>().join(", "));
+        }
+        if let (Some(first), Some(last)) = (affected.versions.first(), affected.versions.last()) {
+            let (first, last) = (osv::one_line(first, 60), osv::one_line(last, 60));
+            parts.push(match affected.versions.len() {
+                1 => format!("version {first}"),
+                count => format!("{count} versions listed, {first} to {last}"),
+            });
+        }
+        let status = affected.statement.status.filter(|status| *status != Status::Affected);
+        let status = status.map_or(String::new(), |status| format!(" ({})", status.as_str()));
+        let line = format!("{} {}: {}{status}", package.ecosystem, package.name, parts.join("; "));
+        bytes += line.len();
+        if bytes > MAX_WORDS_BYTES {
+            break;
+        }
+        lines.push(line);
+    }
+    lines.sort();
+    lines.dedup();
+    lines
 }
 
 /// New numbers for what is alive.

@@ -5,9 +5,9 @@
 //! info        ecosystems with their releases, feeds                                postcard
 //! slots       open-addressing hash table: tag and package number                     8 bytes each
 //! packages    ecosystem, name, its entries                                          24 bytes each
-//! entries     advisory, release, order, its intervals, its severity                 32 bytes each
+//! entries     advisory, release, status, order, its intervals, what else it says      32 bytes each
 //! intervals   start, end and fix                                                    20 bytes each
-//! advisories  id, names, dates, place of the text, content hash; sorted by id       56 bytes each
+//! advisories  id, names, dates, place of the text, whose word, content; sorted by id 56 bytes each
 //! members     which feed brought which advisory; sorted                              8 bytes each
 //! heap        ids, fixes, postcard of names and severities; each package's name with its keys
 //! blocks      where the blocks of texts are                                         16 bytes each
@@ -20,6 +20,7 @@
 use std::path::Path;
 
 use bytemuck::{Pod, Zeroable};
+use plimsoll_types::Status;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -28,7 +29,7 @@ use crate::{Error, ErrorKind, interval};
 
 pub(super) const MAGIC: [u8; 8] = *b"PLIMADV\0";
 /// Goes up with every change of the layout or of what is compiled into it.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 pub(super) const HEADER_BYTES: usize = 384;
 pub(super) const SECTIONS: usize = 10;
 const DIGEST_AT: usize = 56;
@@ -212,10 +213,25 @@ pub(super) struct EntryRow {
     pub(super) release: u32,
     pub(super) first_interval: u32,
     pub(super) intervals: u32,
-    pub(super) severity: Span,
+    pub(super) about: Span,
     pub(super) unevaluated: u32,
     pub(super) order: u8,
-    pub(super) padding: [u8; 3],
+    pub(super) status: u8,
+    pub(super) padding: [u8; 2],
+}
+
+/// The number that stands for a status.
+pub(super) fn status_code(status: Status) -> u8 {
+    Status::ALL
+        .into_iter()
+        .position(|known| known == status)
+        .and_then(|at| u8::try_from(at).ok())
+        .unwrap_or(0)
+}
+
+/// The status of a number; of one that is none, nobody can tell.
+pub(super) fn status(code: u8) -> Status {
+    Status::ALL.get(usize::from(code)).copied().unwrap_or(Status::Unknown)
 }
 
 /// An interval of keys. Sorted, and apart from each other, inside their entry.
@@ -275,7 +291,7 @@ pub(super) struct AdvisoryRow {
     pub(super) id: Span,
     pub(super) meta: Span,
     pub(super) text: TextPlace,
-    pub(super) padding: u32,
+    pub(super) authority: u32,
     pub(super) modified: i64,
     /// `i64::MAX` where it was never taken back.
     pub(super) withdrawn: i64,
@@ -351,4 +367,21 @@ pub(crate) struct Meta<'a> {
     pub(crate) upstream: Vec<&'a str>,
     pub(crate) published: Option<i64>,
     pub(crate) severity: Facts,
+    #[serde(borrow)]
+    pub(crate) cwes: Vec<&'a str>,
+}
+
+/// What an advisory says of a package beside the versions.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct About {
+    pub(crate) severity: Facts,
+    /// The publisher's reason for the status.
+    pub(crate) note: String,
+    /// A fix for subscribers, and who they are.
+    pub(crate) subscription_fix: Option<(String, String)>,
+    pub(crate) fix_is_announced: bool,
+    /// The module and stream that the packages are of.
+    pub(crate) module: Option<String>,
+    /// `path: Symbol, Symbol`.
+    pub(crate) symbols: Vec<String>,
 }

@@ -9,7 +9,7 @@ use super::format::{BlockRow, TextPlace};
 
 /// Unpacked bytes at which a block is closed.
 const BLOCK_BYTES: usize = 4 << 10;
-/// Unpacked bytes of a block that is read. A text is at most 80 kB, so no block of ours is nearly as large.
+/// Unpacked bytes of a block that is read. A text is at most 150 kB, so no block of ours is nearly as large.
 const MAX_BLOCK_BYTES: usize = 1 << 20;
 
 thread_local! {
@@ -23,6 +23,8 @@ pub(crate) struct Text {
     pub(crate) summary: String,
     pub(crate) details: String,
     pub(crate) references: Vec<String>,
+    /// Which versions of which packages, a line each.
+    pub(crate) ranges: Vec<String>,
 }
 
 /// Reads texts from the file. It keeps the block it read last, since advisories on one package are often neighbours.

@@ -1,6 +1,6 @@
 //! Advisories of one vulnerability become one match.
 //!
-//! Only advisories that affect the same package are joined, by these rules:
+//! Only advisories on the same package are joined, by these rules:
 //!
 //! - Advisories that name exactly one CVE, as id, alias or upstream, and the same one, are one vulnerability: the CVE.
 //! - An advisory that names none joins those with which it shares an id or an alias, unless that would join two CVEs.
@@ -8,63 +8,91 @@
 //!   never joins two others. Two bulletins are one where one has the other's id as alias and both have the same CVEs.
 //! - `related` joins nothing.
 //!
+//! Whose word counts: that of the package's publisher, where a feed of its own speaks of the very CVE, before all others
+//! ([`Authority`]). What it calls fixed or not affected is set aside whatever others say, and the match tells who said so; a
+//! bulletin all of whose CVEs the publisher speaks of singly is a name for these and no finding of its own. Among those of
+//! the same standing who affects wins, and the match tells who disputes it.
+//!
 //! The fixed version is the lowest fix above the installed version that none of the joined advisories calls affected:
 //! whoever installs it is rid of the vulnerability by everybody's word.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plimsoll_types::{Cvss, Match, Severity, Status, Timestamp};
+use plimsoll_types::{
+    Cvss, Evidence, Match, Severity, Status, SubscriptionFix, SuppressedBy, Suppression, Timestamp,
+};
 
-use super::{Hit, Installed};
-use crate::database::{AdvisoryMeta, Statement, TextReader};
+use super::{Installed, Word};
+use crate::database::{About, AdvisoryMeta, Statement, TextReader};
 use crate::interval::Order;
-use crate::osv::one_line;
-use crate::severity::{Facts, rank};
+use crate::osv::{Authority, one_line};
+use crate::severity::Facts;
 
 const MAX_REFERENCES: usize = 20;
 /// Characters of a summary that is taken from the details.
 const SUMMARY_CHARS: usize = 300;
+/// Lines of symbols that one match keeps.
+const MAX_SYMBOLS: usize = 50;
 
-/// Merges hits to matches, sorted by name.
+/// Merges the words on a package version to matches, sorted by name.
 pub(super) fn merge<'d>(
-    hits: Vec<Hit<'d>>,
+    words: Vec<Word<'d>>,
     installed: &mut Installed<'_>,
     reader: &mut TextReader<'d>,
 ) -> Vec<Match> {
-    let advisories = advisories(hits);
-    let to_match = |members: Vec<usize>| to_match(&advisories, &members, installed, reader);
-    let mut matches: Vec<Match> = components(&advisories).into_iter().map(to_match).collect();
+    let advisories = advisories(words);
+    let groups = fold_bulletins(&advisories, components(&advisories));
+    let to_match = |group: Group| to_match(&advisories, &group, installed, reader);
+    let mut matches: Vec<Match> = groups.into_iter().filter_map(to_match).collect();
     matches
         .sort_by(|a, b| a.vulnerability.cmp(&b.vulnerability).then_with(|| a.advisories.cmp(&b.advisories)));
     matches
 }
 
-/// An advisory with all its statements that affect the package.
-struct Affecting<'d> {
+/// An advisory with all that it says of the installed version of the package.
+struct Spoken<'d> {
     id: &'d str,
     meta: AdvisoryMeta<'d>,
+    authority: Authority,
     cves: BTreeSet<&'d str>,
     statements: Vec<Statement<'d>>,
+    /// The worst of what it says.
+    status: Status,
     weak: bool,
 }
 
-impl<'d> Affecting<'d> {
+impl<'d> Spoken<'d> {
     /// The names that it shares with other advisories of the same vulnerability. One upstream is as good as an alias,
     /// several are a bulletin's.
     fn names(&self) -> impl Iterator<Item = &'d str> + '_ {
         let upstream = if self.meta.upstream.len() == 1 { self.meta.upstream.as_slice() } else { &[] };
         std::iter::once(self.id).chain(self.meta.aliases.iter().copied()).chain(upstream.iter().copied())
     }
+
+    fn affects(&self) -> bool {
+        self.status.is_finding()
+    }
+
+    fn about(&self) -> Option<About> {
+        self.statements.iter().find_map(Statement::about)
+    }
 }
 
 /// By advisory, the best source first.
-fn advisories(hits: Vec<Hit<'_>>) -> Vec<Affecting<'_>> {
+fn advisories(words: Vec<Word<'_>>) -> Vec<Spoken<'_>> {
     let mut numbers: BTreeMap<u32, usize> = BTreeMap::new();
-    let mut advisories: Vec<Affecting<'_>> = Vec::new();
-    for Hit { statement, weak } in hits {
+    let mut advisories: Vec<Spoken<'_>> = Vec::new();
+    for Word { statement, status, weak } in words {
         if let Some(known) = numbers.get(&statement.advisory()).and_then(|at| advisories.get_mut(*at)) {
-            known.statements.push(statement);
-            known.weak |= weak;
+            // What it calls affected counts, and is what its other fields are about.
+            if status.is_finding() && !known.affects() {
+                (known.status, known.weak) = (status, weak);
+                known.statements.clear();
+            }
+            if status.is_finding() == known.affects() {
+                known.statements.push(statement);
+                known.weak |= weak;
+            }
             continue;
         }
         let (Some(id), Some(meta)) = (statement.id(), statement.meta()) else { continue };
@@ -72,14 +100,57 @@ fn advisories(hits: Vec<Hit<'_>>) -> Vec<Affecting<'_>> {
             std::iter::once(id).chain(meta.aliases.iter().copied()).chain(meta.upstream.iter().copied());
         let cves = names.filter(|name| name.starts_with("CVE-")).collect();
         numbers.insert(statement.advisory(), advisories.len());
-        advisories.push(Affecting { id, meta, cves, statements: vec![statement], weak });
+        let authority = statement.authority();
+        advisories.push(Spoken { id, meta, authority, cves, statements: vec![statement], status, weak });
     }
-    advisories.sort_by_key(|advisory| (rank(advisory.id), advisory.id));
+    advisories.sort_by_key(|advisory| (advisory.authority, advisory.id));
     advisories
 }
 
+/// Advisories of one vulnerability, as places in the list, and the bulletins that are no more than names for it.
+struct Group {
+    members: Vec<usize>,
+    bulletins: Vec<usize>,
+}
+
+/// Makes names of the bulletins whose every CVE is spoken of singly by a better source.
+fn fold_bulletins(advisories: &[Spoken<'_>], components: Vec<Vec<usize>>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::with_capacity(components.len());
+    let mut bulletins: Vec<Vec<usize>> = Vec::new();
+    let mut by_cve: BTreeMap<&str, (Authority, usize)> = BTreeMap::new();
+    for members in components {
+        let Some(first) = members.first().and_then(|at| advisories.get(*at)) else { continue };
+        if first.cves.len() > 1 {
+            bulletins.push(members);
+            continue;
+        }
+        let cves = members.iter().filter_map(|at| advisories[*at].cves.first());
+        for cve in cves {
+            by_cve.entry(cve).or_insert((first.authority, groups.len()));
+        }
+        groups.push(Group { members, bulletins: Vec::new() });
+    }
+    for members in bulletins {
+        let best = &advisories[members[0]];
+        let singly: Option<BTreeSet<usize>> = best
+            .cves
+            .iter()
+            .map(|cve| {
+                by_cve.get(cve).filter(|(authority, _)| *authority < best.authority).map(|(_, at)| *at)
+            })
+            .collect();
+        match singly {
+            Some(singly) => {
+                singly.into_iter().for_each(|at| groups[at].bulletins.extend(&members));
+            }
+            None => groups.push(Group { members, bulletins: Vec::new() }),
+        }
+    }
+    groups
+}
+
 /// Which advisories are one vulnerability, as places in the list.
-fn components(advisories: &[Affecting<'_>]) -> Vec<Vec<usize>> {
+fn components(advisories: &[Spoken<'_>]) -> Vec<Vec<usize>> {
     let mut sets = Sets::new(advisories.len());
     let mut by_cve: BTreeMap<&str, usize> = BTreeMap::new();
     let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
@@ -159,22 +230,51 @@ impl Sets {
     }
 }
 
+/// The match of a group; `None` where nobody in it calls the version affected.
 fn to_match<'d>(
-    advisories: &[Affecting<'d>],
-    members: &[usize],
+    advisories: &[Spoken<'d>],
+    group: &Group,
     installed: &mut Installed<'_>,
     reader: &mut TextReader<'d>,
-) -> Match {
-    let members: Vec<&Affecting<'d>> = members.iter().map(|at| &advisories[*at]).collect();
-    let names = names(&members);
+) -> Option<Match> {
+    let of = |places: &[usize]| -> Vec<&Spoken<'d>> { places.iter().map(|at| &advisories[*at]).collect() };
+    let (all, bulletins) = (of(&group.members), of(&group.bulletins));
+    let verdict = verdict(&all, &bulletins)?;
+    // Fixes and severities are those of who calls it affected; where that was set aside, of all who spoke.
+    let affecting: Vec<&Spoken<'d>> =
+        all.iter().chain(&bulletins).filter(|one| one.affects()).copied().collect();
+    let members: Vec<&Spoken<'d>> = if verdict.status.is_finding() {
+        all.iter().filter(|one| one.affects()).copied().collect()
+    } else {
+        all.clone()
+    };
+    let best = *members.first()?;
+    let names = names(&members, &affecting, &bulletins);
     let (severity, cvss) = severity(&members);
     let texts = texts(&members, reader);
-    Match {
+    let about = best.about().unwrap_or_default();
+    let fixed_version = match verdict.status {
+        // What is fixed has no version to go to.
+        Status::Fixed | Status::NotAffected => None,
+        _ => fixed_version(&members, installed),
+    };
+    let evidence = Evidence {
+        suppressed: verdict.suppressed,
+        disputed_by: verdict.disputed_by,
+        note: about.note,
+        subscription_fix: about
+            .subscription_fix
+            .map(|(version, subscription)| SubscriptionFix { version, subscription }),
+        fix_is_announced: about.fix_is_announced,
+        cwes: collected(members.iter().flat_map(|member| member.meta.cwes.iter().copied())),
+        symbols: symbols(&members),
+    };
+    Some(Match {
         vulnerability: names.vulnerability,
         advisories: names.advisories,
         aliases: names.aliases,
-        status: Status::Affected,
-        fixed_version: fixed_version(&members, installed),
+        status: verdict.status,
+        fixed_version,
         severity,
         cvss,
         summary: texts.summary,
@@ -183,7 +283,43 @@ fn to_match<'d>(
         modified: members.iter().flat_map(|member| &member.statements).filter_map(Statement::modified).max(),
         references: texts.references,
         weak: members.iter().any(|member| member.weak),
+        evidence,
+    })
+}
+
+struct Verdict {
+    status: Status,
+    suppressed: Option<Suppression>,
+    disputed_by: Vec<String>,
+}
+
+/// What all together say, by whose word counts; `None` where nobody calls the version affected.
+fn verdict(all: &[&Spoken<'_>], bulletins: &[&Spoken<'_>]) -> Option<Verdict> {
+    all.iter().chain(bulletins).find(|one| one.affects())?;
+    let best = all.iter().map(|one| one.authority).min()?;
+    let mut of_the_best = all.iter().filter(|one| one.authority == best);
+    if let Some(affecting) = of_the_best.clone().find(|one| one.affects()) {
+        let disputed = all.iter().filter(|one| one.authority == best && !one.affects());
+        return Some(Verdict {
+            status: affecting.status,
+            suppressed: None,
+            disputed_by: disputed.map(|one| one.id.to_owned()).collect(),
+        });
     }
+    let clear = of_the_best.next()?;
+    let reason = match clear.status {
+        Status::Fixed => "the publisher of the package has fixed it in this version or an older one",
+        _ => "the publisher of the package says that it is not affected",
+    };
+    Some(Verdict {
+        status: clear.status,
+        suppressed: Some(Suppression {
+            by: SuppressedBy::Publisher,
+            source: clear.id.to_owned(),
+            reason: reason.to_owned(),
+        }),
+        disputed_by: Vec::new(),
+    })
 }
 
 struct Naming {
@@ -192,29 +328,40 @@ struct Naming {
     aliases: Vec<String>,
 }
 
-fn names(members: &[&Affecting<'_>]) -> Naming {
+fn names(members: &[&Spoken<'_>], affecting: &[&Spoken<'_>], bulletins: &[&Spoken<'_>]) -> Naming {
     let cves: BTreeSet<&str> = members.iter().flat_map(|member| &member.cves).copied().collect();
-    let ids: BTreeSet<&str> = members.iter().map(|member| member.id).collect();
+    let ids: BTreeSet<&str> = affecting.iter().map(|member| member.id).collect();
     let vulnerability = match (cves.len(), cves.first()) {
         (1, Some(cve)) => *cve,
         _ => members.first().map_or("", |best| best.id),
     };
     let all =
         members.iter().flat_map(|member| member.meta.aliases.iter().chain(&member.meta.upstream)).copied();
-    let mut aliases: BTreeSet<&str> = all.chain(ids.iter().copied()).collect();
+    let others = members.iter().chain(bulletins).map(|member| member.id);
+    let mut aliases: BTreeSet<&str> = all.chain(ids.iter().copied()).chain(others).collect();
     aliases.remove(vulnerability);
     let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
     Naming { vulnerability: vulnerability.to_owned(), advisories: owned(ids), aliases: owned(aliases) }
 }
 
+fn collected<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    names.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
+}
+
+fn symbols(members: &[&Spoken<'_>]) -> Vec<String> {
+    let lines = members.iter().flat_map(|member| &member.statements).filter_map(Statement::about);
+    let lines: BTreeSet<String> = lines.flat_map(|about| about.symbols).collect();
+    lines.into_iter().take(MAX_SYMBOLS).collect()
+}
+
 /// The chosen severity and all CVSS assessments; see [`crate::severity`] for the order of choice.
-fn severity(members: &[&Affecting<'_>]) -> (Severity, Vec<Cvss>) {
-    let mut chosen: Option<(u8, Severity)> = None;
+fn severity(members: &[&Spoken<'_>]) -> (Severity, Vec<Cvss>) {
+    let mut chosen: Option<(Authority, Severity)> = None;
     let mut all: Vec<Cvss> = Vec::new();
     for member in members {
-        let of_package = member.statements.iter().find_map(Statement::severity).unwrap_or_default();
+        let of_package = member.about().map(|about| about.severity).unwrap_or_default();
         let facts: Facts = of_package.with_record(member.meta.severity.clone());
-        let (rank, severity) = (rank(member.id), facts.choose());
+        let (rank, severity) = (member.authority, facts.choose());
         let is_better = severity != Severity::Unknown
             && chosen.is_none_or(|(best, worst)| rank < best || (rank == best && severity > worst));
         if is_better {
@@ -235,7 +382,7 @@ struct Texts {
     references: Vec<String>,
 }
 
-fn texts<'d>(members: &[&Affecting<'d>], reader: &mut TextReader<'d>) -> Texts {
+fn texts<'d>(members: &[&Spoken<'d>], reader: &mut TextReader<'d>) -> Texts {
     let mut texts = Texts { summary: String::new(), description: String::new(), references: Vec::new() };
     for text in members.iter().filter_map(|member| member.statements.first()).map(|s| s.text(reader)) {
         if texts.summary.is_empty() {
@@ -257,12 +404,12 @@ fn texts<'d>(members: &[&Affecting<'d>], reader: &mut TextReader<'d>) -> Texts {
 }
 
 /// The lowest fix above the installed version that none of the advisories calls affected.
-fn fixed_version(members: &[&Affecting<'_>], installed: &mut Installed<'_>) -> Option<String> {
+fn fixed_version(members: &[&Spoken<'_>], installed: &mut Installed<'_>) -> Option<String> {
     let mut fixes: BTreeMap<(u8, Vec<u8>), &str> = BTreeMap::new();
     for statement in members.iter().flat_map(|member| &member.statements) {
         let order = statement.order();
-        let Some(key) = installed.key(order) else { continue };
-        for fix in statement.fixes_above(&key.bytes) {
+        let Some(key) = installed.keys(order) else { continue };
+        for fix in statement.fixes_above(key.for_statement(statement)) {
             if let Some(order_of_fix) = Order::from_code(order) {
                 fixes.entry((order, order_of_fix.key(fix).bytes)).or_insert(fix);
             }

@@ -262,3 +262,242 @@ fn what_cannot_be_compared_is_never_silently_safe() {
     let found = find_version(&database, &Ecosystem::of("PyPI"), "a", "not a version");
     assert!(found[0].weak);
 }
+
+#[test]
+fn a_build_is_what_the_advisories_say_of_the_version_that_it_builds() {
+    let semver = |id: &str, events: &str| {
+        format!(
+            r#"{{"id":"{id}","affected":[{{"package":{{"ecosystem":"Bitnami","name":"a"}},"ranges":[{{"type":"SEMVER","events":[{events}]}}]}}]}}"#
+        )
+    };
+    let records = [
+        semver("BIT-1", r#"{"introduced":"3.2.1"},{"fixed":"5.4.6"}"#),
+        semver("BIT-2", r#"{"introduced":"5.4.6-0"},{"last_affected":"5.4.7"}"#),
+        semver("BIT-3", r#"{"introduced":"0"},{"fixed":"5.4.7-2"}"#),
+    ];
+    let ids = |version: &str| {
+        let database = database(&records.each_ref().map(String::as_str));
+        affecting(&database, &Ecosystem::of("Bitnami"), "a", version).join(" ")
+    };
+    for (version, expected) in [
+        ("5.4.5-12", "BIT-1 BIT-3"),
+        ("3.2.0-7", "BIT-3"),
+        ("5.4.6-rc1", "BIT-1 BIT-2 BIT-3"),
+        ("5.4.6-3", "BIT-2 BIT-3"),
+        ("5.4.6", "BIT-2 BIT-3"),
+        ("5.4.7-1", "BIT-2 BIT-3"),
+        ("5.4.7-2", "BIT-2"),
+        ("5.4.8-0", ""),
+    ] {
+        assert_eq!(ids(version), expected, "{version}");
+    }
+    let listed = r#"{"id":"P-1","affected":[{"package":{"ecosystem":"PyPI","name":"torch"},"versions":["1.13.0"],
+        "ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"1.12"},{"last_affected":"1.12.1"},{"introduced":"1.14"},{"fixed":"1.14.1"}]}]}]}"#;
+    let local = r#"{"id":"P-2","affected":[{"package":{"ecosystem":"PyPI","name":"torch"},
+        "ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.13.0+cu117"}]}]}]}"#;
+    let database = database(&[listed, local]);
+    for (version, expected) in [
+        ("1.13.0+cu117", vec!["P-1"]),
+        ("1.13.0+cu116", vec!["P-1", "P-2"]),
+        ("1.13.0", vec!["P-1", "P-2"]),
+        ("1.12.1+cpu", vec!["P-1", "P-2"]),
+        ("1.14.1+cpu", vec![]),
+    ] {
+        assert_eq!(affecting(&database, &Ecosystem::of("PyPI"), "torch", version), expected, "{version}");
+    }
+}
+
+/// A record of the publisher's own feed: `status` of the versions below `fixed`.
+fn published(id: &str, cve: &str, ecosystem: &str, name: &str, fixed: &str, status: Status) -> osv::Record {
+    let mut published = osv::parse(record(id, "", ecosystem, name, "0", fixed).as_bytes()).unwrap();
+    published.aliases.push(cve.to_owned());
+    published.authority = Authority::Publisher;
+    published.affected[0].statement =
+        osv::Statement { status: Some(status), note: "Minor issue".to_owned(), ..Default::default() };
+    published
+}
+
+fn with_published(records: &[String], published: &[osv::Record]) -> Database {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("advisories.db");
+    let mut builder = Builder::new("2026-09-01T00:00:00Z".parse().unwrap());
+    for record in records {
+        builder.add("bucket", &osv::parse(record.as_bytes()).unwrap()).unwrap();
+    }
+    for record in published {
+        builder.add("tracker", record).unwrap();
+    }
+    builder.write(&path).unwrap();
+    Database::open(&path).unwrap()
+}
+
+#[test]
+fn the_publisher_s_word_comes_before_all_others_and_the_reason_is_kept() {
+    let debian: Ecosystem = "Debian:11".parse().unwrap();
+    let dsa = record("DSA-1-1", r#","upstream":["CVE-1"]"#, "Debian:11", "a", "0", "9");
+    for (status, fixed, version, expected) in [
+        (Status::WillNotFix, "", "1", (Status::WillNotFix, true)),
+        (Status::EndOfLife, "", "1", (Status::EndOfLife, true)),
+        (Status::FixDeferred, "", "1", (Status::FixDeferred, true)),
+        (Status::UnderInvestigation, "", "1", (Status::UnderInvestigation, true)),
+        (Status::NotAffected, "", "1", (Status::NotAffected, false)),
+        (Status::Affected, "2", "1", (Status::Affected, true)),
+        (Status::Affected, "2", "3", (Status::Fixed, false)),
+        (Status::Affected, "0", "3", (Status::NotAffected, false)),
+    ] {
+        let records = [published("DEBIAN:CVE-1", "CVE-1", "Debian:11", "a", fixed, status)];
+        let database = with_published(std::slice::from_ref(&dsa), &records);
+        let found = find_version(&database, &debian, "a", version);
+        assert_eq!(found.len(), 1, "{status:?}");
+        let found = &found[0];
+        assert_eq!((found.status, found.is_finding()), expected, "{status:?} {version}");
+        assert_eq!(found.vulnerability, "CVE-1");
+        assert_eq!(found.evidence.suppressed.is_some(), !expected.1);
+        assert!(found.advisories.contains(&"DSA-1-1".to_owned()));
+        assert_eq!(found.evidence.note, "Minor issue");
+        // The publisher knows of no fix for what it will not fix, whatever the bulletin says.
+        assert_eq!(found.fixed_version.is_some(), status == Status::Affected && found.is_finding());
+        assert_eq!(affecting(&database, &debian, "a", version).contains(&"DSA-1-1"), version != "9");
+    }
+    // Nobody calls it affected: there is nothing to set aside.
+    let alone =
+        with_published(&[], &[published("DEBIAN:CVE-1", "CVE-1", "Debian:11", "a", "2", Status::Affected)]);
+    assert_eq!(find_version(&alone, &debian, "a", "3"), []);
+}
+
+#[test]
+fn a_bulletin_is_a_name_for_what_the_publisher_speaks_of_singly() {
+    let debian: Ecosystem = "Debian:11".parse().unwrap();
+    let dsa = record("DSA-1-1", r#","upstream":["CVE-1","CVE-2"]"#, "Debian:11", "a", "0", "9");
+    let both = [
+        published("DEBIAN:CVE-1", "CVE-1", "Debian:11", "a", "9", Status::Affected),
+        published("DEBIAN:CVE-2", "CVE-2", "Debian:11", "a", "0", Status::Affected),
+    ];
+    let show = |database: &Database| -> Vec<String> {
+        let found = find_version(database, &debian, "a", "1");
+        found
+            .iter()
+            .map(|m| format!("{} {} {}", m.vulnerability, m.status.as_str(), m.advisories.join(" ")))
+            .collect()
+    };
+    assert_eq!(
+        show(&with_published(std::slice::from_ref(&dsa), &both)),
+        ["CVE-1 affected DEBIAN:CVE-1 DSA-1-1", "CVE-2 not-affected DSA-1-1"]
+    );
+    // Of one of its vulnerabilities the publisher says nothing: the bulletin stands.
+    assert_eq!(
+        show(&with_published(std::slice::from_ref(&dsa), &both[..1])),
+        ["CVE-1 affected DEBIAN:CVE-1", "DSA-1-1 affected DSA-1-1"]
+    );
+}
+
+#[test]
+fn a_language_package_of_the_distribution_s_is_judged_by_the_distribution() {
+    let records = [
+        record("PYSEC-1", r#","aliases":["CVE-1"]"#, "PyPI", "requests", "0", "9"),
+        record("PYSEC-2", r#","aliases":["CVE-2"]"#, "PyPI", "requests", "0", "9"),
+        record("PYSEC-3", r#","aliases":["CVE-3"]"#, "PyPI", "requests", "0", "9"),
+        record("PYSEC-4", r#","aliases":["CVE-4"]"#, "PyPI", "requests", "0", "9"),
+        record("D-1", r#","upstream":["CVE-1"]"#, "Debian:11", "requests", "0", "2.28.1-1"),
+        record("D-2", r#","upstream":["CVE-2"]"#, "Debian:11", "requests", "0", "0"),
+        record("D-3", r#","upstream":["CVE-3"]"#, "Debian:11", "requests", "0", ""),
+    ];
+    let database = database(&records.each_ref().map(String::as_str));
+    let mut owner = Package::new(PackageType::Deb, "python3-requests", "2.28.1-1+b1");
+    owner.source = Some("requests".to_owned());
+    owner.source_version = Some("2.28.1-1".to_owned());
+    let owner = InstalledPackage {
+        package: owner,
+        ecosystem: Some("Debian:11".parse().unwrap()),
+        path: String::new(),
+        layer: None,
+        purl: String::new(),
+        details: Default::default(),
+    };
+    let mut found = find_version(&database, &Ecosystem::of("PyPI"), "requests", "2.28.1");
+    assert_eq!(found.iter().filter(|found| found.is_finding()).count(), 4);
+    heed_owner(&database, &mut found, &owner);
+    let told: Vec<_> = found.iter().map(|m| (m.vulnerability.as_str(), m.status, m.is_finding())).collect();
+    assert_eq!(
+        told,
+        [
+            ("CVE-1", Status::Fixed, false),
+            ("CVE-2", Status::NotAffected, false),
+            ("CVE-3", Status::Affected, false),
+            ("CVE-4", Status::Affected, true)
+        ]
+    );
+    let why = found[0].evidence.suppressed.as_ref().unwrap();
+    assert_eq!((why.source.as_str(), why.by), ("D-1", plimsoll_types::SuppressedBy::Owner));
+    assert!(why.reason.contains("python3-requests"));
+}
+
+#[test]
+fn a_subscriber_s_version_is_compared_with_what_subscribers_are_told() {
+    let json = r#"{"id":"UBUNTU-CVE-1","upstream":["CVE-1"],"affected":[
+        {"package":{"ecosystem":"Ubuntu:22.04:LTS","name":"a"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}]},
+        {"package":{"ecosystem":"Ubuntu:Pro:22.04:LTS","name":"a"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.0-1ubuntu1+esm2"}]}]}]}"#;
+    let records = [json.to_owned()];
+    check(&records, "Ubuntu:22.04", "a", "1.0-1ubuntu1", &["CVE-1: UBUNTU-CVE-1 -> none"]);
+    check(&records, "Ubuntu:22.04", "a", "1.0-1ubuntu1+esm1", &["CVE-1: UBUNTU-CVE-1 -> 1.0-1ubuntu1+esm2"]);
+    check(&records, "Ubuntu:22.04", "a", "1.0-1ubuntu1+esm2", &[]);
+}
+
+#[test]
+fn red_hat_s_repositories_and_suse_s_modules_are_their_release() {
+    let records = [
+        record("R-1", "", "Red Hat:enterprise_linux:9::baseos", "a", "0", "2-1.el9"),
+        record("R-2", "", "Red Hat:enterprise_linux:9.2::appstream", "a", "0", "2-1.el9"),
+        record("R-3", "", "Red Hat:rhel_eus:9.2::baseos", "a", "0", "3-1.el9_2"),
+        record("S-1", "", "SUSE:Linux Enterprise Module for Basesystem 15 SP5", "a", "0", "2-1"),
+        record("S-2", "", "SUSE:Linux Enterprise Server 15 SP5-LTSS", "a", "0", "3-1"),
+    ];
+    check(&records, "Red Hat:9", "a", "1-1.el9", &["R-1: R-1 -> 2-1.el9", "R-2: R-2 -> 2-1.el9"]);
+    check(&records, "SUSE:Linux Enterprise Server 15 SP5", "a", "1-1", &["S-1: S-1 -> 2-1"]);
+}
+
+#[test]
+fn the_story_of_a_verdict_has_every_advisory_that_speaks_of_it() {
+    let records = [
+        record("DSA-1-1", r#","upstream":["CVE-1"]"#, "Debian:11", "glibc", "0", "2.31-14"),
+        record("DSA-2-1", r#","upstream":["CVE-1"]"#, "Debian:11", "glibc", "0", "2.31-12"),
+        record(
+            "DSA-3-1",
+            r#","upstream":["CVE-1"],"withdrawn":"2026-08-01T00:00:00Z""#,
+            "Debian:11",
+            "glibc",
+            "0",
+            "",
+        ),
+        record("DSA-4-1", r#","upstream":["CVE-2"]"#, "Debian:11", "glibc", "0", "9"),
+    ];
+    let database = database(&records.each_ref().map(String::as_str));
+    let mut package = Package::new(PackageType::Deb, "libc6", "2.31-13+b1");
+    package.source = Some("glibc".into());
+    package.source_version = Some("2.31-13".into());
+    let installed = InstalledPackage {
+        package,
+        ecosystem: Some("Debian:11".parse().unwrap()),
+        path: String::new(),
+        layer: None,
+        purl: String::new(),
+        details: Default::default(),
+    };
+    let story = explain(&database, &installed, "CVE-1");
+    let told: Vec<_> = story.iter().map(|a| (a.advisory.id.as_str(), a.judgement)).collect();
+    assert_eq!(
+        told,
+        [
+            ("DSA-1-1", Judgement::Says(Status::Affected)),
+            ("DSA-2-1", Judgement::OutOfRange),
+            ("DSA-3-1", Judgement::Withdrawn("2026-08-01T00:00:00Z".parse().unwrap()))
+        ]
+    );
+    let first = &story[0];
+    assert_eq!(
+        (first.name.as_str(), first.version.as_str(), first.order.as_str()),
+        ("glibc", "2.31-13", "dpkg")
+    );
+    assert_eq!(first.ranges, ["Debian:11 glibc: introduced 0, fixed 2.31-14"]);
+    assert_eq!(first.advisory.feeds, ["feed"]);
+}

@@ -4,7 +4,7 @@
 //! A line that is no field is skipped, never the file: dpkg itself would refuse it, but a scanner must see the other
 //! packages.
 
-use plimsoll_types::inventory::{FileContent, Found, OwnedFiles};
+use plimsoll_types::inventory::{Confidence, FileContent, Found, OwnedFiles};
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{Package, PackageType};
 
@@ -13,17 +13,25 @@ use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, field, text, we
 
 const DATABASE: &str = "var/lib/dpkg/status";
 const DIRECTORY: &str = "var/lib/dpkg/status.d/";
-const FILES: &str = "var/lib/dpkg/info/";
+
+/// Lists of files.
+const FILES: [&str; 3] = ["var/lib/dpkg/info/", "usr/lib/opkg/info/", "var/lib/opkg/info/"];
+
+/// The database of opkg, which has the format of dpkg: OpenWrt's, Yocto's and Entware's.
+const OPKG: [&str; 3] = ["usr/lib/opkg/status", "var/lib/opkg/status", "opt/lib/opkg/status"];
 
 /// The database, or a file of the directory but for the checksums.
 pub(crate) fn matches(path: &str) -> bool {
     let is_package = |name: &str| !name.contains('/') && !name.ends_with(".md5sums");
-    path == DATABASE || path.strip_prefix(DIRECTORY).is_some_and(is_package) || listed_package(path).is_some()
+    path == DATABASE
+        || OPKG.contains(&path)
+        || path.strip_prefix(DIRECTORY).is_some_and(is_package)
+        || listed_package(path).is_some()
 }
 
 /// Whose files a list is of: `info/libc6:amd64.list`.
 fn listed_package(path: &str) -> Option<&str> {
-    let package = path.strip_prefix(FILES)?.strip_suffix(".list")?;
+    let package = FILES.iter().find_map(|folder| path.strip_prefix(folder))?.strip_suffix(".list")?;
     (!package.contains('/')).then(|| package.split_once(':').map_or(package, |(name, _)| name))
 }
 
@@ -32,12 +40,21 @@ pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
     if let Some(package) = listed_package(path) {
         return ByLine::boxed(Files { package: package.to_owned(), before: vec![], owned: Owned::default() });
     }
-    let is_database = path == DATABASE;
-    ByLine::boxed(Status { is_database, stanza: Stanza::default(), packages: vec![], weight: 0 })
+    let is_opkg = OPKG.contains(&path);
+    let is_database = path == DATABASE || is_opkg;
+    let package_type = if is_opkg { PackageType::Opkg } else { PackageType::Deb };
+    ByLine::boxed(Status {
+        is_database,
+        package_type,
+        stanza: Stanza::default(),
+        packages: vec![],
+        weight: 0,
+    })
 }
 
 struct Status {
     is_database: bool,
+    package_type: PackageType,
     stanza: Stanza,
     packages: Vec<Found>,
     weight: usize,
@@ -50,6 +67,8 @@ struct Stanza {
     status: Option<String>,
     architecture: Option<String>,
     source: Option<String>,
+    maintainer: Option<String>,
+    origin: Option<String>,
 }
 
 impl Lines for Status {
@@ -59,7 +78,7 @@ impl Lines for Status {
             return Want::More;
         };
         // A database has a hundred lines for each that matters; a space begins the rest of a folded field.
-        if !b"PVSApvsa".contains(first) {
+        if !b"PVSAMOpvsamo".contains(first) {
             return Want::More;
         }
         let stanza = &mut self.stanza;
@@ -73,6 +92,10 @@ impl Lines for Status {
             stanza.architecture = Some(text(value));
         } else if let Some(value) = field(line, "Source") {
             stanza.source = Some(text(value));
+        } else if let Some(value) = field(line, "Maintainer") {
+            stanza.maintainer = Some(text(value));
+        } else if let Some(value) = field(line, "Origin") {
+            stanza.origin = Some(text(value));
         }
         Want::More
     }
@@ -94,8 +117,7 @@ impl Lines for Status {
 
 impl Status {
     fn end_stanza(&mut self) {
-        if let Some(package) = std::mem::take(&mut self.stanza).package() {
-            let found = Found::from(package);
+        if let Some(found) = std::mem::take(&mut self.stanza).package(self.package_type) {
             self.weight += weight(&found);
             self.packages.push(found);
         }
@@ -104,11 +126,12 @@ impl Status {
 
 impl Stanza {
     /// The package, where its files are on the disk.
-    fn package(self) -> Option<Package> {
-        if self.name.is_empty() || !self.status.as_deref().is_none_or(is_unpacked) {
+    fn package(self, package_type: PackageType) -> Option<Found> {
+        let state = self.status.as_deref().map(state);
+        if self.name.is_empty() || matches!(state, Some("not-installed" | "config-files")) {
             return None;
         }
-        let mut package = Package::new(PackageType::Deb, &self.name, &self.version);
+        let mut package = Package::new(package_type, &self.name, &self.version);
         package.architecture = self.architecture.filter(|architecture| !architecture.is_empty());
         if let Some(source) = &self.source {
             let (name, version) = source.split_once('(').unwrap_or((source, ""));
@@ -118,14 +141,20 @@ impl Stanza {
             package.source_version =
                 Some(version.to_owned()).filter(|version| *version != self.version && !version.is_empty());
         }
-        Some(package)
+        let mut found = Found::from(package);
+        found.details.origin = self.origin.or(self.maintainer).filter(|origin| !origin.is_empty());
+        // Some of its files are on the disk, and nobody knows of which version.
+        if state == Some("half-installed") {
+            found.details.confidence = Confidence::Low;
+        }
+        Some(found)
     }
 }
 
-/// Whether the state, the third of `want flag state`, leaves files on the disk. What is no state counts as one that does:
-/// rather a package too many than one overlooked.
-fn is_unpacked(status: &str) -> bool {
-    !matches!(status.split_ascii_whitespace().nth(2), Some("not-installed" | "config-files"))
+/// The third of `want flag state`. What is no state counts as one that leaves files on the disk: rather a package too many
+/// than one overlooked.
+fn state(status: &str) -> &str {
+    status.split_ascii_whitespace().nth(2).unwrap_or_default()
 }
 
 struct Files {

@@ -29,6 +29,7 @@ fn found(vulnerability: &str, severity: Severity, fixed: Option<&str>) -> Match 
         modified: None,
         references: vec![],
         weak: false,
+        evidence: Default::default(),
     }
 }
 

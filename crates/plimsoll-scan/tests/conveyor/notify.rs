@@ -205,6 +205,7 @@ fn affected(vulnerability: &str, severity: Severity) -> Match {
         modified: None,
         references: vec![],
         weak: false,
+        evidence: Default::default(),
     }
 }
 

@@ -222,5 +222,6 @@ pub(crate) fn affected(vulnerability: &str, severity: Severity) -> Match {
         modified: None,
         references: vec![],
         weak: false,
+        evidence: Default::default(),
     }
 }

@@ -15,6 +15,9 @@ pub struct Found {
     /// [`owned_hash`] of those of its files that may name packages themselves, where the same database lists its files.
     #[serde(deserialize_with = "crate::probe::budget::list")]
     pub owns: Vec<u64>,
+    /// The module that an rpm belongs to, as its label names it: `nodejs:16:8060020220…:ad008a3a`. It makes the package
+    /// another one, and goes into the purl.
+    pub module: Option<String>,
 }
 
 /// What is known of a package and does not make it another one: two packages that differ in nothing else have the same
@@ -80,7 +83,7 @@ impl Details {
 
 impl From<Package> for Found {
     fn from(package: Package) -> Self {
-        Self { package, details: Details::default(), owns: vec![] }
+        Self { package, details: Details::default(), owns: vec![], module: None }
     }
 }
 

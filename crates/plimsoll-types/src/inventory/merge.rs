@@ -1,21 +1,36 @@
 //! Layers to image: what an upper layer hides, removes and adds (OCI image specification, layer.md, "Applying changesets").
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    Distro, FileContent, FileFact, Found, ImageInventory, InstalledPackage, LayerInventory, Problem,
-    ProblemKind, owned_hash, path_hash,
+    ChannelKind, Channels, Distro, FileContent, FileFact, Found, ImageInventory, InstalledPackage,
+    LayerInventory, Problem, ProblemKind, owned_hash, path_hash,
 };
-use crate::{Digest, Package};
+use crate::{Digest, Package, PackageType};
 
-/// Where `os-release` may be, best first. `etc/os-release` is usually a link to the second.
-const OS_RELEASE: [&str; 6] = [
+/// The files that name the distribution, best first. `etc/os-release` is usually a link to the second; of the older ones,
+/// derivatives keep those of their base beside their own.
+pub const DISTRO_FILES: [&str; 20] = [
     "etc/os-release",
     "usr/lib/os-release",
     "etc/initrd-release",
     "etc/lsb-release",
+    "etc/oracle-release",
+    "etc/almalinux-release",
+    "etc/rocky-release",
+    "etc/centos-release",
+    "etc/fedora-release",
+    "etc/system-release",
+    "etc/redhat-release",
+    "etc/SuSE-release",
+    "etc/photon-release",
+    "etc/mariner-release",
     "etc/alpine-release",
     "etc/debian_version",
+    "etc/gentoo-release",
+    "etc/slackware-version",
+    "etc/arch-release",
+    "etc/issue",
 ];
 
 /// A file of the image while the layers are laid over each other.
@@ -50,10 +65,15 @@ impl ImageInventory {
             }
             problems.extend(layer.problems.iter().cloned());
         }
-        let distro = OS_RELEASE.iter().find_map(|path| match files.get(*path)?.content {
+        keep_newest_rpm_database(&mut files);
+        let mut distro = DISTRO_FILES.iter().find_map(|path| match files.get(*path)?.content {
             FileContent::Distro(distro) => Some(distro.clone()),
             _ => None,
         });
+        let channels = channels(&files);
+        if let Some(distro) = &mut distro {
+            distro.choose_branch(&channels);
+        }
         let digest_of = |number: usize| layers.get(number).and_then(|(digest, _)| digest.clone());
         let owners = owners(&files);
         let mut packages = Vec::new();
@@ -75,6 +95,7 @@ impl ImageInventory {
         Self {
             distro,
             packages,
+            channels,
             problems,
             unpacked_bytes: layers.iter().map(|(_, layer)| layer.unpacked_bytes).sum(),
             entries: layers.iter().map(|(_, layer)| layer.entries).sum(),
@@ -108,6 +129,32 @@ fn bare(package: &Package) -> Package {
     Package::new(package.package_type, &package.name, &package.version)
 }
 
+/// What all files tell of where the packages came from.
+fn channels(files: &BTreeMap<String, Placed<'_>>) -> Vec<Channels> {
+    let mut by_kind: BTreeMap<ChannelKind, BTreeSet<&str>> = BTreeMap::new();
+    for placed in files.values() {
+        if let FileContent::Channels(channels) = placed.content {
+            by_kind.entry(channels.kind).or_default().extend(channels.names.iter().map(String::as_str));
+        }
+    }
+    let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
+    by_kind.into_iter().map(|(kind, names)| Channels { kind, names: owned(names) }).collect()
+}
+
+/// The forms of rpm's database, newest first. A system that changed to another form may have the old one lying about.
+const RPM_FORMS: [&str; 4] = ["/rpmdb.sqlite", "/Packages.db", "/Packages", "/container-manifest-2"];
+
+/// Of rpm's databases, those of the newest form count that names a package.
+fn keep_newest_rpm_database(files: &mut BTreeMap<String, Placed<'_>>) {
+    let form = |path: &str, content: &FileContent| {
+        let is_rpm = matches!(content, FileContent::Database(found)
+            if found.first().is_some_and(|found| found.package.package_type == PackageType::Rpm));
+        RPM_FORMS.iter().position(|form| is_rpm && path.ends_with(form))
+    };
+    let newest = files.iter().filter_map(|(path, placed)| form(path, placed.content)).min();
+    files.retain(|path, placed| form(path, placed.content).is_none_or(|form| Some(form) == newest));
+}
+
 fn place(
     found: &Found,
     path: &str,
@@ -122,8 +169,10 @@ fn place(
     };
     let mut details = found.details.clone();
     details.owned_by = owner.map(str::to_owned);
+    let mut purl = package.purl(distro);
+    purl.set(InstalledPackage::MODULE, found.module.as_deref().unwrap_or_default());
     InstalledPackage {
-        purl: package.purl(distro).to_string(),
+        purl: purl.to_string(),
         package: package.clone(),
         ecosystem,
         path: path.to_owned(),
@@ -158,10 +207,7 @@ fn owners<'a>(files: &BTreeMap<String, Placed<'a>>) -> HashMap<u64, &'a str> {
             FileContent::Files(list) if installed.contains(list.package.as_str()) => {
                 own(&list.package, &list.paths);
             }
-            FileContent::Database(found) => {
-                found.iter().for_each(|found| own(&found.package.name, &found.owns));
-            }
-            _ => {}
+            content => of_system(content).for_each(|found| own(&found.package.name, &found.owns)),
         }
     }
     owners

@@ -155,3 +155,73 @@ fn a_file_that_a_package_of_the_distribution_brought_is_marked() {
     let rpm = layer().file("var/lib/rpm/rpmdb.sqlite", FileContent::Database(vec![found]));
     assert_eq!(owner(&[egg, rpm]), owned);
 }
+
+#[test]
+fn the_newest_form_of_rpm_s_database_holds() {
+    let rpm = |directory: &str, form: &str, name: &str| {
+        let found = vec![Package::new(PackageType::Rpm, name, "1-1").into()];
+        layer().file(&format!("{directory}/{form}"), FileContent::Database(found))
+    };
+    let empty = layer().file("var/lib/rpm/rpmdb.sqlite", FileContent::Database(vec![]));
+    let old = rpm("var/lib/rpm", "Packages", "old");
+    let new = rpm("usr/lib/sysimage/rpm", "rpmdb.sqlite", "new");
+    assert_eq!(merged(&[old.clone(), new.clone()]), [("new".into(), 1)]);
+    assert_eq!(merged(&[new, old.clone()]), [("new".into(), 0)]);
+    assert_eq!(merged(&[old, empty]), [("old".into(), 0)]);
+}
+
+#[test]
+fn the_module_of_an_rpm_is_part_of_its_purl() {
+    let mut found = Found::from(Package::new(PackageType::Rpm, "npm", "1:8.19-1.16.module+el8"));
+    found.module = Some("nodejs:16:8060:ad008a3a".into());
+    let plain = Found::from(Package::new(PackageType::Rpm, "bash", "5-1"));
+    let base = layer().file("var/lib/rpm/rpmdb.sqlite", FileContent::Database(vec![plain, found]));
+    let image = ImageInventory::merge(&[(None, &base)]);
+    let modules: Vec<_> = image.packages.iter().map(|p| (p.package.name.as_str(), p.module())).collect();
+    assert_eq!(modules, [("bash", None), ("npm", Some("nodejs:16:8060:ad008a3a".into()))]);
+    assert_eq!(
+        image.packages[1].purl,
+        "pkg:rpm/npm@8.19-1.16.module%2Bel8?epoch=1&rpmmod=nodejs:16:8060:ad008a3a"
+    );
+}
+
+#[test]
+fn derivatives_have_the_packages_of_the_release_they_name() {
+    let ecosystem = |id: &str, like: &str, version: &str, codename: &str| {
+        let like = like.split_whitespace().map(str::to_owned).collect();
+        let (id, version_id, codename) = (id.into(), version.into(), codename.into());
+        let distro = Distro { id, like, version_id, codename, pretty_name: String::new() };
+        distro.ecosystem().map(|ecosystem| ecosystem.to_string())
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(ecosystem("linuxmint", "ubuntu debian", "21.3", "jammy"), some("Ubuntu:22.04"));
+    assert_eq!(ecosystem("mx", "debian", "23", "bookworm"), some("Debian:12"));
+    assert_eq!(ecosystem("raspbian", "debian", "11", "bullseye"), some("Debian:11"));
+    assert_eq!(ecosystem("ubuntu", "debian", "", "noble"), some("Ubuntu:24.04"));
+    assert_eq!(ecosystem("debian", "", "", "trixie/sid"), some("Debian:13"));
+    // A name of its own, packages of its own, or made of something that is not known.
+    assert_eq!(ecosystem("devuan", "debian", "5", "daedalus"), None);
+    assert_eq!(ecosystem("kali", "debian", "2023.4", "kali-rolling"), None);
+    assert_eq!(ecosystem("nobody", "rhel fedora", "9", ""), None);
+}
+
+#[test]
+fn alpine_s_branch_is_one_that_is_switched_on() {
+    let branch = |version: &str, branches: &[&str]| {
+        let distro = Distro { id: "alpine".into(), version_id: version.into(), ..Distro::default() };
+        let names = branches.iter().map(|name| (*name).to_owned()).collect();
+        let channels = Channels { kind: ChannelKind::AlpineBranches, names };
+        let base = layer()
+            .file("etc/os-release", FileContent::Distro(distro))
+            .file("etc/apk/repositories", FileContent::Channels(channels.clone()));
+        let image = ImageInventory::merge(&[(None, &base)]);
+        assert_eq!(image.channels.len(), 1);
+        image.distro.unwrap().ecosystem().unwrap().to_string()
+    };
+    assert_eq!(branch("3.18.4", &["v3.18"]), "Alpine:v3.18");
+    assert_eq!(branch("3.18.4", &["edge", "v3.18"]), "Alpine:v3.18");
+    assert_eq!(branch("3.18.4", &["v3.9", "v3.20"]), "Alpine:v3.20");
+    assert_eq!(branch("3.18.4", &["v3.20", "edge"]), "Alpine:edge");
+    assert_eq!(branch("3.18.4", &["local"]), "Alpine:v3.18");
+    assert_eq!(branch("3.21_alpha20240807", &["edge"]), "Alpine:edge");
+}

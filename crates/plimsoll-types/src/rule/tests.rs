@@ -33,6 +33,7 @@ fn flaw() -> Match {
         modified: None,
         references: vec![],
         weak: false,
+        evidence: Default::default(),
     }
 }
 

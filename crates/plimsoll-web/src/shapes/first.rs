@@ -60,7 +60,12 @@ fn kind(found: &Match) -> &'static str {
     match found.status {
         _ if found.weak => "Potential Vulnerability",
         Status::UnderInvestigation | Status::Unknown => "Potential Vulnerability",
-        Status::Affected | Status::WillNotFix | Status::Fixed | Status::NotAffected => "Vulnerability",
+        Status::Affected
+        | Status::WillNotFix
+        | Status::FixDeferred
+        | Status::EndOfLife
+        | Status::Fixed
+        | Status::NotAffected => "Vulnerability",
     }
 }
 

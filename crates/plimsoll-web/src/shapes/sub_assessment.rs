@@ -171,7 +171,10 @@ impl Status {
         found: &Match,
     ) -> Self {
         let (code, cause) = match found.status {
-            MatchStatus::Affected | MatchStatus::WillNotFix => (Code::Unhealthy, ""),
+            MatchStatus::Affected
+            | MatchStatus::WillNotFix
+            | MatchStatus::FixDeferred
+            | MatchStatus::EndOfLife => (Code::Unhealthy, ""),
             // Nobody says that it is safe, so it does not count as safe.
             MatchStatus::UnderInvestigation => (Code::Unhealthy, "UnderInvestigation"),
             MatchStatus::Unknown => (Code::Unhealthy, "Undecided"),

@@ -29,6 +29,12 @@ pub(super) fn statement(package: &InstalledPackage, found: &Match) -> String {
     let mut text = match found.status {
         Status::Affected => format!("{installed} is affected"),
         Status::WillNotFix => format!("{installed} is affected, and its publisher will not fix it"),
+        Status::FixDeferred => {
+            format!("{installed} is affected, and its publisher has put off the fix")
+        }
+        Status::EndOfLife => {
+            format!("{installed} is affected, and its publisher looks after it no more")
+        }
         Status::UnderInvestigation => {
             format!("The publisher is still looking whether {installed} is affected")
         }
@@ -58,8 +64,11 @@ pub(super) fn remediation(package: &InstalledPackage, found: &Match) -> String {
         (None, Status::WillNotFix) => {
             format!("The publisher of {} will not fix this. Remove or replace it", installed(package))
         }
+        (None, Status::EndOfLife) => {
+            format!("Move to a release in which {} is still looked after", installed(package))
+        }
         (None, Status::Fixed | Status::NotAffected) => "There is nothing to do".to_owned(),
-        (None, Status::Affected | Status::UnderInvestigation | Status::Unknown) => {
+        (None, Status::Affected | Status::FixDeferred | Status::UnderInvestigation | Status::Unknown) => {
             format!(
                 "No fixed version of {} is known yet. Remove it where it is not needed",
                 installed(package)

@@ -235,3 +235,25 @@ fn a_server_is_ready_and_stops_gracefully() {
     assert!(server.log().contains("no advisories yet"), "{}", server.log());
     assert!(server.stop().success());
 }
+
+#[test]
+fn query_asks_the_store_in_kql() {
+    let house = House::new(Backend::Embedded);
+    let ask = |arguments: &[&str]| {
+        let mut all = vec!["query"];
+        all.extend(arguments);
+        house.command(&all).output().expect("it runs")
+    };
+    let output = ask(&["print a = 1, b = 'x' | extend c = dynamic({'k': [1]})", "--format", "json"]);
+    assert_eq!(status(&output), 0, "{}", text(&output.stderr));
+    assert_eq!(json(&output), serde_json::json!([{"a": 1, "b": "x", "c": {"k": [1]}}]));
+    let output =
+        ask(&["range x from 1 to 2500 step 1 | project name = strcat('row ', x)", "--limit", "1200"]);
+    let shown = text(&output.stdout);
+    assert!(shown.contains("row 1200") && !shown.contains("row 1201"), "pages follow each other");
+    assert!(text(&output.stderr).contains("1200 of 2500 rows"), "{}", text(&output.stderr));
+    let output = ask(&["securityresources | where nme == 'a'"]);
+    assert_eq!(status(&output), 2);
+    let said = text(&output.stderr);
+    assert!(said.contains("line 1, character 27") && said.contains("did you mean 'name'?"), "{said}");
+}

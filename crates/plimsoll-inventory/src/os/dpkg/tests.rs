@@ -1,7 +1,7 @@
 //! Stanzas of `status` and of `status.d`.
 
 use plimsoll_types::Package;
-use plimsoll_types::inventory::{FileContent, FileFact, owned_hash};
+use plimsoll_types::inventory::{Confidence, FileContent, FileFact, owned_hash};
 
 use super::matches;
 use crate::tests::Archive;
@@ -139,4 +139,15 @@ fn this_machine_s_own_database_is_read_as_dpkg_reads_it() {
     found.sort();
     assert!(!expected.is_empty());
     assert_eq!(found, expected);
+}
+
+#[test]
+fn who_built_a_package_and_whether_it_is_whole_is_kept() {
+    let content = "Package: docker-ce\nStatus: install ok installed\nMaintainer: Docker <support@docker.com>\nVersion: 5:25\n\n\
+        Package: x\nStatus: install ok half-installed\nOrigin: Somebody\nMaintainer: y\nVersion: 1\n";
+    let layer = Archive::default().file("var/lib/dpkg/status", content).read();
+    let details: Vec<_> = layer.files[0].content.found().iter().map(|found| &found.details).collect();
+    assert_eq!(details[0].origin.as_deref(), Some("Docker <support@docker.com>"));
+    assert_eq!(details[1].origin.as_deref(), Some("Somebody"));
+    assert_eq!((details[0].confidence, details[1].confidence), (Confidence::High, Confidence::Low));
 }

@@ -345,9 +345,11 @@ pub(super) async fn one(call: &Call<'_>) -> Result<Response, Error> {
 async fn put(call: &Call<'_>, kind: Kind) -> Result<Response, Error> {
     let registry = registry(call, &format!("{}/write", kind.segment())).await?;
     let id = call.path.resource(4)?;
-    let body = document::of_call(call)?;
+    let mut body = document::of_call(call)?;
     if kind == Kind::Replications {
         document::require_text(&body, &["location"], "LocationRequired")?;
+        // The location says it all; Azure's model has the rest as optional.
+        body.entry("properties").or_insert_with(|| json!({}));
     }
     let body = kind.read(Value::Object(body))?;
     if call.web.store.resource(&id).await?.is_none() {

@@ -80,6 +80,7 @@ fn an_overflow() -> Match {
         modified: None,
         references: vec!["https://example.test/1".into(), "javascript:alert(1)".into()],
         weak: false,
+        evidence: Default::default(),
     }
 }
 

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::cmp::Ordering;
+mod exact;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use plimsoll_advisory::feed::{self, Archive};
-use plimsoll_advisory::osv::{self, Affected, Event, Range, Record};
+use plimsoll_advisory::osv::{self, Record};
 use plimsoll_advisory::{Builder, Database, matching};
 use plimsoll_types::{Ecosystem, Severity, Timestamp};
 use plimsoll_version::Scheme;
@@ -198,100 +199,4 @@ fn an_update_from_real_deltas_equals_a_fresh_import() {
             assert_eq!(find(&updated), find(&fresh), "{ecosystem} {package} {version}");
         }
     }
-}
-
-/// Every seventh record, at each version that it names: what the database says is what the evaluation of the OSV schema
-/// says of the record alone.
-#[test]
-fn matching_agrees_with_the_schema_s_evaluation_of_each_record() {
-    let Some(feeds) = feeds() else { return };
-    let (database, read) = everything(&feeds);
-    let (mut count, mut asked, mut affected_count) = (0, 0, 0);
-    for ecosystem in read.keys() {
-        each_record(&feeds.join("osv"), ecosystem, |record| {
-            count += 1;
-            if count % 7 != 0 || record.withdrawn.is_some() {
-                return;
-            }
-            for affected in record.affected.iter().take(10) {
-                let package = affected.package.as_ref().unwrap();
-                let ecosystem: Ecosystem = package.ecosystem.parse().unwrap();
-                for version in versions_of(affected) {
-                    let items = record.affected.iter().filter(|a| a.package == affected.package);
-                    let Some(expected) = items
-                        .map(|a| reference(a, &ecosystem, &version))
-                        .try_fold(false, |any, one| Some(any | one?))
-                    else {
-                        continue;
-                    };
-                    let ids = matching::affecting(database, &ecosystem, &package.name, &version);
-                    let found = ids.contains(&record.id.as_str());
-                    assert_eq!(found, expected, "{} {} {version}", record.id, package.name);
-                    (asked, affected_count) = (asked + 1, affected_count + u32::from(found));
-                }
-            }
-        });
-    }
-    assert!(asked > 20_000 && affected_count > 5_000, "{asked} asked, {affected_count} affected");
-}
-
-fn version_at(event: &Event) -> Option<&str> {
-    event.introduced.as_deref().or(event.fixed.as_deref()).or(event.last_affected.as_deref())
-}
-
-fn versions_of(affected: &Affected) -> Vec<String> {
-    let events = affected.ranges.iter().filter(|r| r.kind != "GIT").flat_map(|range| &range.events);
-    let listed = affected.versions.iter().map(String::as_str).step_by(5);
-    events.filter_map(version_at).chain(listed).map(str::to_owned).collect()
-}
-
-/// The pseudo-code of the schema. `None` where it does not say, or where a build of Bitnami is meant.
-fn reference(affected: &Affected, ecosystem: &Ecosystem, version: &str) -> Option<bool> {
-    let own = Scheme::of_ecosystem(ecosystem.name());
-    if ecosystem.name() == "Bitnami" && version.contains('-') {
-        return None;
-    }
-    let is_same = |listed: &String| match own {
-        Some(scheme) => scheme.compare(listed, version).is_eq(),
-        None => listed.trim_start_matches('v') == version.trim_start_matches('v'),
-    };
-    let mut any = affected.versions.iter().any(is_same);
-    for range in &affected.ranges {
-        let scheme = match range.kind.as_str() {
-            "SEMVER" if own == Some(Scheme::Go) => own,
-            "SEMVER" => Some(Scheme::Semver),
-            "ECOSYSTEM" => own,
-            _ => None,
-        };
-        if let Some(scheme) = scheme {
-            any |= walk(range, scheme, version)?;
-        }
-    }
-    Some(any)
-}
-
-fn walk(range: &Range, scheme: Scheme, version: &str) -> Option<bool> {
-    let compare = |a: &str, b: &str| match (a, b) {
-        ("0", "0") => Ordering::Equal,
-        ("0", _) => Ordering::Less,
-        (_, "0") => Ordering::Greater,
-        _ => scheme.compare(a, b),
-    };
-    let mut events: Vec<(&str, &Event)> =
-        range.events.iter().filter_map(|e| Some((version_at(e)?, e))).collect();
-    events.sort_by(|a, b| compare(a.0, b.0));
-    // Two events at one version: the schema does not say which is first. The crate's own tests have these.
-    if events.windows(2).any(|pair| pair[0].0 != "0" && compare(pair[0].0, pair[1].0).is_eq()) {
-        return None;
-    }
-    let mut vulnerable = false;
-    for (at, event) in events {
-        let order = if at == "0" { Ordering::Greater } else { scheme.compare(version, at) };
-        if event.introduced.is_some() && order.is_ge() {
-            vulnerable = true;
-        } else if event.fixed.is_some() && order.is_ge() || event.last_affected.is_some() && order.is_gt() {
-            vulnerable = false;
-        }
-    }
-    Some(vulnerable)
 }
