@@ -160,9 +160,7 @@ impl Database {
 
     /// An advisory by its id.
     pub fn advisory(&self, id: &str) -> Option<Advisory> {
-        let rows = self.advisory_rows();
-        let at = rows.binary_search_by(|row| self.text(row.id).unwrap_or_default().cmp(id)).ok()?;
-        let row = rows.get(at)?;
+        let (at, row) = self.row_of(id)?;
         let number = u32::try_from(at).ok()?;
         let members: &[MemberRow] = self.rows(SectionId::Members);
         let feeds = members.iter().filter(|member| member.advisory == number);
@@ -308,6 +306,13 @@ impl Database {
 
     fn advisory_rows(&self) -> &[AdvisoryRow] {
         self.rows(SectionId::Advisories)
+    }
+
+    /// An advisory's place and row. Rows are sorted by id.
+    fn row_of(&self, id: &str) -> Option<(usize, &AdvisoryRow)> {
+        let rows = self.advisory_rows();
+        let at = rows.binary_search_by(|row| self.text(row.id).unwrap_or_default().cmp(id)).ok()?;
+        Some((at, rows.get(at)?))
     }
 
     fn meta<'d>(&'d self, row: &AdvisoryRow) -> Option<Meta<'d>> {
@@ -457,6 +462,11 @@ impl<'d> Statement<'d> {
         self.database.meta(self.row()?)
     }
 
+    /// Whether it says anything beside its intervals of this package.
+    pub(crate) fn has_about(&self) -> bool {
+        self.entry.about.length > 0
+    }
+
     /// What it says beside its intervals of this package.
     pub(crate) fn about(&self) -> Option<About> {
         if self.entry.about.length == 0 {
@@ -468,6 +478,12 @@ impl<'d> Statement<'d> {
     /// Its texts; empty where they are damaged.
     pub(crate) fn text(&self, texts: &mut TextReader<'d>) -> Text {
         self.row().and_then(|row| texts.read(row.text)).unwrap_or_default()
+    }
+
+    /// What the CVE record says of a vulnerability, where its feed is read. It names no packages.
+    pub(crate) fn of_cve(&self, cve: &str, texts: &mut TextReader<'d>) -> Option<(AdvisoryMeta<'d>, Text)> {
+        let (_, row) = self.database.row_of(&format!("NVD:{cve}"))?;
+        Some((self.database.meta(row)?, texts.read(row.text).unwrap_or_default()))
     }
 
     fn row(&self) -> Option<&'d AdvisoryRow> {

@@ -24,22 +24,18 @@ pub(crate) enum Order {
 impl Order {
     /// The order of an ecosystem, by its name without release.
     pub(crate) fn of_ecosystem(name: &str) -> Self {
-        Scheme::of_ecosystem(name).map_or(Self::Exact, Self::By)
+        match name {
+            // Publishers whose packages no bucket names.
+            "Amazon Linux" | "Oracle Linux" => Self::By(Scheme::Rpm),
+            _ => Scheme::of_ecosystem(name).map_or(Self::Exact, Self::By),
+        }
     }
 
     /// The number that stands for it in the database.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Exact => 0,
-            Self::By(scheme) => match scheme {
-                Scheme::Dpkg => 1,
-                Scheme::Apk => 2,
-                Scheme::Semver => 3,
-                Scheme::Go => 4,
-                Scheme::Pep440 => 5,
-                Scheme::Rpm => 6,
-                Scheme::Gem => 7,
-            },
+            Self::By(scheme) => scheme.code(),
         }
     }
 
@@ -52,17 +48,10 @@ impl Order {
     }
 
     pub(crate) fn from_code(code: u8) -> Option<Self> {
-        Some(match code {
-            0 => Self::Exact,
-            1 => Self::By(Scheme::Dpkg),
-            2 => Self::By(Scheme::Apk),
-            3 => Self::By(Scheme::Semver),
-            4 => Self::By(Scheme::Go),
-            5 => Self::By(Scheme::Pep440),
-            6 => Self::By(Scheme::Rpm),
-            7 => Self::By(Scheme::Gem),
-            _ => return None,
-        })
+        match code {
+            0 => Some(Self::Exact),
+            _ => Scheme::from_code(code).map(Self::By),
+        }
     }
 
     pub(crate) fn key(self, version: &str) -> Key {

@@ -13,7 +13,9 @@ pub mod feed;
 mod interval;
 pub mod matching;
 pub mod osv;
+pub mod publishers;
 pub mod severity;
+pub mod vex;
 
 pub use database::{Builder, Database};
 pub use error::{Error, ErrorKind};

@@ -12,7 +12,7 @@ mod owner;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use plimsoll_types::{Ecosystem, InstalledPackage, Match, Status};
+use plimsoll_types::{Ecosystem, InstalledPackage, Match, PackageType, Status};
 
 use crate::Database;
 use crate::database::Statement;
@@ -41,13 +41,18 @@ pub enum Coverage {
 pub fn find(database: &Database, package: &InstalledPackage) -> Vec<Match> {
     let Some(ecosystem) = &package.ecosystem else { return Vec::new() };
     let (name, version) = package.package.advised_as();
-    find_version(database, ecosystem, name, version)
+    let source = (package.package.package_type == PackageType::Rpm).then(|| package.package.source_name());
+    find_asked(database, Asked { ecosystem, name, source, version })
 }
 
 /// The vulnerabilities of a version of a package, by the name under which advisories speak of it.
 pub fn find_version(database: &Database, ecosystem: &Ecosystem, name: &str, version: &str) -> Vec<Match> {
-    let mut installed = Installed::new(ecosystem, version);
-    let words = words(database, ecosystem, name, &mut installed);
+    find_asked(database, Asked { ecosystem, name, source: None, version })
+}
+
+fn find_asked(database: &Database, asked: Asked<'_>) -> Vec<Match> {
+    let mut installed = Installed::new(asked.ecosystem, asked.version);
+    let words = words(database, &asked, &mut installed);
     if words.iter().all(|word| !word.status.is_finding()) {
         return Vec::new();
     }
@@ -62,7 +67,8 @@ pub fn affecting<'d>(
     name: &str,
     version: &str,
 ) -> Vec<&'d str> {
-    let words = words(database, ecosystem, name, &mut Installed::new(ecosystem, version));
+    let asked = Asked { ecosystem, name, source: None, version };
+    let words = words(database, &asked, &mut Installed::new(ecosystem, version));
     let affecting = words.iter().filter(|word| word.status.is_finding());
     let mut ids: Vec<_> = affecting.filter_map(|word| word.statement.id()).collect();
     ids.sort_unstable();
@@ -88,6 +94,16 @@ pub fn coverage(database: &Database, package: &InstalledPackage) -> Coverage {
     }
 }
 
+/// A package version that is asked about.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    ecosystem: &'a Ecosystem,
+    name: &'a str,
+    /// The source package of an rpm. Bulletins name binary packages; what has no fix is named by its source.
+    source: Option<&'a str>,
+    version: &'a str,
+}
+
 /// What an advisory says of the installed version.
 struct Word<'d> {
     statement: Statement<'d>,
@@ -97,20 +113,18 @@ struct Word<'d> {
 }
 
 /// Every word that counts: of versions in a range what is said of them, of others what a publisher's silence says.
-fn words<'d>(
-    database: &'d Database,
-    ecosystem: &Ecosystem,
-    name: &str,
-    installed: &mut Installed<'_>,
-) -> Vec<Word<'d>> {
+fn words<'d>(database: &'d Database, asked: &Asked<'_>, installed: &mut Installed<'_>) -> Vec<Word<'d>> {
     let mut words = Vec::new();
     if installed.version.is_empty() {
         return words;
     }
     let mut silent = Vec::new();
-    for statement in statements(database, ecosystem, name, &installed.version) {
+    // Of what nobody can tell, the publisher included, nothing is said.
+    let mut undetermined = Vec::new();
+    for statement in statements(database, asked) {
         let Some(keys) = installed.keys(statement.order()) else { continue };
         match keys.lie_in(&statement) {
+            Some(_) if statement.status() == Status::Unknown => undetermined.push(statement.advisory()),
             Some(weak) if statement.is_in_force() => {
                 words.push(Word { statement, status: statement.status(), weak: keys.key.weak || weak });
             }
@@ -123,7 +137,8 @@ fn words<'d>(
         }
     }
     if !silent.is_empty() {
-        let spoken: HashSet<u32> = words.iter().map(|word| word.statement.advisory()).collect();
+        let spoken: HashSet<u32> =
+            words.iter().map(|word| word.statement.advisory()).chain(undetermined).collect();
         words.extend(silent.into_iter().filter(|word| !spoken.contains(&word.statement.advisory())));
     }
     words
@@ -131,13 +146,9 @@ fn words<'d>(
 
 /// What is said of a package in its release. A version that only subscribers get is compared with what its publisher says
 /// to subscribers, wherever it says something to them.
-fn statements<'d>(
-    database: &'d Database,
-    ecosystem: &Ecosystem,
-    name: &str,
-    version: &str,
-) -> Vec<Statement<'d>> {
-    let name = ecosystem.lookup_name(name);
+fn statements<'d>(database: &'d Database, asked: &Asked<'_>) -> Vec<Statement<'d>> {
+    let Asked { ecosystem, version, .. } = *asked;
+    let name = ecosystem.lookup_name(asked.name);
     let mut all: Vec<Statement<'d>> = Vec::new();
     if let Some(subscribers) = subscribers_release(ecosystem, version) {
         all.extend(database.statements(&subscribers, &name));
@@ -145,7 +156,24 @@ fn statements<'d>(
     let known: HashSet<u32> = all.iter().map(Statement::advisory).collect();
     let others = database.statements(ecosystem, &name);
     all.extend(others.filter(|statement| !known.contains(&statement.advisory())));
+    if let Some(source) = asked.source {
+        let known: HashSet<u32> = all.iter().map(Statement::advisory).collect();
+        let of_source = database.statements(ecosystem, &format!("{source} (source)"));
+        all.extend(of_source.filter(|statement| !known.contains(&statement.advisory())));
+    }
+    all.retain(|statement| is_of_stream(statement, version));
     all
+}
+
+/// Whether a statement is on packages of the same kind, of a module or of none: a module's packages are built beside the
+/// release's own, with versions of their own. Buckets do not say which a bulletin is on, so this is for publishers' feeds.
+fn is_of_stream(statement: &Statement<'_>, version: &str) -> bool {
+    if statement.authority() != Authority::Publisher || !statement.has_about() {
+        return true;
+    }
+    let Some(module) = statement.about().and_then(|about| about.module) else { return true };
+    let is_modular = version.contains(".module+") || version.contains(".module_");
+    is_modular && !module.is_empty()
 }
 
 /// The release for subscribers whose package this is, by its version: `7.4.3-4ubuntu2.20+esm1`.

@@ -147,6 +147,12 @@ impl<'a> Layer<'a> {
             self.problems.add(Problem::at(ProblemKind::LimitExceeded, &format!("{shown}…"), message));
             return false;
         }
+        if memchr::memchr_iter(b'/', raw).count() > self.limits.path_depth {
+            let shown: String = crate::path::escape(&raw[..SHOWN.min(raw.len())]);
+            let message = format!("a path is deeper than {} folders", self.limits.path_depth);
+            self.problems.add(Problem::at(ProblemKind::LimitExceeded, &format!("{shown}…"), message));
+            return false;
+        }
         if !normalise(raw, path) {
             let shown = crate::path::escape(raw);
             self.problems.add(Problem::at(
@@ -391,6 +397,10 @@ impl<'a> Layer<'a> {
             FileContent::Files(list) => list.package.len() + list.paths.len() * 10,
         };
         self.weight += size_of::<Fact>() + path.len() + inside;
+        // The reading ends here. What passes the limit is not kept, or nothing of the record would get through.
+        if self.weight > self.limits.output_bytes {
+            return;
+        }
         self.latest.insert(path_hash(path), Some(self.facts.len()));
         self.facts.push(Fact { path: path.to_owned(), content, cataloger, number: self.entries, is_stored });
     }

@@ -51,13 +51,16 @@ pub(crate) fn has_log(bytes: &[u8]) -> bool {
 
 /// Whether a log has changes in it that were committed.
 pub(crate) fn log_says_something(log: &[u8]) -> bool {
-    Log::read(log).is_some_and(|log| !log.pages.is_empty())
+    Log::read(log).is_some_and(|log| !log.pages.is_empty() || log.is_implausible)
 }
 
 impl<'a> Database<'a> {
     /// The database with the changes of its log, which may be empty.
     pub(crate) fn open(bytes: &'a [u8], log: &'a [u8]) -> Result<Self, Unreadable> {
         let log = Log::read(log).unwrap_or_default();
+        if log.is_implausible {
+            return Err(Unreadable::because("the write-ahead log makes no sense"));
+        }
         // The first page may be in the log, and with it the size of all pages, which never changes.
         let header = log.pages.get(&1).copied().unwrap_or(bytes);
         if !header.starts_with(MAGIC) {
@@ -107,7 +110,7 @@ impl<'a> Database<'a> {
         root: u32,
         row: &mut dyn FnMut(i64, &[Value]) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
-        let mut seen = Seen::new(self.page_count());
+        let mut seen = Seen::new(self.page_count(), self.bytes.len().saturating_add(self.log.bytes));
         // Pages that wait, the next one last.
         let mut waiting = vec![(root, 0_usize)];
         let mut children = Vec::new();
@@ -147,9 +150,8 @@ impl<'a> Database<'a> {
         let Some((id, second)) = varint(page, at + first) else { return Ok(None) };
         let start = at + first + second;
         let Ok(length) = usize::try_from(length) else { return Ok(None) };
-        if length > self.bytes.len().saturating_add(self.log.bytes) {
-            return Ok(None);
-        }
+        let Some(room) = seen.room.checked_sub(length) else { return Ok(None) };
+        seen.room = room;
         // "Cell Payload Overflow Pages" of the file format: how much of it is on this page.
         let most = self.usable - 35;
         let local = if length <= most {
@@ -193,17 +195,21 @@ impl<'a> Database<'a> {
     }
 }
 
-/// Which pages were read.
-struct Seen(Vec<bool>);
+/// Which pages were read, and how many bytes rows may still take: cells that lie over each other would make a short file
+/// long.
+struct Seen {
+    pages: Vec<bool>,
+    room: usize,
+}
 
 impl Seen {
-    fn new(pages: usize) -> Self {
-        Self(vec![false; pages + 1])
+    fn new(pages: usize, room: usize) -> Self {
+        Self { pages: vec![false; pages + 1], room }
     }
 
     /// Whether there is such a page and nobody asked for it before. No page has the number 0.
     fn first_time(&mut self, number: u32) -> bool {
-        match self.0.get_mut(number as usize) {
+        match self.pages.get_mut(number as usize) {
             Some(seen) if number != 0 => !std::mem::replace(seen, true),
             _ => false,
         }
@@ -218,6 +224,8 @@ struct Log<'a> {
     /// Pages of the database after the last commit.
     page_count: usize,
     bytes: usize,
+    /// It is in order, and speaks of pages that no database here can have.
+    is_implausible: bool,
 }
 
 const LOG_HEADER: usize = 32;
@@ -259,9 +267,7 @@ impl<'a> Log<'a> {
         // A number that no file behind it can have would only make a large table of seen pages.
         let highest = log.pages.keys().max().copied().unwrap_or(0) as usize;
         log.page_count = log.page_count.min(highest);
-        if highest > MOST_PAGES {
-            return None;
-        }
+        log.is_implausible = highest > MOST_PAGES;
         Some(log)
     }
 }

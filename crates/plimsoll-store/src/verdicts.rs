@@ -158,7 +158,7 @@ impl Store {
         let mut found = Vec::new();
         let prevalence = match &filter.vulnerability {
             Some(name) => self.prevalence(name).await?,
-            None => Prevalence::Common,
+            None => Prevalence::Rare,
         };
         // An image has few rows of one vulnerability, and many of all.
         let most = if filter.vulnerability.is_some() { MAX_PAGE as usize } else { IMAGES_AT_ONCE };
@@ -166,7 +166,7 @@ impl Store {
         let mut next_image = start.image;
         while found.len() < n {
             let at_once = (n - found.len()).min(most);
-            let images = self.judged_images(filter, next_image, at_once, prevalence).await?;
+            let images = self.judged_images(filter, next_image, at_once, &prevalence).await?;
             let is_last = images.len() < at_once;
             if let Some(last) = images.last() {
                 next_image = last.id + 1;
@@ -201,14 +201,28 @@ impl Store {
     }
 
     /// Whether few images have a vulnerability, or many.
-    pub(crate) async fn prevalence(&self, vulnerability: &str) -> Result<Prevalence> {
+    async fn prevalence(&self, vulnerability: &str) -> Result<Prevalence> {
         let sql = "select count(*) from (select 1 as one from vulnerabilities v \
             join matches m on m.vulnerability = v.id and m.listed = 1 \
             join image_packages ip on ip.package = m.package where v.name = $1 limit $2) f";
         let attempt = "look for the images of a vulnerability";
         let row = self.db.one(attempt, sql, &args![vulnerability, MANY_LINKS]).await?;
         let links = row.map(|row| row.get::<i64>(0)).transpose()?.unwrap_or_default();
-        Ok(if links < MANY_LINKS { Prevalence::Rare } else { Prevalence::Common })
+        if links < MANY_LINKS {
+            return Ok(Prevalence::Rare);
+        }
+        Ok(Prevalence::Common { versions: self.versions_with(vulnerability).await? })
+    }
+
+    /// The package versions that have a vulnerability.
+    async fn versions_with(&self, vulnerability: &str) -> Result<Vec<i64>> {
+        let sql = "select m.package from vulnerabilities v join matches m on m.vulnerability = v.id and m.listed = 1 \
+            where v.name = $1 order by m.package";
+        let rows = self
+            .db
+            .all("look for the package versions of a vulnerability", sql, &args![vulnerability])
+            .await?;
+        rows.iter().map(|row| row.get(0)).collect()
     }
 
     /// One row by its name, as a generation tells it.
@@ -342,7 +356,7 @@ impl Store {
         filter: &FindingFilter,
         first: i64,
         n: usize,
-        prevalence: Prevalence,
+        prevalence: &Prevalence,
     ) -> Result<Vec<JudgedImage>> {
         let mut registries: Option<BTreeSet<RegistryId>> =
             filter.registries.as_ref().map(|registries| registries.iter().copied().collect());
@@ -374,13 +388,14 @@ impl Store {
         filter: &FindingFilter,
         first: i64,
         n: usize,
-        prevalence: Prevalence,
+        prevalence: &Prevalence,
     ) -> Result<Vec<Row>> {
         let mut sql = format!("{} where s.state > 0 and s.image >= $2", judged_images_sql());
         let mut values = args![filter.generation as i64, first, n as i64].to_vec();
         let narrow = narrowing(filter, &mut values);
         // The plus keeps an index of the registry's images out of it where there is a shorter way to the rows.
-        let plus = if narrow.is_empty() && prevalence == Prevalence::Common { "" } else { "+" };
+        let is_rare = filter.vulnerability.is_some() && *prevalence == Prevalence::Rare;
+        let plus = if narrow.is_empty() && !is_rare { "" } else { "+" };
         if let Some(registry) = registry {
             values.push(registry.0.into());
             sql.push_str(&format!(" and {plus}s.registry = ${}", values.len()));
@@ -428,12 +443,7 @@ impl Store {
     ) -> Result<Vec<FindingRow>> {
         // Three plain questions: planners of statements guess wrong how many images hold the package versions of one flaw.
         let attempt = "list the findings of a vulnerability";
-        let sql = "select m.package from vulnerabilities v join matches m on m.vulnerability = v.id and m.listed = 1 \
-            where v.name = $1 order by m.package";
-        let mut versions: Vec<i64> = Vec::new();
-        for row in self.db.all(attempt, sql, &args![vulnerability]).await? {
-            versions.push(row.get(0)?);
-        }
+        let versions = self.versions_with(vulnerability).await?;
         let contents: BTreeSet<i64> = images.iter().map(|image| image.row).collect();
         let contents: Vec<_> = contents.into_iter().map(Arg::from).collect();
         let mut links: HashMap<i64, Vec<Row>> = HashMap::new();
@@ -574,27 +584,38 @@ pub(crate) fn narrowing<'f>(filter: &'f FindingFilter, values: &mut Vec<Arg<'f>>
 }
 
 /// How many images have a vulnerability, which decides where a search for them begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Prevalence {
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Prevalence {
     /// Few: they are found from the vulnerability.
     Rare,
     /// Many: images are looked through in their order until there are enough.
-    Common,
+    Common {
+        /// The package versions that have it.
+        versions: Vec<i64>,
+    },
 }
 
 impl Prevalence {
     /// The condition on `image_summaries s` that the image has the vulnerability whose name is the argument `$place`.
-    pub(crate) fn condition(self, place: usize) -> String {
+    fn condition(&self, place: usize) -> String {
+        // PostgreSQL would turn an `exists` into a table of all images that have it; the limit keeps it to the image at
+        // hand. That something is there it takes for likely, that it is 1 for rare; and where it thinks that few rows
+        // pass, it looks at all of them first.
         match self {
             Self::Rare => format!(
                 "s.content in (select ip.image from vulnerabilities v \
                 join matches m on m.vulnerability = v.id and m.listed = 1 \
                 join image_packages ip on ip.package = m.package where v.name = ${place})"
             ),
-            // PostgreSQL would turn an `exists` into a table of all images that have it; the limit keeps it to the image
-            // at hand. That something is there it takes for likely, that it is 1 for rare; and where it thinks that few rows
-            // pass, it looks at all of them first.
-            Self::Common => format!(
+            Self::Common { versions } if versions.len() <= MANY_VERSIONS => {
+                let list: Vec<_> = versions.iter().map(i64::to_string).collect();
+                format!(
+                    "(select 1 from image_packages ip where ip.image = s.content and ip.package in ({}) \
+                    and ${place} <> '' limit 1) is not null",
+                    list.join(",")
+                )
+            }
+            Self::Common { .. } => format!(
                 "(select 1 from matches m join image_packages ip on ip.package = m.package \
                 where m.vulnerability = (select id from vulnerabilities where name = ${place}) and m.listed = 1 \
                 and ip.image = s.content limit 1) is not null"

@@ -56,7 +56,7 @@ fn is_good_revision(text: &str) -> bool {
 }
 
 /// Upstream version or revision: texts and numbers by turns, and an end that sorts as the empty text would.
-fn write_part(key: &mut Writer, mut part: &[u8]) {
+pub(crate) fn write_part(key: &mut Writer, mut part: &[u8]) {
     loop {
         let (text, rest) = part.split_at(span(part, |byte| !byte.is_ascii_digit()));
         let (number, rest) = split_digits(rest);

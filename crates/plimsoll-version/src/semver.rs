@@ -31,12 +31,17 @@ pub(crate) fn key(version: &str) -> VersionKey {
     let Some((numbers, rest)) = split_numbers(text.as_bytes()) else {
         return unreadable(version);
     };
-    let (pre_release, well_formed) = match rest {
-        [] => (None, true),
-        [b'-', pre_release @ ..] => (Some(pre_release), is_pre_release(pre_release)),
-        [b'.' | b'_', loose @ ..] | loose => (Some(loose), false),
-    };
+    let (pre_release, well_formed) = split_pre_release(rest);
     VersionKey { bytes: write(&numbers, pre_release), weak: !well_formed || numbers.len() > 3 }
+}
+
+/// What follows the numbers, as a pre-release, and whether it is well-formed.
+pub(crate) fn split_pre_release(rest: &[u8]) -> (Option<&[u8]>, bool) {
+    match rest {
+        [] => (None, true),
+        [b'-', pre_release @ ..] => (Some(pre_release), are_identifiers(pre_release)),
+        [b'.' | b'_', loose @ ..] | loose => (Some(loose), false),
+    }
 }
 
 /// The key of a text that is no version at all: below all that are.
@@ -50,6 +55,19 @@ pub(crate) fn unreadable(text: &str) -> VersionKey {
 /// The key of the given numbers, of which at least three count, and of a pre-release with its identifiers between dots.
 pub(crate) fn write(numbers: &[&[u8]], pre_release: Option<&[u8]>) -> Vec<u8> {
     let mut key = Writer::new();
+    write_numbers(&mut key, numbers);
+    match pre_release {
+        Some(pre_release) => {
+            key.tag(PRE_RELEASE);
+            write_identifiers(&mut key, pre_release);
+        }
+        None => key.tag(RELEASE),
+    }
+    key.into_bytes()
+}
+
+/// The beginning of a key. What follows it must be below [`ANOTHER_NUMBER`].
+pub(crate) fn write_numbers(key: &mut Writer, numbers: &[&[u8]]) {
     key.tag(VERSION);
     let significant = numbers.iter().rposition(|number| !number.is_empty()).map_or(0, |last| last + 1);
     for position in 0..significant.max(3) {
@@ -58,12 +76,11 @@ pub(crate) fn write(numbers: &[&[u8]], pre_release: Option<&[u8]>) -> Vec<u8> {
         }
         key.integer(numbers.get(position).copied().unwrap_or_default());
     }
-    let Some(pre_release) = pre_release else {
-        key.tag(RELEASE);
-        return key.into_bytes();
-    };
-    key.tag(PRE_RELEASE);
-    for identifier in pre_release.split(|&byte| byte == b'.') {
+}
+
+/// Identifiers between dots: numbers before texts, fewer before more.
+pub(crate) fn write_identifiers(key: &mut Writer, identifiers: &[u8]) {
+    for identifier in identifiers.split(|&byte| byte == b'.') {
         if !identifier.is_empty() && identifier.iter().all(u8::is_ascii_digit) {
             key.tag(NUMERIC);
             key.integer(identifier);
@@ -73,7 +90,6 @@ pub(crate) fn write(numbers: &[&[u8]], pre_release: Option<&[u8]>) -> Vec<u8> {
         }
     }
     key.tag(LAST);
-    key.into_bytes()
 }
 
 /// The numbers between dots at the beginning, without leading zeros, and what follows. None if there is no number.
@@ -93,7 +109,7 @@ pub(crate) fn split_numbers(text: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
     }
 }
 
-fn is_pre_release(text: &[u8]) -> bool {
+pub(crate) fn are_identifiers(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'.').all(|identifier| {
         !identifier.is_empty() && identifier.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'-')
     })

@@ -707,7 +707,8 @@ pub(crate) enum Version {
     #[command(after_help = "Examples:\n  plimsoll version compare Debian 1.0~rc1 1.0\n  \
         printf '1.0\\t1.0.post1\\n' | plimsoll version compare PyPI -")]
     Compare {
-        /// An ecosystem of the OSV schema: Debian, Alpine, npm, Go, PyPI, crates.io, …
+        /// An ecosystem, with or without its release and in any case (Debian:12, alpine, npm, PyPI, Maven, …), or an order
+        /// by its name (dpkg, rpm, semver, …)
         ecosystem: String,
         /// The first version, or - to read pairs from stdin, tab-separated, a line each
         #[arg(allow_hyphen_values = true)]

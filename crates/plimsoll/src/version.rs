@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 use std::io::{BufRead, BufWriter, Read, Write};
 
 use anyhow::{Context, Result, bail};
-use plimsoll_types::Ecosystem;
 use plimsoll_version::Scheme;
 
 use crate::cli;
@@ -14,9 +13,7 @@ const MAX_LINE: u64 = 4 << 20;
 
 pub(crate) fn run(command: &cli::Version) -> Result<()> {
     let cli::Version::Compare { ecosystem, a, b } = command;
-    let ecosystem: Ecosystem = ecosystem.parse()?;
-    let scheme = Scheme::of_ecosystem(ecosystem.name())
-        .with_context(|| format!("the order of {ecosystem} is not known; name an ecosystem of the OSV schema such as Debian, Alpine, npm, Go, PyPI or crates.io"))?;
+    let scheme = Scheme::named(ecosystem).with_context(|| unknown(ecosystem))?;
     match (a.as_str(), b) {
         ("-", None) => compare_lines(scheme, std::io::stdin().lock(), std::io::stdout().lock()),
         (_, None) => bail!("the second version is missing; to compare pairs from stdin, give - alone"),
@@ -25,6 +22,16 @@ pub(crate) fn run(command: &cli::Version) -> Result<()> {
             Ok(())
         }
     }
+}
+
+fn unknown(ecosystem: &str) -> String {
+    let ecosystems: Vec<_> = Scheme::known_ecosystems().collect();
+    let schemes = Scheme::ALL.map(Scheme::name);
+    format!(
+        "the order of {ecosystem} is not known; name an ecosystem, with or without its release: {}; or an order: {}",
+        ecosystems.join(", "),
+        schemes.join(", ")
+    )
 }
 
 fn sign(order: Ordering) -> &'static str {
@@ -66,6 +73,13 @@ mod tests {
         let mut output = Vec::new();
         compare_lines(Scheme::Dpkg, pairs.as_bytes(), &mut output)?;
         Ok(String::from_utf8(output)?)
+    }
+
+    #[test]
+    fn who_names_no_order_is_told_the_names() {
+        let message = unknown("Plan 9");
+        assert!(message.starts_with("the order of Plan 9 is not known"), "{message}");
+        assert!(message.contains("Alpine, Android") && message.contains("dpkg, apk, semver"), "{message}");
     }
 
     #[test]

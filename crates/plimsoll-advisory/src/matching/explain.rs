@@ -1,8 +1,8 @@
 //! The whole story of one verdict: every advisory that speaks of a vulnerability in a package, and what came of comparing.
 
-use plimsoll_types::{InstalledPackage, Status, Timestamp};
+use plimsoll_types::{InstalledPackage, PackageType, Status, Timestamp};
 
-use super::{Installed, statements};
+use super::{Asked, Installed, statements};
 use crate::Database;
 use crate::database::{Advisory, Statement};
 use crate::interval::Order;
@@ -50,7 +50,8 @@ pub fn explain(database: &Database, package: &InstalledPackage, vulnerability: &
     let (name, version) = package.package.advised_as();
     let mut installed = Installed::new(ecosystem, version);
     let mut accounts: Vec<Account> = Vec::new();
-    for statement in statements(database, ecosystem, name, version) {
+    let source = (package.package.package_type == PackageType::Rpm).then(|| package.package.source_name());
+    for statement in statements(database, &Asked { ecosystem, name, source, version }) {
         let Some(advisory) = named(database, &statement, vulnerability) else { continue };
         let (judgement, weak) = judge(&statement, &advisory, &mut installed);
         let about = statement.about().unwrap_or_default();

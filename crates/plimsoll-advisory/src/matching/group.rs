@@ -26,7 +26,7 @@ use super::{Installed, Word};
 use crate::database::{About, AdvisoryMeta, Statement, TextReader};
 use crate::interval::Order;
 use crate::osv::{Authority, one_line};
-use crate::severity::Facts;
+use crate::severity::{Facts, Score};
 
 const MAX_REFERENCES: usize = 20;
 /// Characters of a summary that is taken from the details.
@@ -250,8 +250,25 @@ fn to_match<'d>(
     };
     let best = *members.first()?;
     let names = names(&members, &affecting, &bulletins);
-    let (severity, cvss) = severity(&members);
-    let texts = texts(&members, reader);
+    let (mut severity, mut cvss) = severity(&members);
+    let mut texts = texts(&members, reader);
+    let mut cwes: BTreeSet<&str> =
+        members.iter().flat_map(|member| member.meta.cwes.iter().copied()).collect();
+    if let Some((meta, text)) =
+        best.statements.first().and_then(|one| one.of_cve(&names.vulnerability, reader))
+    {
+        if severity == Severity::Unknown {
+            severity = meta.severity.choose();
+        }
+        cvss.extend(scores(meta.severity.scores, "NVD"));
+        cwes.extend(meta.cwes);
+        if texts.summary.is_empty() {
+            texts.summary = one_line(&text.details, SUMMARY_CHARS);
+        }
+        if texts.description.is_empty() {
+            texts.description = text.details;
+        }
+    }
     let about = best.about().unwrap_or_default();
     let fixed_version = match verdict.status {
         // What is fixed has no version to go to.
@@ -266,7 +283,7 @@ fn to_match<'d>(
             .subscription_fix
             .map(|(version, subscription)| SubscriptionFix { version, subscription }),
         fix_is_announced: about.fix_is_announced,
-        cwes: collected(members.iter().flat_map(|member| member.meta.cwes.iter().copied())),
+        cwes: cwes.into_iter().map(str::to_owned).collect(),
         symbols: symbols(&members),
     };
     Some(Match {
@@ -344,8 +361,13 @@ fn names(members: &[&Spoken<'_>], affecting: &[&Spoken<'_>], bulletins: &[&Spoke
     Naming { vulnerability: vulnerability.to_owned(), advisories: owned(ids), aliases: owned(aliases) }
 }
 
-fn collected<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    names.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
+fn scores(scores: Vec<Score>, source: &str) -> impl Iterator<Item = Cvss> {
+    scores.into_iter().map(|Score { version, vector, score }| Cvss {
+        version,
+        vector,
+        score,
+        source: source.to_owned(),
+    })
 }
 
 fn symbols(members: &[&Spoken<'_>]) -> Vec<String> {
@@ -367,11 +389,7 @@ fn severity(members: &[&Spoken<'_>]) -> (Severity, Vec<Cvss>) {
         if is_better {
             chosen = Some((rank, severity));
         }
-        for score in facts.scores {
-            let (version, vector) = (score.version, score.vector);
-            let source = member.id.to_owned();
-            all.push(Cvss { version, vector, score: score.score, source });
-        }
+        all.extend(scores(facts.scores, member.id));
     }
     (chosen.map_or(Severity::Unknown, |(_, severity)| severity), all)
 }

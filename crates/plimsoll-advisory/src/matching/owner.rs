@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use plimsoll_types::{InstalledPackage, Match, Status, SuppressedBy, Suppression};
 
-use super::{Installed, statements};
+use super::{Asked, Installed, statements};
 use crate::Database;
 
 /// Sets aside, with the reason, what of a language package's matches its owner, a package of the distribution, has a word on.
@@ -23,21 +23,22 @@ pub fn heed_owner(database: &Database, matches: &mut [Match], owner: &InstalledP
     if installed.version.is_empty() {
         return;
     }
-    let words: Vec<(Status, &str, HashSet<&str>)> = statements(database, ecosystem, name, version)
-        .into_iter()
-        .filter(|statement| statement.is_in_force())
-        .filter_map(|statement| {
-            let keys = installed.keys(statement.order())?;
-            let status = match keys.lie_in(&statement) {
-                Some(_) => statement.status(),
-                None if statement.has_fix_up_to(&keys.key.bytes) => Status::Fixed,
-                None => Status::NotAffected,
-            };
-            let (id, meta) = (statement.id()?, statement.meta()?);
-            let names = std::iter::once(id).chain(meta.aliases).chain(meta.upstream).collect();
-            Some((status, id, names))
-        })
-        .collect();
+    let words: Vec<(Status, &str, HashSet<&str>)> =
+        statements(database, &Asked { ecosystem, name, source: None, version })
+            .into_iter()
+            .filter(|statement| statement.is_in_force())
+            .filter_map(|statement| {
+                let keys = installed.keys(statement.order())?;
+                let status = match keys.lie_in(&statement) {
+                    Some(_) => statement.status(),
+                    None if statement.has_fix_up_to(&keys.key.bytes) => Status::Fixed,
+                    None => Status::NotAffected,
+                };
+                let (id, meta) = (statement.id()?, statement.meta()?);
+                let names = std::iter::once(id).chain(meta.aliases).chain(meta.upstream).collect();
+                Some((status, id, names))
+            })
+            .collect();
     for found in matches.iter_mut().filter(|found| found.is_finding()) {
         let is_named = |names: &HashSet<&str>| {
             let mut all =

@@ -163,6 +163,10 @@ impl Shared {
             };
             problems.push(Problem::new(ProblemKind::Missing, message));
         }
+        for layer in layers.iter().filter(|layer| media::is_encrypted_layer(&layer.media_type)) {
+            let message = format!("the layer {} is encrypted", layer.digest);
+            problems.push(Problem::new(ProblemKind::Unsupported, message));
+        }
         Ok(read)
     }
 }

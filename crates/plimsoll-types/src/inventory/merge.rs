@@ -40,6 +40,9 @@ struct Placed<'a> {
 }
 
 impl ImageInventory {
+    /// Packages that are listed of one image; the largest images known have a tenth of them.
+    pub const MAX_PACKAGES: usize = 500_000;
+
     /// Lays the layers over each other, lowest first. Each comes with the digest that its manifest gives it, or none
     /// outside an image. The result depends on nothing else.
     pub fn merge(layers: &[(Option<Digest>, &LayerInventory)]) -> Self {
@@ -83,6 +86,12 @@ impl ImageInventory {
                 FileContent::Packages(_) => owners.get(&owned_hash(path)).copied(),
                 _ => None,
             };
+            let room = ImageInventory::MAX_PACKAGES.saturating_sub(packages.len());
+            if placed.content.found().len() > room {
+                let message = format!("the image names more than {} packages", ImageInventory::MAX_PACKAGES);
+                problems.push(Problem::new(ProblemKind::LimitExceeded, message));
+                break;
+            }
             for found in placed.content.found() {
                 let layer = since.and_then(|since| since.get(&found.package).copied());
                 let layer = digest_of(layer.unwrap_or(placed.layer));

@@ -3,7 +3,7 @@
 use plimsoll_types::inventory::{Details, Found};
 use plimsoll_types::{Package, PackageType};
 
-use crate::catalogers::{Unreadable, text};
+use crate::catalogers::{LONGEST_LINE, Unreadable, text};
 use crate::os::owned::Owned;
 
 /// What rpm itself takes for the most (`HEADER_TAGS_MAX`, `HEADER_DATA_MAX`).
@@ -125,7 +125,8 @@ impl<'a> Header<'a> {
     }
 
     fn text(&self, tag: u32) -> Option<String> {
-        self.strings(tag).next().map(text)
+        // Many tags could name one long text.
+        self.strings(tag).next().map(|string| text(&string[..string.len().min(LONGEST_LINE)]))
     }
 
     fn numbers(&self, tag: u32) -> impl Iterator<Item = u32> {
