@@ -139,7 +139,7 @@ pub(crate) enum Want {
 pub(crate) struct Unreadable {
     pub(crate) problems: Vec<(ProblemKind, String)>,
     /// What could be understood all the same.
-    pub(crate) content: Option<FileContent>,
+    pub(crate) content: Option<Box<FileContent>>,
 }
 
 impl Unreadable {
@@ -152,12 +152,12 @@ impl Unreadable {
         content: Option<FileContent>,
         problems: Vec<(ProblemKind, String)>,
     ) -> Result<Option<FileContent>, Self> {
-        if problems.is_empty() { Ok(content) } else { Err(Self { problems, content }) }
+        if problems.is_empty() { Ok(content) } else { Err(Self { problems, content: content.map(Box::new) }) }
     }
 
     /// The same, with what was understood.
     pub(crate) fn but(self, content: FileContent) -> Self {
-        Self { content: Some(content), ..self }
+        Self { content: Some(Box::new(content)), ..self }
     }
 }
 

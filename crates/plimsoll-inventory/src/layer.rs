@@ -313,7 +313,7 @@ impl<'a> Layer<'a> {
                         let message = format!("{what} as {} metadata: {reason}", reading.name);
                         self.problems.add(Problem::at(kind, path, message));
                     }
-                    content = both(content, unreadable.content);
+                    content = both(content, unreadable.content.map(|content| *content));
                 }
             }
         }
@@ -462,7 +462,7 @@ impl<'a> Layer<'a> {
                         let message = format!("not understood as rpm metadata: {reason}");
                         self.problems.add(Problem::at(kind, &file.path, message));
                     }
-                    unreadable.content
+                    unreadable.content.map(|content| *content)
                 }
             };
             let Some(content) = content else { continue };

@@ -76,8 +76,12 @@ impl Details {
 
     /// Whether it is only hearsay of a package that has, or should have, a record elsewhere.
     pub fn is_hearsay(&self) -> bool {
-        let is = |evidence: &String| evidence == Self::BY_NOTE || evidence.starts_with(Self::BY_SBOM);
-        self.evidence.as_ref().is_some_and(is)
+        self.is_by_sbom() || self.evidence.as_deref() == Some(Self::BY_NOTE)
+    }
+
+    /// Whether only an SBOM that lies in the image names it.
+    pub fn is_by_sbom(&self) -> bool {
+        self.evidence.as_ref().is_some_and(|evidence| evidence.starts_with(Self::BY_SBOM))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    Details, ChannelKind, Channels, Distro, FileContent, FileFact, Found, ImageInventory, InstalledPackage,
+    ChannelKind, Channels, Details, Distro, FileContent, FileFact, Found, ImageInventory, InstalledPackage,
     LayerInventory, Problem, ProblemKind, owned_hash, path_hash,
 };
 use crate::{Digest, Package, PackageType};
@@ -127,7 +127,9 @@ fn settled(packages: Vec<InstalledPackage>) -> Vec<InstalledPackage> {
         let is_first =
             |seen: &mut HashSet<_>| seen.insert((package.clone(), layer.clone(), details.evidence.clone()));
         if details.is_hearsay() {
-            return details.owned_by.is_none() && !told_or_seen.contains(&bare(package)) && is_first(&mut seen);
+            return details.owned_by.is_none()
+                && !told_or_seen.contains(&bare(package))
+                && is_first(&mut seen);
         }
         let is_needless = details.owned_by.is_some() || recorded.contains(&bare(package));
         !details.is_by_content() || !is_needless && is_first(&mut seen)

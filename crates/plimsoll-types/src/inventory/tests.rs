@@ -248,9 +248,15 @@ fn what_a_better_source_says_is_not_said_again() {
     // A record beats what a program says, which beats what an SBOM says.
     let record = || Found::from(Package::new(PackageType::Generic, "x", "1"));
     let sbom = || told("x", "SBOM: y");
-    assert_eq!(files(vec![("bin/a", vec![content("x")]), ("r", vec![record()]), ("s", vec![sbom()])]), ["x r"]);
+    assert_eq!(
+        files(vec![("bin/a", vec![content("x")]), ("r", vec![record()]), ("s", vec![sbom()])]),
+        ["x r"]
+    );
     assert_eq!(files(vec![("bin/a", vec![content("x")]), ("s", vec![sbom()])]), ["x bin/a"]);
-    assert_eq!(files(vec![("a", vec![told("x", ".note.package")]), ("b", vec![told("x", ".note.package")])]), ["x a"]);
+    assert_eq!(
+        files(vec![("a", vec![told("x", ".note.package")]), ("b", vec![told("x", ".note.package")])]),
+        ["x a"]
+    );
     assert_eq!(files(vec![("s", vec![sbom()]), ("t", vec![told("z", "SBOM: y")])]), ["x s", "z t"]);
 }
 
