@@ -7,8 +7,10 @@
 //!
 //! Readers are fed the file in pieces, as it streams by, and hold no more of it than they must.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
+use plimsoll_types::ProblemKind;
 use plimsoll_types::inventory::{FileContent, Found};
 use plimsoll_types::probe::Limits;
 
@@ -24,8 +26,8 @@ pub(crate) struct Cataloger {
     pub(crate) reader: fn(&str, &Limits) -> Box<dyn Reader>,
 }
 
-/// All that find their files by path.
-pub(crate) static CATALOGERS: [Cataloger; 15] = [
+/// All that find their files by path, but for those of languages, which are [`lang::CATALOGERS`].
+pub(crate) static CATALOGERS: &[Cataloger] = &[
     Cataloger { name: "distribution", matches: distro::matches, reader: distro::reader },
     Cataloger { name: "dpkg", matches: os::dpkg::matches, reader: os::dpkg::reader },
     Cataloger { name: "rpm", matches: os::rpm::matches, reader: os::rpm::reader },
@@ -39,8 +41,6 @@ pub(crate) static CATALOGERS: [Cataloger; 15] = [
     Cataloger { name: "Bottlerocket", matches: os::bottlerocket::matches, reader: os::bottlerocket::reader },
     Cataloger { name: "COS", matches: os::cos::matches, reader: os::cos::reader },
     Cataloger { name: "channel", matches: os::channels::matches, reader: os::channels::reader },
-    Cataloger { name: "Python", matches: lang::python::matches, reader: lang::python::reader },
-    Cataloger { name: "npm", matches: lang::npm::matches, reader: lang::npm::reader },
 ];
 
 /// A reader of what is told by its first bytes.
@@ -56,7 +56,6 @@ pub(crate) struct Sniffer {
 /// The beginning of a file.
 pub(crate) struct Start<'a> {
     /// Its path, which helps to tell what it may be.
-    #[allow(dead_code)]
     pub(crate) path: &'a str,
     /// Bytes of the whole file.
     pub(crate) size: u64,
@@ -66,8 +65,14 @@ pub(crate) struct Start<'a> {
 }
 
 /// All that find their files by their first bytes.
-pub(crate) static SNIFFERS: [Sniffer; 1] =
-    [Sniffer { name: "Go", magic: &[ELF, PE, MACH_O], reader: lang::golang::sniff }];
+pub(crate) static SNIFFERS: &[Sniffer] = &[
+    Sniffer { name: "Go", magic: &[ELF, PE, MACH_O], reader: lang::golang::sniff },
+    Sniffer { name: "Rust", magic: &[ELF, PE, MACH_O], reader: lang::rust::sniff },
+    Sniffer { name: "GraalVM", magic: &[ELF], reader: lang::native_image::sniff },
+    Sniffer { name: "package note", magic: &[ELF], reader: lang::note::sniff },
+    Sniffer { name: "UPX", magic: &[ELF, PE], reader: lang::upx::sniff },
+    Sniffer { name: "program", magic: &[ELF], reader: lang::classifier::sniff },
+];
 
 pub(crate) const ELF: &[u8] = b"\x7fELF";
 pub(crate) const PE: &[u8] = b"MZ";
@@ -98,7 +103,7 @@ pub(crate) fn may_matter(path: &str) -> bool {
 
 /// The cataloger for a path.
 pub(crate) fn for_path(path: &str) -> Option<&'static Cataloger> {
-    CATALOGERS.iter().find(|cataloger| (cataloger.matches)(path))
+    CATALOGERS.iter().chain(lang::catalogers(path)).find(|cataloger| (cataloger.matches)(path))
 }
 
 /// One file on its way through.
@@ -129,19 +134,30 @@ pub(crate) enum Want {
     Nothing,
 }
 
-/// Why a file that should name packages could not be understood: one sentence, without a full stop. With it comes what was
-/// understood all the same.
+/// Why a file that should name packages could not be understood, or not all of it: sentences without a full stop.
 #[derive(Debug)]
-pub(crate) struct Unreadable(pub(crate) String, pub(crate) Option<Box<FileContent>>);
+pub(crate) struct Unreadable {
+    pub(crate) problems: Vec<(ProblemKind, String)>,
+    /// What could be understood all the same.
+    pub(crate) content: Option<Box<FileContent>>,
+}
 
 impl Unreadable {
     pub(crate) fn because(reason: impl Into<String>) -> Self {
-        Self(reason.into(), None)
+        Self { problems: vec![(ProblemKind::Unreadable, reason.into())], content: None }
+    }
+
+    /// What was understood, and what was not.
+    pub(crate) fn partly(
+        content: Option<FileContent>,
+        problems: Vec<(ProblemKind, String)>,
+    ) -> Result<Option<FileContent>, Self> {
+        if problems.is_empty() { Ok(content) } else { Err(Self { problems, content: content.map(Box::new) }) }
     }
 
     /// The same, with what was understood.
     pub(crate) fn but(self, content: FileContent) -> Self {
-        Self(self.0, Some(Box::new(content)))
+        Self { content: Some(Box::new(content)), ..self }
     }
 }
 
@@ -150,11 +166,19 @@ pub(crate) fn both(one: Option<FileContent>, other: Option<FileContent>) -> Opti
     match (one, other) {
         (Some(FileContent::Packages(mut all)), Some(FileContent::Packages(more))) => {
             all.extend(more);
+            without_guesses(&mut all);
             Some(FileContent::Packages(all))
         }
         (Some(content), _) | (None, Some(content)) => Some(content),
         (None, None) => None,
     }
+}
+
+/// Takes away what has no version where another reader knows it.
+fn without_guesses(all: &mut Vec<Found>) {
+    let key = |found: &Found| (found.package.package_type, found.package.name.clone());
+    let known: HashSet<_> = all.iter().filter(|found| !found.package.version.is_empty()).map(key).collect();
+    all.retain(|found| !found.package.version.is_empty() || !known.contains(&key(found)));
 }
 
 /// Roughly the memory that a package takes, so that a list of a hundred million is noticed before it is there. It is more

@@ -9,10 +9,8 @@ use plimsoll_types::inventory::{FileContent, FileFact, HardLink, path_hash};
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{LayerInventory, Problem, ProblemKind};
 
-use crate::catalogers::{
-    self, CATALOGERS, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, weight,
-};
-use crate::lang::npm;
+use crate::catalogers::{self, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, weight};
+use crate::lang::{self, npm};
 use crate::os::{nix, rpm, windows};
 use crate::path::{normalise, split};
 use crate::tar::{Entry, Kind, Tar};
@@ -288,7 +286,7 @@ impl<'a> Layer<'a> {
         }
         let is_stored = cataloger.is_none() && npm::is_stored(path) && tar.peek(1)? == b"{";
         if is_stored {
-            cataloger = CATALOGERS.iter().find(|cataloger| cataloger.name == "npm");
+            cataloger = Some(lang::npm_cataloger());
         }
         let mut readings = match cataloger {
             Some(cataloger) => vec![Reading::new(cataloger.name, (cataloger.reader)(path, self.limits))],
@@ -309,9 +307,13 @@ impl<'a> Layer<'a> {
                 // A store holds everything under the same kind of name; that most of it is no metadata is no problem.
                 Err(_) if is_stored => {}
                 Err(unreadable) => {
-                    content = both(content, unreadable.1.map(|content| *content));
-                    let message = format!("not understood as {} metadata: {}", reading.name, unreadable.0);
-                    self.problems.add(Problem::at(ProblemKind::Unreadable, path, message));
+                    let what =
+                        if unreadable.content.is_some() { "not all understood" } else { "not understood" };
+                    for (kind, reason) in unreadable.problems {
+                        let message = format!("{what} as {} metadata: {reason}", reading.name);
+                        self.problems.add(Problem::at(kind, path, message));
+                    }
+                    content = both(content, unreadable.content.map(|content| *content));
                 }
             }
         }
@@ -456,9 +458,11 @@ impl<'a> Layer<'a> {
             let content = match joined {
                 Ok(content) => content,
                 Err(unreadable) => {
-                    let message = format!("not understood as rpm metadata: {}", unreadable.0);
-                    self.problems.add(Problem::at(ProblemKind::Unreadable, &file.path, message));
-                    unreadable.1.map(|content| *content)
+                    for (kind, reason) in unreadable.problems {
+                        let message = format!("not understood as rpm metadata: {reason}");
+                        self.problems.add(Problem::at(kind, &file.path, message));
+                    }
+                    unreadable.content.map(|content| *content)
                 }
             };
             let Some(content) = content else { continue };

@@ -38,6 +38,7 @@ pub struct Sandbox {
     program: Option<PathBuf>,
     limits: Limits,
     allow_missing_walls: bool,
+    believe_embedded_sboms: bool,
     slots: Semaphore,
     spawner: Spawner,
 }
@@ -65,6 +66,7 @@ impl Sandbox {
             program: None,
             limits,
             allow_missing_walls,
+            believe_embedded_sboms: true,
             slots: Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS)),
             spawner: Spawner::default(),
         }
@@ -74,6 +76,17 @@ impl Sandbox {
     pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
         self
+    }
+
+    /// Whether packages count that only an SBOM names which lies in the image itself. They do unless this says otherwise:
+    /// such a document can add packages to those that were found, and never takes any away.
+    pub fn with_embedded_sboms(mut self, believe: bool) -> Self {
+        self.believe_embedded_sboms = believe;
+        self
+    }
+
+    pub(crate) fn believes_embedded_sboms(&self) -> bool {
+        self.believe_embedded_sboms
     }
 
     /// What a probe may use.

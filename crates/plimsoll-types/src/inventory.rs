@@ -141,6 +141,13 @@ pub struct ImageInventory {
     pub entries: u64,
 }
 
+impl ImageInventory {
+    /// Forgets the packages that only an SBOM names which lies in the image.
+    pub fn forget_embedded_sboms(&mut self) {
+        self.packages.retain(|installed| !installed.details.is_by_sbom());
+    }
+}
+
 /// A package in its image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InstalledPackage {

@@ -18,6 +18,7 @@ mod progress;
 mod query;
 mod remote;
 mod resource_log;
+mod sbom;
 mod scan;
 mod scans;
 mod serve;
@@ -77,6 +78,7 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
     match &cli.command {
         Command::Serve(_) => serve::run(settings).await.map(|()| ExitCode::SUCCESS),
         Command::Scan(scan) => scan::run(scan, settings).await,
+        Command::Sbom(sbom) => sbom::run(sbom, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Db(command) => db::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Token(tokens) => access::tokens(&tokens.command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::User(users) => access::users(&users.command, settings).await.map(|()| ExitCode::SUCCESS),

@@ -29,8 +29,8 @@ fn rows(bytes: &[u8]) -> Result<Option<Vec<i64>>, String> {
         ids.push(id);
         Ok(())
     };
-    let database = Database::open(bytes, &[]).map_err(|error| error.0)?;
-    let found = database.rows("T", &mut row).map_err(|error| error.0)?;
+    let database = Database::open(bytes, &[]).map_err(|error| error.problems[0].1.clone())?;
+    let found = database.rows("T", &mut row).map_err(|error| error.problems[0].1.clone())?;
     Ok(found.map(|()| ids))
 }
 

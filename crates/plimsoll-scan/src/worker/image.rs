@@ -47,7 +47,10 @@ impl Shared {
             None => self.layers_of(layers, &mut problems).await?,
         };
         let digests: Vec<_> = layers.iter().map(|layer| Some(layer.digest.clone())).collect();
-        let merged = merge(&digests, &read, config.as_ref(), problems, platform.as_ref());
+        let mut merged = merge(&digests, &read, config.as_ref(), problems, platform.as_ref());
+        if !self.sandbox.believes_embedded_sboms() {
+            merged.inventory.forget_embedded_sboms();
+        }
         drop(read);
         self.conclude(digest, platform.as_ref(), merged).await
     }

@@ -61,6 +61,30 @@ pub struct OwnedFiles {
     pub paths: Vec<u64>,
 }
 
+impl Details {
+    /// What [`Self::evidence`] begins with where a program's content told its name and version.
+    pub const BY_CONTENT: &'static str = "content: ";
+    /// What [`Self::evidence`] is where a program carries a note of the package that it was built for.
+    pub const BY_NOTE: &'static str = ".note.package";
+    /// What [`Self::evidence`] begins with where an SBOM that lies in the image names it, and nothing else.
+    pub const BY_SBOM: &'static str = "SBOM: ";
+
+    /// Whether it is only what a program's content says, which a record of the same file makes needless.
+    pub fn is_by_content(&self) -> bool {
+        self.evidence.as_ref().is_some_and(|evidence| evidence.starts_with(Self::BY_CONTENT))
+    }
+
+    /// Whether it is only hearsay of a package that has, or should have, a record elsewhere.
+    pub fn is_hearsay(&self) -> bool {
+        self.is_by_sbom() || self.evidence.as_deref() == Some(Self::BY_NOTE)
+    }
+
+    /// Whether only an SBOM that lies in the image names it.
+    pub fn is_by_sbom(&self) -> bool {
+        self.evidence.as_ref().is_some_and(|evidence| evidence.starts_with(Self::BY_SBOM))
+    }
+}
+
 impl From<Package> for Found {
     fn from(package: Package) -> Self {
         Self { package, details: Details::default(), owns: vec![], module: None }

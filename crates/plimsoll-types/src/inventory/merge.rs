@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    ChannelKind, Channels, Distro, FileContent, FileFact, Found, ImageInventory, InstalledPackage,
+    ChannelKind, Channels, Details, Distro, FileContent, FileFact, Found, ImageInventory, InstalledPackage,
     LayerInventory, Problem, ProblemKind, owned_hash, path_hash,
 };
 use crate::{Digest, Package, PackageType};
@@ -100,6 +100,7 @@ impl ImageInventory {
         }
         packages.sort();
         packages.dedup();
+        let packages = settled(packages);
         Self {
             distro,
             packages,
@@ -114,6 +115,36 @@ impl ImageInventory {
 /// A layer may say of itself what it likes.
 fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
+}
+
+/// Without what a better source says: a program of the distribution needs no guess by its content, a package that has a
+/// record no note or SBOM that repeats it; and a program under many names, or in many parts, is one.
+fn settled(packages: Vec<InstalledPackage>) -> Vec<InstalledPackage> {
+    let told = |is_source: fn(&Details) -> bool| -> HashSet<Package> {
+        let told = packages.iter().filter(|installed| is_source(&installed.details));
+        told.map(|installed| bare(&installed.package)).collect()
+    };
+    let told_or_seen = told(|details| !details.is_hearsay());
+    let recorded = told(|details| !details.is_hearsay() && !details.is_by_content());
+    let mut seen = HashSet::new();
+    let mut is_needed = |installed: &InstalledPackage| {
+        let InstalledPackage { package, details, layer, .. } = installed;
+        let is_first =
+            |seen: &mut HashSet<_>| seen.insert((package.clone(), layer.clone(), details.evidence.clone()));
+        if details.is_hearsay() {
+            return details.owned_by.is_none()
+                && !told_or_seen.contains(&bare(package))
+                && is_first(&mut seen);
+        }
+        let is_needless = details.owned_by.is_some() || recorded.contains(&bare(package));
+        !details.is_by_content() || !is_needless && is_first(&mut seen)
+    };
+    packages.into_iter().filter(|installed| is_needed(installed)).collect()
+}
+
+/// What sources of different knowledge say alike.
+fn bare(package: &Package) -> Package {
+    Package::new(package.package_type, &package.name, &package.version)
 }
 
 /// What all files tell of where the packages came from.

@@ -232,3 +232,50 @@ fn layers_that_say_to_be_endless_are_no_more_than_that() {
     let image = ImageInventory::merge(&[(None, &endless), (None, &endless)]);
     assert_eq!((image.unpacked_bytes, image.entries), (u64::MAX, u64::MAX));
 }
+
+/// A package by what told it.
+fn told(name: &str, evidence: &str) -> Found {
+    let details = Details { evidence: Some(evidence.to_owned()), ..Details::default() };
+    Found { details, ..Package::new(PackageType::Generic, name, "1").into() }
+}
+
+#[test]
+fn what_a_better_source_says_is_not_said_again() {
+    let files = |files: Vec<(&str, Vec<Found>)>| {
+        let add = |layer: LayerInventory, (path, found)| layer.file(path, FileContent::Packages(found));
+        let layer = files.into_iter().fold(layer(), add);
+        let image = ImageInventory::merge(&[(None, &layer)]);
+        image.packages.into_iter().map(|p| format!("{} {}", p.package.name, p.path)).collect::<Vec<_>>()
+    };
+    let content = |name: &str| told(name, "content: x");
+    // One program under many names; the same software in two different programs.
+    assert_eq!(files(vec![("bin/a", vec![content("x")]), ("bin/b", vec![content("x")])]), ["x bin/a"]);
+    let other = told("x", "content: y");
+    assert_eq!(files(vec![("bin/a", vec![content("x")]), ("bin/b", vec![other])]).len(), 2);
+    // A record beats what a program says, which beats what an SBOM says.
+    let record = || Found::from(Package::new(PackageType::Generic, "x", "1"));
+    let sbom = || told("x", "SBOM: y");
+    assert_eq!(
+        files(vec![("bin/a", vec![content("x")]), ("r", vec![record()]), ("s", vec![sbom()])]),
+        ["x r"]
+    );
+    assert_eq!(files(vec![("bin/a", vec![content("x")]), ("s", vec![sbom()])]), ["x bin/a"]);
+    assert_eq!(
+        files(vec![("a", vec![told("x", ".note.package")]), ("b", vec![told("x", ".note.package")])]),
+        ["x a"]
+    );
+    assert_eq!(files(vec![("s", vec![sbom()]), ("t", vec![told("z", "SBOM: y")])]), ["x s", "z t"]);
+}
+
+#[test]
+fn a_program_of_the_distribution_needs_no_guess() {
+    let mut bash = Found::from(Package::new(PackageType::Deb, "bash", "5.2.15-2"));
+    bash.owns = vec![owned_hash("bin/bash")];
+    let layer = layer()
+        .file("var/lib/dpkg/status", FileContent::Database(vec![bash]))
+        .file("usr/bin/bash", FileContent::Packages(vec![told("bash", "content: @(#)Bash version 1")]))
+        .file("usr/local/bin/bash", FileContent::Packages(vec![told("bash", "content: @(#)Bash version 2")]));
+    let image = ImageInventory::merge(&[(None, &layer)]);
+    let paths: Vec<_> = image.packages.iter().map(|p| p.path.as_str()).collect();
+    assert_eq!(paths, ["var/lib/dpkg/status", "usr/local/bin/bash"]);
+}

@@ -158,9 +158,12 @@ fn this_machine_s_own_language_packages_belong_to_whom_dpkg_says() {
     let Ok(folder) = std::fs::read_dir("/var/lib/dpkg/info") else {
         return eprintln!("skipped: this machine has no dpkg");
     };
-    let mut archive = Archive::default().file("var/lib/dpkg/status", std::fs::read("/var/lib/dpkg/status").unwrap());
+    let mut archive =
+        Archive::default().file("var/lib/dpkg/status", std::fs::read("/var/lib/dpkg/status").unwrap());
     let mut records = std::collections::BTreeSet::new();
-    for list in folder.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "list")) {
+    for list in
+        folder.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "list"))
+    {
         let content = std::fs::read_to_string(&list).unwrap();
         let is_record = |path: &&str| {
             let name = path.rsplit('/').next().unwrap_or_default();
@@ -169,7 +172,8 @@ fn this_machine_s_own_language_packages_belong_to_whom_dpkg_says() {
         records.extend(content.lines().filter(is_record).map(str::to_owned));
         archive = archive.file(&list.display().to_string(), content);
     }
-    let records: Vec<_> = records.into_iter().filter(|path| std::path::Path::new(path).is_file()).take(200).collect();
+    let records: Vec<_> =
+        records.into_iter().filter(|path| std::path::Path::new(path).is_file()).take(200).collect();
     for path in &records {
         archive = archive.pax_path(path, &std::fs::read_to_string(path).unwrap());
     }
@@ -178,7 +182,11 @@ fn this_machine_s_own_language_packages_belong_to_whom_dpkg_says() {
     let layer = archive.file(own, "Name: mine\nVersion: 1\n").read();
     let image = plimsoll_types::ImageInventory::merge(&[(None, &layer)]);
     let owner = |path: &str| {
-        image.packages.iter().find(|package| package.path == path).map(|package| package.details.owned_by.clone())
+        image
+            .packages
+            .iter()
+            .find(|package| package.path == path)
+            .map(|package| package.details.owned_by.clone())
     };
     assert_eq!(owner(own), Some(None));
     for path in &records {
@@ -188,7 +196,10 @@ fn this_machine_s_own_language_packages_belong_to_whom_dpkg_says() {
         let owners: Vec<_> = owners.iter().map(|name| name.split(':').next().unwrap_or_default()).collect();
         // A record without a name or version says nothing.
         if let Some(ours) = owner(path.trim_start_matches('/')) {
-            assert!(ours.as_deref().is_some_and(|name| owners.contains(&name)), "{path}: {ours:?}, {owners:?}");
+            assert!(
+                ours.as_deref().is_some_and(|name| owners.contains(&name)),
+                "{path}: {ours:?}, {owners:?}"
+            );
         }
     }
     eprintln!("{} records of Python's packages are owned", records.len());
