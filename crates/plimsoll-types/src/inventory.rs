@@ -5,6 +5,7 @@
 //! [`ImageInventory`] is a pure [merge](ImageInventory::merge) of them: no byte of a layer is needed again.
 
 mod distro;
+mod lifetime;
 mod merge;
 mod problem;
 
