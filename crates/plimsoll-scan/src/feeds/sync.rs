@@ -180,7 +180,7 @@ impl Update<'_> {
         };
         let change = match &fetched {
             Ok(Fetched::Nothing) => Change::None,
-            Ok(Fetched::Archive(_)) => Change::Whole { records: 0, unreadable: 0 },
+            Ok(Fetched::Archive(_) | Fetched::Published(_)) => Change::Whole { records: 0, unreadable: 0 },
             Ok(Fetched::Records { changed, removed }) => {
                 Change::Partly { changed: changed.len() as u64, removed: removed.len() as u64 }
             }
