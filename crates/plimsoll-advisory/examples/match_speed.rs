@@ -164,6 +164,7 @@ fn installed((ecosystem, name, version): &Question) -> InstalledPackage {
         path: String::new(),
         layer: None,
         purl: String::new(),
+        details: Default::default(),
     }
 }
 

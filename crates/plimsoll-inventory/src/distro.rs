@@ -1,26 +1,18 @@
 //! Which distribution a layer says it is: `os-release` and what older images have in its place (os-release(5)).
 
-use plimsoll_types::inventory::{Distro, FileContent};
+use plimsoll_types::inventory::{DISTRO_FILES, Distro, FileContent};
 use plimsoll_types::probe::Limits;
 
 use crate::catalogers::{Reader, Unreadable, Whole, text};
 
 /// The files that the merge of an image looks at, in its order.
 pub(crate) fn matches(path: &str) -> bool {
-    matches!(
-        path,
-        "etc/os-release"
-            | "usr/lib/os-release"
-            | "etc/initrd-release"
-            | "etc/lsb-release"
-            | "etc/alpine-release"
-            | "etc/debian_version"
-    )
+    DISTRO_FILES.contains(&path)
 }
 
 /// Reads the whole file.
-pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
-    Whole::boxed(path, parse)
+pub(crate) fn reader(path: &str, limits: &Limits) -> Box<dyn Reader> {
+    Whole::boxed(path, limits, parse)
 }
 
 fn parse(path: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
@@ -31,13 +23,63 @@ fn parse(path: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
             first_word(&content).map(|version| named("debian", "Debian GNU/Linux", version))
         }
         "etc/lsb-release" => lsb_release(&content),
-        _ => os_release(&content),
+        "etc/os-release" | "usr/lib/os-release" | "etc/initrd-release" => os_release(&content),
+        // Arch's is empty: that it is there says it.
+        "etc/arch-release" => Some(named("arch", "Arch Linux", "")),
+        _ => release_line(&content),
     };
     match distro {
         Some(distro) => Ok(Some(FileContent::Distro(distro))),
-        None if bytes.is_empty() => Ok(None),
+        // A greeting may greet with anything, and an lsb-release that names nothing is one more of its kind.
+        None if bytes.trim_ascii().is_empty() || matches!(path, "etc/issue" | "etc/lsb-release") => Ok(None),
         None => Err(Unreadable::because("it does not name a distribution")),
     }
+}
+
+/// One line for a person, as all had it before `os-release`: `CentOS release 6.10 (Final)`, `Debian GNU/Linux 9 \n \l`.
+fn release_line(content: &str) -> Option<Distro> {
+    const NAMES: [(&str, &str); 20] = [
+        ("AlmaLinux", "almalinux"),
+        ("Alpine Linux", "alpine"),
+        ("Amazon Linux", "amzn"),
+        ("Arch Linux", "arch"),
+        ("CBL-Mariner", "mariner"),
+        ("CentOS", "centos"),
+        ("Debian GNU/Linux", "debian"),
+        ("Fedora", "fedora"),
+        ("Gentoo", "gentoo"),
+        ("Mageia", "mageia"),
+        ("Oracle Linux", "ol"),
+        ("Photon", "photon"),
+        ("VMware Photon", "photon"),
+        ("Red Hat Enterprise Linux", "rhel"),
+        ("Rocky Linux", "rocky"),
+        ("Scientific Linux", "scientific"),
+        ("Slackware", "slackware"),
+        ("SUSE Linux Enterprise", "sles"),
+        ("openSUSE", "opensuse-leap"),
+        ("Ubuntu", "ubuntu"),
+    ];
+    let line = content.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let line = line.strip_prefix("Welcome to ").unwrap_or(line);
+    let (_, id) = NAMES.iter().find(|(name, _)| line.starts_with(name))?;
+    let digits = |word: &&str| word.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+    let version = line.split_whitespace().find(digits).unwrap_or_default();
+    let version = version.trim_start_matches('v').trim_end_matches(['.', ',']);
+    // SUSE's: the service pack stands in a line of its own.
+    let patch = assignment_with_spaces(content, "PATCHLEVEL").filter(|level| *id == "sles" && level != "0");
+    Some(Distro {
+        id: (*id).to_owned(),
+        version_id: patch.map_or_else(|| version.to_owned(), |patch| format!("{version}.{patch}")),
+        pretty_name: line.split('\\').next().unwrap_or(line).trim().to_owned(),
+        ..Distro::default()
+    })
+}
+
+/// `KEY = VALUE`.
+fn assignment_with_spaces(content: &str, key: &str) -> Option<String> {
+    let of_line = |line: &str| Some(line.strip_prefix(key)?.trim().strip_prefix('=')?.trim().to_owned());
+    content.lines().find_map(of_line)
 }
 
 fn os_release(content: &str) -> Option<Distro> {
@@ -48,14 +90,20 @@ fn os_release(content: &str) -> Option<Distro> {
     // Debian's testing and unstable have no VERSION_ID; `trixie/sid` stands in the name alone.
     let in_name =
         || pretty_name.split_whitespace().last().filter(|word| word.ends_with("/sid")).map(str::to_owned);
+    let id = id.to_lowercase();
+    // A derivative has a name of its own for its release, and tells in another key which one it is made of.
+    let of_base = || value("UBUNTU_CODENAME").or_else(|| value("DEBIAN_CODENAME"));
+    let own = || value("VERSION_CODENAME");
+    let codename = if matches!(id.as_str(), "debian" | "ubuntu") {
+        own().or_else(of_base)
+    } else {
+        of_base().or_else(own)
+    };
     Some(Distro {
-        id: id.to_lowercase(),
+        id,
         like: value("ID_LIKE").unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
         version_id: value("VERSION_ID").unwrap_or_default(),
-        codename: value("VERSION_CODENAME")
-            .or_else(|| value("UBUNTU_CODENAME"))
-            .or_else(in_name)
-            .unwrap_or_default(),
+        codename: codename.or_else(in_name).unwrap_or_default(),
         pretty_name,
     })
 }

@@ -1,15 +1,17 @@
 //! One layer, entry by entry: what it adds, removes, replaces and links (OCI image specification, layer.md, "Representing
 //! Changes").
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
+use std::rc::Rc;
 
 use plimsoll_types::inventory::{FileContent, FileFact, HardLink, path_hash};
 use plimsoll_types::probe::Limits;
-use plimsoll_types::{LayerInventory, Package, Problem, ProblemKind};
+use plimsoll_types::{LayerInventory, Problem, ProblemKind};
 
-use crate::catalogers::{self, CATALOGERS, Cataloger, Reader, Want};
-use crate::lang::{golang, npm};
+use crate::catalogers::{self, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, weight};
+use crate::lang::{self, npm};
+use crate::os::{nix, rpm, windows};
 use crate::path::{normalise, split};
 use crate::tar::{Entry, Kind, Tar};
 use crate::unpack::Unpack;
@@ -30,14 +32,6 @@ pub(crate) fn read(input: impl Read, limits: &Limits) -> LayerInventory {
     layer.finish(tar)
 }
 
-/// Roughly the memory that a package takes, so that a list of a hundred million is noticed before it is there. It is more
-/// than the package takes in the probe's record.
-pub(crate) fn weight(package: &Package) -> usize {
-    let texts = [&package.architecture, &package.source, &package.source_version];
-    let texts = texts.iter().filter_map(|text| text.as_ref()).map(|text| text.len() + 16).sum::<usize>();
-    size_of::<Package>() + package.name.len() + package.version.len() + 32 + texts
-}
-
 /// The books of one layer while it is read.
 struct Layer<'a> {
     limits: &'a Limits,
@@ -52,6 +46,14 @@ struct Layer<'a> {
     opaque: Vec<String>,
     /// Links of candidates to what was not a candidate, or is not in this layer.
     links: Vec<(HardLink, u32)>,
+    /// The store path of Nix at hand, and all that came by.
+    store_path: String,
+    store_paths: HashSet<u64>,
+    /// Set once a path shows that this is Windows; with its build, once one tells it.
+    windows: Option<String>,
+    /// Files that wait for others.
+    left: Vec<Left>,
+    left_bytes: usize,
     problems: Problems,
     /// Memory that all this takes, against the limit of the record that comes back.
     weight: usize,
@@ -60,11 +62,34 @@ struct Layer<'a> {
 struct Fact {
     path: String,
     content: FileContent,
-    /// Who read it; `None` for a Go binary, which is one under any name.
+    /// Who found it by its path; `None` where its first bytes told what it is, which they do under any name.
     cataloger: Option<&'static Cataloger>,
     number: u32,
     /// Whether its own path says it. The content of a package store says something only through links to it.
     is_stored: bool,
+}
+
+/// A file that says something only together with another one.
+pub(crate) struct Left {
+    pub(crate) path: String,
+    number: u32,
+    pub(crate) bytes: Rc<Vec<u8>>,
+}
+
+/// A reader with its file in hand.
+struct Reading {
+    /// What it reads.
+    name: &'static str,
+    reader: Box<dyn Reader>,
+    wants_more: bool,
+    /// Whether it got all it wanted.
+    whole: bool,
+}
+
+impl Reading {
+    fn new(name: &'static str, reader: Box<dyn Reader>) -> Self {
+        Self { name, reader, wants_more: true, whole: false }
+    }
 }
 
 /// An entry by the hash of its path, and its number.
@@ -86,6 +111,11 @@ impl<'a> Layer<'a> {
             whiteouts: vec![],
             opaque: vec![],
             links: vec![],
+            store_path: String::new(),
+            store_paths: HashSet::new(),
+            windows: None,
+            left: vec![],
+            left_bytes: 0,
             problems: Problems::default(),
             weight: 0,
         }
@@ -117,6 +147,12 @@ impl<'a> Layer<'a> {
             self.problems.add(Problem::at(ProblemKind::LimitExceeded, &format!("{shown}…"), message));
             return false;
         }
+        if memchr::memchr_iter(b'/', raw).count() > self.limits.path_depth {
+            let shown: String = crate::path::escape(&raw[..SHOWN.min(raw.len())]);
+            let message = format!("a path is deeper than {} folders", self.limits.path_depth);
+            self.problems.add(Problem::at(ProblemKind::LimitExceeded, &format!("{shown}…"), message));
+            return false;
+        }
         if !normalise(raw, path) {
             let shown = crate::path::escape(raw);
             self.problems.add(Problem::at(
@@ -134,6 +170,7 @@ impl<'a> Layer<'a> {
             self.read_whiteout(path);
             return Ok(());
         }
+        self.notice_place(path);
         let seen = Seen { path: path_hash(path), number: self.entries };
         self.weight += size_of::<Seen>();
         match entry.kind {
@@ -151,6 +188,27 @@ impl<'a> Layer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What the path alone tells.
+    fn notice_place(&mut self, path: &str) {
+        if let Some(rest) = path.strip_prefix(nix::STORE) {
+            let (name, _) = rest.split_once('/').unwrap_or((rest, ""));
+            // Entries of one store path come one after the other.
+            if self.store_path != name {
+                name.clone_into(&mut self.store_path);
+                if self.store_paths.insert(path_hash(name))
+                    && let Some(package) = nix::package(name)
+                {
+                    self.add_fact(path, FileContent::packages([package]), None, false);
+                }
+            }
+        } else if windows::is_windows(path) {
+            let build = self.windows.get_or_insert_default();
+            if let Some(found) = windows::build(path).filter(|_| build.is_empty()) {
+                *build = format!(" (build {found})");
+            }
+        }
     }
 
     /// `.wh.NAME` removes NAME below, `.wh..wh..opq` all that is in its directory below; other `.wh..wh.` names are the
@@ -228,59 +286,96 @@ impl<'a> Layer<'a> {
         }
         let is_stored = cataloger.is_none() && npm::is_stored(path) && tar.peek(1)? == b"{";
         if is_stored {
-            cataloger = CATALOGERS.iter().find(|cataloger| cataloger.name == "npm");
+            cataloger = Some(lang::npm_cataloger());
         }
-        let reader = match cataloger {
-            Some(cataloger) => Some((cataloger.reader)(path, self.limits)),
-            None => golang::sniff(tar, entry.size, self.limits)?,
+        let mut readings = match cataloger {
+            Some(cataloger) => vec![Reading::new(cataloger.name, (cataloger.reader)(path, self.limits))],
+            None => self.sniff(tar, entry, path)?,
         };
-        let Some(mut reader) = reader else { return Ok(()) };
-        let (fed, whole) = self.feed(tar, path, reader.as_mut());
-        let before = self.facts.len();
-        match reader.finish(whole) {
-            Ok(Some(content)) => self.add_fact(path, content, cataloger, is_stored),
-            Ok(None) => {}
-            // A store holds everything under the same kind of name; that most of it is no metadata is no problem.
-            Err(_) if is_stored => {}
-            Err(unreadable) => {
-                let message = match cataloger {
-                    Some(cataloger) => {
-                        format!("not understood as {} metadata: {}", cataloger.name, unreadable.0)
+        if readings.is_empty() {
+            return Ok(());
+        }
+        let fed = self.feed(tar, entry, path, &mut readings);
+        let mut content = None;
+        for reading in readings {
+            if let Some(bytes) = reading.reader.left().filter(|_| reading.whole) {
+                self.left_bytes += bytes.len();
+                self.left.push(Left { path: path.to_owned(), number: self.entries, bytes });
+            }
+            match reading.reader.finish(reading.whole) {
+                Ok(more) => content = both(content, more),
+                // A store holds everything under the same kind of name; that most of it is no metadata is no problem.
+                Err(_) if is_stored => {}
+                Err(unreadable) => {
+                    let what =
+                        if unreadable.content.is_some() { "not all understood" } else { "not understood" };
+                    for (kind, reason) in unreadable.problems {
+                        let message = format!("{what} as {} metadata: {reason}", reading.name);
+                        self.problems.add(Problem::at(kind, path, message));
                     }
-                    None => unreadable.0,
-                };
-                self.problems.add(Problem::at(ProblemKind::Unreadable, path, message));
+                    content = both(content, unreadable.content.map(|content| *content));
+                }
             }
         }
-        if cataloger.is_some() || self.facts.len() > before {
-            self.latest.insert(hash, (self.facts.len() > before).then_some(before));
+        let says_something = content.is_some();
+        if let Some(content) = content {
+            self.add_fact(path, content, cataloger, is_stored);
+        } else if cataloger.is_some() {
+            self.latest.insert(hash, None);
+        }
+        if cataloger.is_some() || says_something {
             self.weight += 32;
         }
         fed
     }
 
-    /// Gives the file to its reader, piece by piece. The second value says whether the reader got all it wanted.
+    /// Those who see something in the first bytes of the file at hand. Nothing is consumed.
+    fn sniff<R: Read>(&self, tar: &mut Tar<R>, entry: Entry, path: &str) -> Result<Vec<Reading>, Problem> {
+        let magic = tar.peek(MAGIC)?;
+        let begins =
+            |sniffer: &&catalogers::Sniffer| sniffer.magic.iter().any(|start| magic.starts_with(start));
+        if !SNIFFERS.iter().any(|sniffer| begins(&sniffer)) {
+            return Ok(vec![]);
+        }
+        let start = Start { path, size: entry.size, bytes: tar.peek(FIRST_PAGES)?, limits: self.limits };
+        let begins =
+            |sniffer: &&catalogers::Sniffer| sniffer.magic.iter().any(|magic| start.bytes.starts_with(magic));
+        let reading = |sniffer: &catalogers::Sniffer| {
+            (sniffer.reader)(&start).map(|reader| Reading::new(sniffer.name, reader))
+        };
+        Ok(SNIFFERS.iter().filter(begins).filter_map(reading).collect())
+    }
+
+    /// Gives the file to its readers, piece by piece, as long as one wants more.
     fn feed<R: Read>(
         &mut self,
         tar: &mut Tar<R>,
+        entry: Entry,
         path: &str,
-        reader: &mut dyn Reader,
-    ) -> (Result<(), Problem>, bool) {
+        readings: &mut [Reading],
+    ) -> Result<(), Problem> {
+        readings.iter_mut().for_each(|reading| reading.reader.expect(entry.size));
+        // What was left of other files counts too, once it is more than half of what one may take.
+        let most = self.limits.file_bytes;
+        let most = (most + most / 2).saturating_sub(self.left_bytes).min(most);
         loop {
-            match tar.read() {
-                Err(problem) => return (Err(problem), false),
-                Ok([]) => return (Ok(()), true),
-                Ok(piece) => {
-                    if reader.read(piece) == Want::Nothing {
-                        return (Ok(()), true);
-                    }
+            let piece = tar.read()?;
+            if piece.is_empty() {
+                readings.iter_mut().for_each(|reading| reading.whole |= reading.wants_more);
+                return Ok(());
+            }
+            for reading in readings.iter_mut().filter(|reading| reading.wants_more) {
+                if reading.reader.read(piece) == Want::Nothing {
+                    (reading.wants_more, reading.whole) = (false, true);
                 }
             }
-            if reader.held() > self.limits.file_bytes {
-                let message =
-                    format!("what must be held of it is more than {} bytes", self.limits.file_bytes);
+            if readings.iter().map(|reading| reading.reader.held()).sum::<usize>() > most {
+                let message = format!("what must be held of it is more than {most} bytes");
                 self.problems.add(Problem::at(ProblemKind::LimitExceeded, path, message));
-                return (Ok(()), false);
+                readings.iter_mut().for_each(|reading| reading.wants_more = false);
+            }
+            if !readings.iter().any(|reading| reading.wants_more) {
+                return Ok(());
             }
         }
     }
@@ -297,11 +392,15 @@ impl<'a> Layer<'a> {
                 let texts = [&distro.id, &distro.version_id, &distro.codename, &distro.pretty_name];
                 texts.into_iter().chain(&distro.like).map(|text| text.len() + size_of::<String>() + 16).sum()
             }
-            FileContent::Database(packages) | FileContent::Packages(packages) => {
-                packages.iter().map(weight).sum()
-            }
+            FileContent::Database(found) | FileContent::Packages(found) => found.iter().map(weight).sum(),
+            FileContent::Channels(channels) => channels.names.iter().map(|name| name.len() + 40).sum(),
+            FileContent::Files(list) => list.package.len() + list.paths.len() * 10,
         };
         self.weight += size_of::<Fact>() + path.len() + inside;
+        // The reading ends here. What passes the limit is not kept, or nothing of the record would get through.
+        if self.weight > self.limits.output_bytes {
+            return;
+        }
         self.latest.insert(path_hash(path), Some(self.facts.len()));
         self.facts.push(Fact { path: path.to_owned(), content, cataloger, number: self.entries, is_stored });
     }
@@ -310,6 +409,11 @@ impl<'a> Layer<'a> {
     fn finish<R: Read>(mut self, tar: Tar<R>) -> LayerInventory {
         self.replaced.sort_unstable();
         self.directories.sort_unstable();
+        self.read_what_was_left();
+        if let Some(build) = &self.windows {
+            let message = format!("a layer of Windows{build}, whose packages Plimsoll does not read");
+            self.problems.add(Problem::new(ProblemKind::Unsupported, message));
+        }
         let mut links = vec![];
         for (link, number) in std::mem::take(&mut self.links) {
             if self.is_replaced_after(&link.path, number) {
@@ -343,6 +447,32 @@ impl<'a> Layer<'a> {
             links,
             problems: self.problems.finish(),
             diff_id: tar.digest(),
+        }
+    }
+
+    /// Reads the files that waited for others, now that all are there.
+    fn read_what_was_left(&mut self) {
+        let mut left = std::mem::take(&mut self.left);
+        left.retain(|file| !self.is_replaced_after(&file.path, file.number));
+        for (file, joined) in rpm::join(&left, self.limits) {
+            let content = match joined {
+                Ok(content) => content,
+                Err(unreadable) => {
+                    for (kind, reason) in unreadable.problems {
+                        let message = format!("not understood as rpm metadata: {reason}");
+                        self.problems.add(Problem::at(kind, &file.path, message));
+                    }
+                    unreadable.content.map(|content| *content)
+                }
+            };
+            let Some(content) = content else { continue };
+            self.weight += content.found().iter().map(weight).sum::<usize>();
+            if self.weight > self.limits.output_bytes {
+                let most = self.limits.output_bytes;
+                return self.problems.add(limit(format!("what the layer says takes more than {most} bytes")));
+            }
+            let (path, number) = (file.path.clone(), file.number);
+            self.facts.push(Fact { path, content, cataloger: None, number, is_stored: false });
         }
     }
 

@@ -16,8 +16,10 @@ mod layer;
 mod os;
 mod path;
 mod sbom;
+mod sqlite;
 mod tar;
 mod unpack;
+mod zip;
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +36,7 @@ pub fn read_layer(input: impl Read, limits: &Limits) -> LayerInventory {
     layer::read(input, limits)
 }
 
-/// Reads an SBOM in CycloneDX JSON. Components that cannot be understood are problems of the inventory; a document that
+/// Reads an SBOM in CycloneDX JSON, SPDX as JSON or as tags and values, or our own JSON. Components that cannot be understood are problems of the inventory; a document that
 /// cannot be understood at all is an error.
 pub fn read_sbom(input: impl Read, limits: &Limits) -> Result<ImageInventory, Problem> {
     sbom::read(input, limits)

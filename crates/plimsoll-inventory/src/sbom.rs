@@ -1,198 +1,290 @@
-//! CycloneDX JSON to image inventory (cyclonedx.org, specification 1.2 to 1.6).
+//! SBOMs to image inventory: CycloneDX JSON, SPDX in JSON and as tags and values, and our own JSON.
 //!
 //! What a component is, its purl says: type, name, version, and for a distribution's packages also epoch, architecture,
-//! source and distribution, in the qualifiers that Syft and Trivy write.
+//! source and distribution, in the qualifiers that Syft and Trivy write. What a document of our own says beside that is read
+//! back, so that it leads to the same findings as the image.
+//!
+//! Components are taken one by one, as they stand in the document: however many there are, only the packages stay.
 
 use std::collections::HashMap;
 use std::io::Read;
 
-use plimsoll_types::inventory::Distro;
+use plimsoll_types::inventory::{Confidence, Details, Distro};
 use plimsoll_types::probe::Limits;
-use plimsoll_types::{ImageInventory, InstalledPackage, Package, PackageType, Problem, ProblemKind, Purl};
-use serde::Deserialize;
+use plimsoll_types::{
+    Digest, ImageInventory, InstalledPackage, Package, PackageType, Problem, ProblemKind, Purl,
+};
 
+use crate::lang::json::{Licenses, Text};
 use crate::layer::Problems;
 use crate::unpack::read_whole;
+
+mod cyclonedx;
+mod native;
+mod spdx;
+mod tag_value;
+
+/// Components of a document.
+const COMPONENTS: u64 = 1_000_000;
+
+/// What the packages of a document may take in memory.
+const WEIGHT: usize = 256 * 1024 * 1024;
 
 /// Reads the document. See [`crate::read_sbom`].
 pub(crate) fn read(input: impl Read, limits: &Limits) -> Result<ImageInventory, Problem> {
     let bytes = read_whole(input, limits.file_bytes)?;
-    let unpacked_bytes = bytes.len() as u64;
     let document = parse(&bytes)?;
-    drop(bytes);
-    let distro = document.distro();
-    let mut reading = Reading {
-        distro,
-        distros: HashMap::new(),
-        packages: vec![],
-        problems: Problems::default(),
-        entries: 0,
-    };
-    for component in &document.components {
-        reading.component(component);
-    }
-    reading.packages.sort();
-    reading.packages.dedup();
     Ok(ImageInventory {
-        distro: reading.distro,
-        packages: reading.packages,
-        problems: reading.problems.finish(),
-        unpacked_bytes,
-        entries: reading.entries,
+        distro: document.distro,
+        packages: document.packages,
+        problems: document.problems,
+        unpacked_bytes: bytes.len() as u64,
+        entries: document.entries,
+        ..ImageInventory::default()
     })
 }
 
-/// The document; nesting is limited by the parser, to 128 levels of JSON.
-fn parse(bytes: &[u8]) -> Result<Document, Problem> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let unsupported = |message: &str| Err(Problem::new(ProblemKind::Unsupported, message));
-    if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return unsupported("the document is not JSON; of SBOMs Plimsoll reads CycloneDX JSON");
-    }
-    let document: Document = serde_json::from_slice(bytes).map_err(|error| {
-        let message = format!("the document is not CycloneDX JSON: {error}");
-        Problem::new(ProblemKind::Unreadable, message)
-    })?;
-    if document.bom_format != "CycloneDX" {
-        return unsupported("the document is JSON, but its bomFormat is not CycloneDX");
-    }
-    if !document.spec_version.starts_with("1.") {
-        return unsupported("the document is of a CycloneDX version that Plimsoll does not read");
-    }
-    Ok(document)
-}
-
-#[derive(Deserialize)]
-struct Document {
-    #[serde(rename = "bomFormat", default)]
-    bom_format: String,
-    #[serde(rename = "specVersion", default)]
-    spec_version: String,
-    #[serde(default)]
-    components: Vec<Component>,
-}
-
-#[derive(Deserialize)]
-struct Component {
-    #[serde(rename = "type", default)]
-    kind: String,
-    #[serde(rename = "bom-ref", default)]
-    reference: Option<String>,
-    #[serde(default)]
-    group: Option<String>,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    version: Option<String>,
-    #[serde(default)]
-    purl: Option<String>,
-    #[serde(default)]
-    description: Option<String>,
-    #[serde(default)]
-    components: Vec<Component>,
-}
-
-impl Document {
-    /// What the component of the operating system says; without one, what the first purl says that names a distribution.
-    fn distro(&self) -> Option<Distro> {
-        let system = self.components.iter().find(|component| component.kind == "operating-system");
-        let of_system = system.and_then(|system| {
-            let id = system.name.as_deref().filter(|name| !name.is_empty())?.to_ascii_lowercase();
-            let version_id = system.version.clone().unwrap_or_default();
-            let pretty_name = system.description.clone().unwrap_or_else(|| format!("{id} {version_id}"));
-            Some(Distro { id, version_id, pretty_name, ..Distro::default() })
-        });
-        of_system.or_else(|| {
-            self.components.iter().find_map(|component| {
-                let purl: Purl =
-                    component.purl.as_deref().filter(|purl| purl.contains("distro="))?.parse().ok()?;
-                Distro::from_purl_name(purl.qualifier("distro")?)
-            })
-        })
-    }
-}
-
-struct Reading {
-    distro: Option<Distro>,
-    /// What `distro` qualifiers say, each read once.
-    distros: HashMap<String, Option<Distro>>,
-    packages: Vec<InstalledPackage>,
-    problems: Problems,
+/// What a document says.
+pub(crate) struct Document {
+    pub(crate) distro: Option<Distro>,
+    pub(crate) packages: Vec<InstalledPackage>,
+    problems: Vec<Problem>,
     entries: u64,
 }
 
-impl Reading {
-    /// Takes a component with those inside it.
-    fn component(&mut self, component: &Component) {
-        self.entries += 1;
-        match component.purl.as_deref().filter(|purl| !purl.is_empty()) {
-            Some(text) => match text.parse::<Purl>() {
-                Ok(purl) => self.package(component, &purl),
-                Err(error) => {
-                    let name = component.name.as_deref().unwrap_or("a component");
-                    self.problems.add(Problem::at(ProblemKind::Unreadable, name, error.to_string()));
+/// Understands the document; nesting is limited by the parser, to 128 levels of JSON.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Document, Problem> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let unsupported = |message: &str| Problem::new(ProblemKind::Unsupported, message);
+    let mut reading = Reading::default();
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        if !tag_value::is_one(bytes) {
+            let message = "the document is no SBOM that Plimsoll reads: CycloneDX JSON, or SPDX as JSON or tags and values";
+            return Err(unsupported(message));
+        }
+        tag_value::read(bytes, &mut reading);
+        return Ok(reading.finish());
+    }
+    let unreadable = |error: serde_json::Error| {
+        Problem::new(ProblemKind::Unreadable, format!("the document is not JSON as SBOMs have it: {error}"))
+    };
+    let kind: Kind = serde_json::from_slice(bytes).map_err(unreadable)?;
+    match (kind.format.as_str(), kind.spec.as_str(), kind.spdx.as_str(), kind.native) {
+        ("CycloneDX", spec, _, _) if spec.starts_with("1.") => cyclonedx::read(bytes, &mut reading),
+        ("CycloneDX", ..) => {
+            return Err(unsupported("the document is of a CycloneDX version that Plimsoll does not read"));
+        }
+        (_, _, spdx, _) if spdx.starts_with("SPDX-2.") => spdx::read(bytes, &mut reading),
+        (_, _, spdx, _) if !spdx.is_empty() => {
+            return Err(unsupported("the document is of an SPDX version that Plimsoll does not read"));
+        }
+        (.., Some(1)) => native::read(bytes, &mut reading),
+        (.., Some(_)) => return Err(unsupported("the document is of a newer Plimsoll")),
+        _ => {
+            let message =
+                "the document is JSON, but neither its bomFormat is CycloneDX nor has it an spdxVersion";
+            return Err(unsupported(message));
+        }
+    }
+    .map_err(unreadable)?;
+    Ok(reading.finish())
+}
+
+/// The keys that tell the formats apart.
+#[derive(serde::Deserialize)]
+struct Kind {
+    #[serde(rename = "bomFormat", default)]
+    format: Text,
+    #[serde(rename = "specVersion", default)]
+    spec: Text,
+    #[serde(rename = "spdxVersion", default)]
+    spdx: Text,
+    #[serde(rename = "plimsollInventory", default)]
+    native: Option<u64>,
+}
+
+/// A component as any of the formats has it.
+#[derive(Default)]
+struct Component {
+    kind: Class,
+    /// What the document calls it elsewhere.
+    reference: String,
+    name: String,
+    version: String,
+    purl: String,
+    licenses: Licenses,
+    path: String,
+    layer: Option<Digest>,
+    architecture: Option<String>,
+    source: Option<String>,
+    source_version: Option<String>,
+    details: Details,
+}
+
+/// What kind of thing a component without a purl is.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// A library, or anything that may hold code: it is listed.
+    #[default]
+    Package,
+    /// Something that is a package only where it has a version.
+    Application,
+    System,
+    /// A file, the image itself, a device.
+    Other,
+}
+
+impl Component {
+    /// Takes what a document of our own says beside the purl. The name has no `plimsoll:` in front any more.
+    fn property(&mut self, name: &str, value: &str) {
+        let text = || Some(value.to_owned());
+        match name {
+            "layer:digest" => self.layer = value.parse().ok(),
+            "location:path" => value.clone_into(&mut self.path),
+            "package:source" => self.source = text(),
+            "package:sourceVersion" => self.source_version = text(),
+            "package:confidence" => {
+                self.details.confidence = match value {
+                    "medium" => Confidence::Medium,
+                    "low" => Confidence::Low,
+                    _ => Confidence::High,
                 }
-            },
-            None => self.nameless(component),
-        }
-        for inner in &component.components {
-            self.component(inner);
-        }
-    }
-
-    fn package(&mut self, component: &Component, purl: &Purl) {
-        let package = package(component, purl);
-        let Self { distro, distros, .. } = self;
-        let distro = match purl.qualifier("distro") {
-            Some(name) if package.package_type.is_os() => {
-                let named = distros.entry(name.to_owned()).or_insert_with(|| Distro::from_purl_name(name));
-                named.as_ref().or(distro.as_ref())
             }
-            _ => distro.as_ref(),
-        };
-        let mut installed = InstalledPackage::from_sbom(package, distro, purl);
-        installed.path = component.reference.clone().unwrap_or_default();
-        self.packages.push(installed);
+            "package:evidence" => self.details.evidence = text(),
+            "package:origin" => self.details.origin = text(),
+            "package:ownedBy" => self.details.owned_by = text(),
+            _ => {}
+        }
+    }
+}
+
+/// The books while a document is read.
+#[derive(Default)]
+struct Reading {
+    distro: Option<Distro>,
+    packages: Vec<(InstalledPackage, Option<String>)>,
+    problems: Problems,
+    entries: u64,
+    weight: usize,
+    is_full: bool,
+}
+
+impl Reading {
+    fn component(&mut self, component: Component) {
+        self.entries += 1;
+        if self.is_full {
+            return;
+        }
+        if self.entries > COMPONENTS || self.weight > WEIGHT {
+            self.is_full = true;
+            let message = "the document has more components than are read";
+            return self.problems.add(Problem::new(ProblemKind::LimitExceeded, message));
+        }
+        if component.kind == Class::System {
+            return self.system(&component);
+        }
+        if component.purl.is_empty() {
+            return self.nameless(component);
+        }
+        match component.purl.parse::<Purl>() {
+            // The image itself, and parts of it that are no packages.
+            Ok(purl) if matches!(purl.package_type.as_str(), "oci" | "docker" | "file") => {}
+            Ok(purl) => {
+                let package = package(&component, &purl);
+                self.add(package, Some(purl), component);
+            }
+            Err(error) => {
+                let name = if component.name.is_empty() { "a component" } else { &component.name };
+                self.problems.add(Problem::at(ProblemKind::Unreadable, name, error.to_string()));
+            }
+        }
     }
 
-    /// A component without a purl is listed, so that it is seen, but nobody can say what is known of it. Files and the
-    /// operating system are no packages; nor is an application without a version, which is a lock file's name.
-    fn nameless(&mut self, component: &Component) {
-        let version = component.version.as_deref().unwrap_or_default();
-        let is_package = match component.kind.as_str() {
-            "library" | "framework" | "" => true,
-            "application" | "firmware" | "platform" => !version.is_empty(),
-            _ => false,
-        };
-        let Some(name) = component.name.as_deref().filter(|name| is_package && !name.is_empty()) else {
+    /// The first operating system is the image's.
+    fn system(&mut self, component: &Component) {
+        if self.distro.is_some() || component.name.is_empty() {
             return;
+        }
+        let id = component.name.to_ascii_lowercase();
+        let version_id = component.version.clone();
+        let pretty_name = format!("{id} {version_id}").trim().to_owned();
+        self.distro = Some(Distro { id, version_id, pretty_name, ..Distro::default() });
+    }
+
+    /// A component without a purl is listed, so that it is seen, but nobody can say what is known of it. Files are no
+    /// packages; nor is an application without a version, which is a lock file's name.
+    fn nameless(&mut self, component: Component) {
+        let is_package = match component.kind {
+            Class::Package => true,
+            Class::Application => !component.version.is_empty(),
+            Class::System | Class::Other => false,
         };
-        let group = component.group.as_deref().filter(|group| !group.is_empty());
-        let name = group.map_or_else(|| name.to_owned(), |group| format!("{group}/{name}"));
-        let package = Package::new(PackageType::Generic, &name, version);
-        let purl = package.purl(None);
+        if is_package && !component.name.is_empty() {
+            let package = Package::new(PackageType::Generic, &component.name, &component.version);
+            self.add(package, None, component);
+        }
+    }
+
+    fn add(&mut self, package: Package, purl: Option<Purl>, component: Component) {
+        let purl = purl.unwrap_or_else(|| package.purl(None));
+        // The ecosystem is known once the whole document is.
         let mut installed = InstalledPackage::from_sbom(package, None, &purl);
-        installed.path = component.reference.clone().unwrap_or_default();
-        self.packages.push(installed);
+        installed.path = if component.path.is_empty() { component.reference } else { component.path };
+        installed.layer = component.layer;
+        installed.details = Details { licenses: component.licenses.0, ..component.details };
+        let distro = purl.qualifier("distro").map(str::to_owned);
+        self.weight += size_of::<(InstalledPackage, Option<String>)>()
+            + 2 * installed.purl.len()
+            + installed.path.len()
+            + installed.details.licenses.iter().map(|text| text.len() + 40).sum::<usize>();
+        self.packages.push((installed, distro));
+    }
+
+    fn finish(self) -> Document {
+        let first_named =
+            || self.packages.iter().find_map(|(_, name)| Distro::from_purl_name(name.as_deref()?));
+        let distro = self.distro.clone().or_else(first_named);
+        let own_name = self.distro.as_ref().map(Distro::purl_name);
+        // What `distro` qualifiers say, each read once.
+        let mut named: HashMap<String, Option<Distro>> = HashMap::new();
+        let mut packages = Vec::with_capacity(self.packages.len());
+        for (mut installed, name) in self.packages {
+            if installed.package.package_type.is_os() {
+                let of_name = match name {
+                    Some(name) if own_name.as_ref() != Some(&name) => {
+                        named.entry(name).or_insert_with_key(|name| Distro::from_purl_name(name)).as_ref()
+                    }
+                    _ => None,
+                };
+                installed.ecosystem = of_name.or(distro.as_ref()).and_then(Distro::ecosystem);
+            }
+            packages.push(installed);
+        }
+        packages.sort();
+        packages.dedup();
+        Document { distro, packages, problems: self.problems.finish(), entries: self.entries }
     }
 }
 
 fn package(component: &Component, purl: &Purl) -> Package {
-    let package_type = PackageType::ALL.into_iter().find(|t| t.as_str() == purl.package_type);
-    let package_type = package_type.unwrap_or(PackageType::Generic);
+    let known = PackageType::ALL.into_iter().find(|t| t.as_str() == purl.package_type);
+    let package_type = known.unwrap_or(PackageType::Generic);
     let name = match package_type {
         t if t.is_os() => purl.name.clone(),
         PackageType::Maven if !purl.namespace.is_empty() => {
             format!("{}:{}", purl.namespace.replace('/', "."), purl.name)
         }
-        PackageType::Npm | PackageType::Golang | PackageType::Composer | PackageType::Generic => {
-            purl.full_name()
-        }
+        PackageType::Npm
+        | PackageType::Golang
+        | PackageType::Composer
+        | PackageType::Swift
+        | PackageType::Github
+        | PackageType::Generic => purl.full_name(),
         _ => purl.name.clone(),
     };
     let mut version = purl.version.clone();
     if version.is_empty() {
-        version = component.version.clone().unwrap_or_default();
+        version = component.version.clone();
     }
     if let Some(epoch) = purl.qualifier("epoch").filter(|epoch| package_type.is_os() && *epoch != "0")
         && !version.contains(':')
@@ -200,17 +292,27 @@ fn package(component: &Component, purl: &Purl) -> Package {
         version = format!("{epoch}:{version}");
     }
     let mut package = Package::new(package_type, &name, &version);
+    // A purl's name may be in another case than the package's own.
+    let looked_up = |name: &str| package_type.language_ecosystem().map(|e| e.lookup_name(name).into_owned());
+    if package.name != component.name
+        && looked_up(&component.name).is_some_and(|own| looked_up(&name) == Some(own))
+    {
+        package.name.clone_from(&component.name);
+    }
+    package.architecture =
+        component.architecture.clone().or_else(|| purl.qualifier("arch").map(str::to_owned));
     if !package_type.is_os() {
         return package;
     }
-    package.architecture = purl.qualifier("arch").map(str::to_owned);
     if let Some(upstream) = purl.qualifier("upstream") {
         let (source, source_version) = upstream_of(package_type, upstream);
-        package.source =
-            Some(source.to_owned()).filter(|source| *source != package.name && !source.is_empty());
-        package.source_version = Some(source_version.to_owned())
-            .filter(|version| *version != package.version && !version.is_empty());
+        package.source = Some(source.to_owned());
+        package.source_version = Some(source_version.to_owned());
     }
+    let differs = |text: Option<String>, own: &str| text.filter(|text| !text.is_empty() && text != own);
+    package.source = differs(component.source.clone().or(package.source), &package.name);
+    package.source_version =
+        differs(component.source_version.clone().or(package.source_version), &package.version);
     package
 }
 

@@ -103,9 +103,8 @@ pub(crate) fn read(bytes: &[u8]) -> LayerInventory {
 pub(crate) fn packages(layer: &LayerInventory) -> Vec<String> {
     let mut shown = Vec::new();
     for file in &layer.files {
-        if let FileContent::Database(packages) | FileContent::Packages(packages) = &file.content {
-            shown.extend(packages.iter().map(|p| format!("{} {} {}", file.path, p.name, p.version)));
-        }
+        let packages = file.content.found().iter().map(|found| &found.package);
+        shown.extend(packages.map(|p| format!("{} {} {}", file.path, p.name, p.version)));
     }
     shown
 }

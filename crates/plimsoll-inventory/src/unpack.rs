@@ -36,7 +36,7 @@ impl<R: Read> Unpack<R> {
     /// A stream that counts and keeps the limits, without hashing.
     pub(crate) fn new(input: R, limits: &Limits) -> Self {
         Self {
-            source: Source::Fresh(Some(input)),
+            source: Source::Fresh(Some(input), limits.compressed_bytes),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             start: 0,
             end: 0,
@@ -124,8 +124,8 @@ fn limit(message: String) -> Problem {
 type Input<R> = BufReader<Counted<Chain<Cursor<Vec<u8>>, R>>>;
 
 enum Source<R: Read> {
-    /// Not looked at yet.
-    Fresh(Option<R>),
+    /// Not looked at yet, with what it may have in all.
+    Fresh(Option<R>, u64),
     Plain(Input<R>),
     Gzip(Box<MultiGzDecoder<Input<R>>>),
     Zstd(zstd::stream::read::Decoder<'static, Input<R>>),
@@ -133,14 +133,14 @@ enum Source<R: Read> {
 
 impl<R: Read> Source<R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Problem> {
-        if let Self::Fresh(input) = self
+        if let Self::Fresh(input, most) = self
             && let Some(input) = input.take()
         {
-            *self = Self::sniff(input)?;
+            *self = Self::sniff(input, *most)?;
         }
         loop {
             let (read, format) = match self {
-                Self::Fresh(_) => return Ok(0),
+                Self::Fresh(..) => return Ok(0),
                 Self::Plain(input) => (input.read(buffer), "layer"),
                 Self::Gzip(decoder) => (decoder.read(buffer), "gzip stream"),
                 Self::Zstd(decoder) => (decoder.read(buffer), "zstd stream"),
@@ -154,12 +154,12 @@ impl<R: Read> Source<R> {
     }
 
     /// Looks at the magic bytes (RFC 1952, 2.3.1; RFC 8878, 3.1).
-    fn sniff(mut input: R) -> Result<Self, Problem> {
+    fn sniff(mut input: R, most: u64) -> Result<Self, Problem> {
         let mut start = Vec::with_capacity(4);
         input.by_ref().take(4).read_to_end(&mut start).map_err(|error| damaged("layer", &error))?;
         let format = start.clone();
-        let counted = Counted { inner: Cursor::new(start).chain(input), count: 0 };
-        let input = BufReader::with_capacity(INPUT_BUFFER, counted);
+        let counted = Counted { inner: Cursor::new(start).chain(input), count: 0, most };
+        let mut input = BufReader::with_capacity(INPUT_BUFFER, counted);
         Ok(match format[..] {
             [0x1f, 0x8b, ..] => Self::Gzip(Box::new(MultiGzDecoder::new(input))),
             // A frame, or a skippable frame as estargz and pzstd put in front.
@@ -167,7 +167,11 @@ impl<R: Read> Source<R> {
                 let decoder = zstd::stream::read::Decoder::with_buffer(input);
                 Self::Zstd(decoder.map_err(|error| damaged("zstd stream", &error))?)
             }
-            _ => Self::Plain(input),
+            _ => {
+                // What is not compressed has the limit of what comes out.
+                input.get_mut().most = u64::MAX;
+                Self::Plain(input)
+            }
         })
     }
 
@@ -176,7 +180,7 @@ impl<R: Read> Source<R> {
         let input = match self {
             Self::Gzip(decoder) => decoder.get_ref(),
             Self::Zstd(decoder) => decoder.get_ref(),
-            Self::Fresh(_) | Self::Plain(_) => return None,
+            Self::Fresh(..) | Self::Plain(_) => return None,
         };
         Some(input.get_ref().count.saturating_sub(input.buffer().len() as u64))
     }
@@ -184,21 +188,28 @@ impl<R: Read> Source<R> {
 
 fn damaged(what: &str, error: &io::Error) -> Problem {
     let message = match error.kind() {
+        io::ErrorKind::QuotaExceeded => return limit(format!("the layer has {error}")),
         io::ErrorKind::UnexpectedEof => format!("the {what} ends too early"),
         _ => format!("the {what} cannot be read: {error}"),
     };
     Problem::new(ProblemKind::Damaged, message)
 }
 
+/// Counts what is read. The limit stands here and not where bytes come out: a stream can be endless and unpack to nothing.
 struct Counted<R> {
     inner: R,
     count: u64,
+    most: u64,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.count += length as u64;
+        if self.count > self.most {
+            let message = format!("more than {} bytes", self.most);
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, message));
+        }
         Ok(length)
     }
 }

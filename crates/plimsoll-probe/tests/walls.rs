@@ -18,6 +18,7 @@ use plimsoll_types::probe::{
 const TESTS: &[(&str, fn())] = &[
     ("every_attempt_is_refused_inside_the_walls", every_attempt_is_refused_inside_the_walls),
     ("the_attempts_succeed_outside_the_walls", the_attempts_succeed_outside_the_walls),
+    ("the_attempts_are_refused_on_every_kernel", the_attempts_are_refused_on_every_kernel),
     ("the_walls_stand_for_an_ordinary_user_too", the_walls_stand_for_an_ordinary_user_too),
     ("a_layer_is_read_inside_the_walls", a_layer_is_read_inside_the_walls),
     ("a_record_that_is_too_long_becomes_a_short_one", a_record_that_is_too_long_becomes_a_short_one),
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
             let record = WallReport { walls: vec![], attempts }.encode();
             std::io::stdout().write_all(&record).unwrap();
             ExitCode::SUCCESS
+        }
+        Some("on-kernel") => {
+            forget(&arguments[1]);
+            plimsoll_probe::main(&arguments[2..])
         }
         Some("misbehave") => misbehave(&arguments[1], &arguments[2..]),
         Some("be-a-parent") => {
@@ -106,7 +111,7 @@ fn the_attempts_succeed_outside_the_walls() {
     command.arg("outside").args(order(ProbeTask::CheckWalls, &limits(), false)).env("SECRET", "hunter2");
     let report = WallReport::decode(&talk(command, b"").stdout).unwrap();
     // These need privileges, or a kernel that was built and set up for them, outside of the walls as well.
-    const RARE: [&str; 16] = [
+    const RARE: [&str; 37] = [
         "open a TCP socket of version 6",
         "open a raw socket",
         "open a packet socket",
@@ -123,6 +128,27 @@ fn the_attempts_succeed_outside_the_walls() {
         "count performance events",
         "use the kernel's keys",
         "speak to shared memory",
+        "open a UDP socket of version 6",
+        "open a socket to the hypervisor",
+        "open a socket to the kernel's ciphers",
+        "open a Bluetooth socket",
+        "watch a whole file system",
+        "mount in a new way",
+        "pick up a mounted tree",
+        "change the root of all",
+        "swap to a file",
+        "signal the first process",
+        "compare processes",
+        "take a descriptor out of the parent",
+        "send messages between processes",
+        "share semaphores",
+        "open a message queue",
+        "change the kernel",
+        "restart the machine",
+        "set the clock",
+        "rename the machine",
+        "read the kernel's log",
+        "choose a scheduler",
     ];
     for attempt in &report.attempts {
         match &attempt.outcome {
@@ -131,6 +157,60 @@ fn the_attempts_succeed_outside_the_walls() {
                 println!("    not shown by this machine: {} ({why} outside of the walls too)", attempt.name);
             }
             Outcome::Refused(why) => panic!("{} is refused without any wall: {why}", attempt.name),
+        }
+    }
+}
+
+/// Kernels without Landlock, and those on which nobody may make namespaces, exist: what refuses then must be the other
+/// wall. They are this kernel with calls that it answers as those do.
+fn the_attempts_are_refused_on_every_kernel() {
+    for kernel in ["landlock", "namespaces", "landlock,namespaces"] {
+        for user in [None, Some(12345)] {
+            use std::os::unix::process::CommandExt;
+            let mut command = Command::new("/proc/self/exe");
+            command
+                .args(["on-kernel", kernel])
+                .args(order(ProbeTask::CheckWalls, &limits(), false))
+                .env_clear();
+            if let Some(user) = user {
+                if !rustix::process::geteuid().is_root() {
+                    continue;
+                }
+                command.uid(user).gid(user);
+            }
+            let Ok(child) = pipes(&mut command).spawn() else {
+                println!("    skipped: another user may not run {:?}", std::env::current_exe().unwrap());
+                continue;
+            };
+            let output = child.wait_with_output().unwrap();
+            let report = WallReport::decode(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+            let allowed: Vec<_> = report.allowed().map(|attempt| &attempt.name).collect();
+            assert_eq!(allowed, Vec::<&String>::new(), "without {kernel}, as {user:?}");
+            assert!(report.is_sound(), "without {kernel}, as {user:?}: {report:?}");
+            let state = |kind| report.walls.iter().find(|wall| wall.kind == kind).unwrap();
+            let (landlock, namespaces) = (state(WallKind::Landlock), state(WallKind::Namespaces));
+            println!("    without {kernel}, as {user:?}: {}; {}", landlock.detail, namespaces.detail);
+            assert_eq!(landlock.state == WallState::Stands, !kernel.contains("landlock"));
+            assert!(namespaces.state != WallState::Stands || !kernel.contains("namespaces"));
+        }
+    }
+}
+
+/// From here on the kernel does not know these.
+fn forget(what: &str) {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+    rustix::thread::set_no_new_privs(true).unwrap();
+    for (name, error, calls) in [
+        ("landlock", libc::ENOSYS, &[libc::SYS_landlock_create_ruleset][..]),
+        ("namespaces", libc::EPERM, &[libc::SYS_unshare, libc::SYS_setns]),
+    ] {
+        if what.split(',').any(|part| part == name) {
+            let rules = calls.iter().map(|call| (*call, vec![])).collect();
+            let refuse = SeccompAction::Errno(error.unsigned_abs());
+            let machine = std::env::consts::ARCH.try_into().unwrap();
+            let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, machine).unwrap();
+            let program: BpfProgram = filter.try_into().unwrap();
+            seccompiler::apply_filter(&program).unwrap();
         }
     }
 }

@@ -155,6 +155,11 @@ impl Value {
         Self::Text(text.into())
     }
 
+    /// An instant, from milliseconds since 1970.
+    pub fn instant(millis: i64) -> Self {
+        Self::DateTime(crate::instant::EPOCH.saturating_add(millis.saturating_mul(10_000)))
+    }
+
     pub(crate) fn array(values: Vec<Value>) -> Self {
         Self::Array(Arc::new(values))
     }

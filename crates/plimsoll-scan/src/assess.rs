@@ -63,7 +63,7 @@ pub(crate) fn coverage(looked: Looked<'_>) -> Coverage {
             version: distro.version_id.clone(),
             name: if distro.pretty_name.is_empty() { distro.purl_name() } else { distro.pretty_name.clone() },
             ecosystem: distro.ecosystem(),
-            ended: distro.last_day().filter(|day| **day < *today(now)).map(str::to_owned),
+            ended: distro.supported_until().map(|day| day.to_string()).filter(|day| *day < today(now)),
         }),
         ecosystems: by_ecosystem
             .into_iter()

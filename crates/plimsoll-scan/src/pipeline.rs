@@ -10,7 +10,8 @@ use plimsoll_advisory::vex;
 use plimsoll_types::coverage::LayerCoverage;
 use plimsoll_types::manifest::ImageConfig;
 use plimsoll_types::{
-    Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem, ProblemKind, Timestamp,
+    Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem, ProblemKind,
+    Timestamp,
 };
 
 use crate::advisories::Advisories;
@@ -89,7 +90,10 @@ async fn scan_image(
         scan_layers(&image.layers, sandbox, progress, &mut image.problems).await?
     };
     let digests: Vec<Option<Digest>> = image.layers.iter().map(|layer| layer.digest.clone()).collect();
-    let merged = merge(&digests, &read, image.config.as_ref(), image.problems, platform.as_ref());
+    let mut merged = merge(&digests, &read, image.config.as_ref(), image.problems, platform.as_ref());
+    if !sandbox.believes_embedded_sboms() {
+        merged.inventory.forget_embedded_sboms();
+    }
     let described = Image {
         target: target.to_string(),
         reference: image.reference,
@@ -131,10 +135,7 @@ async fn scan_sbom(
     let input = Input::File { file, offset: part.offset, length: part.length };
     let inventory = sandbox.read_sbom(input).await.map_err(Error::from)?;
     let inventory = inventory.map_err(|problem| {
-        Error::new(
-            ErrorKind::Damaged,
-            format!("{target} is not a CycloneDX inventory that can be read: {problem}"),
-        )
+        Error::new(ErrorKind::Damaged, format!("{target} is not an SBOM that can be read: {problem}"))
     })?;
     let described = Image {
         target: target.to_string(),

@@ -2,12 +2,11 @@
 //!
 //! The same target, advisories and instant give the same bytes. How a person sees it is the binary's business.
 
-mod cyclonedx;
-
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use plimsoll_types::inventory::Distro;
+use plimsoll_types::sbom::{self, Format, Subject};
 use plimsoll_types::{
     Coverage, Cvss, Digest, Evidence, Ecosystem, Health, ImageInventory, InstalledPackage, Match, Severity, Status,
     Timestamp,
@@ -31,7 +30,7 @@ pub struct Report {
     /// What an advisory calls affected and somebody whose word counts more does not, with the reason; in the same order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suppressed: Vec<Finding>,
-    /// All packages. They are written as CycloneDX, not in this JSON.
+    /// All packages. They are written as an SBOM, not in this JSON.
     #[serde(skip)]
     pub inventory: ImageInventory,
 }
@@ -221,9 +220,15 @@ impl Report {
         self.findings.iter().map(|finding| finding.severity).max()
     }
 
-    /// The inventory in CycloneDX 1.6.
-    pub fn to_cyclonedx(&self) -> serde_json::Value {
-        cyclonedx::write(&self.image, &self.inventory)
+    /// The inventory as a document in one of the forms that others read. `created` is when that happens.
+    pub fn to_sbom(&self, format: Format, created: Timestamp) -> serde_json::Value {
+        let subject = Subject {
+            name: self.image.reference.as_deref().unwrap_or(&self.image.target),
+            digest: self.image.digest.as_ref(),
+            platform: self.image.platform.as_deref(),
+            is_image: !self.image.layers.is_empty(),
+        };
+        sbom::write(format, &subject, &self.inventory, created)
     }
 }
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use plimsoll_types::inventory::FileContent;
+use plimsoll_types::inventory::{Details, FileContent};
 use plimsoll_types::probe::{Limits, ProbeCommand, ProbeInput, ProbeReply, ProbeTask, WallReport};
 use plimsoll_types::{Digest, ImageInventory, LayerInventory, Package, Problem, ProblemKind};
 use rustix::io::Errno;
@@ -38,6 +38,7 @@ pub struct Sandbox {
     program: Option<PathBuf>,
     limits: Limits,
     allow_missing_walls: bool,
+    believe_embedded_sboms: bool,
     slots: Semaphore,
     spawner: Spawner,
 }
@@ -65,6 +66,7 @@ impl Sandbox {
             program: None,
             limits,
             allow_missing_walls,
+            believe_embedded_sboms: true,
             slots: Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS)),
             spawner: Spawner::default(),
         }
@@ -74,6 +76,17 @@ impl Sandbox {
     pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
         self
+    }
+
+    /// Whether packages count that only an SBOM names which lies in the image itself. They do unless this says otherwise:
+    /// such a document can add packages to those that were found, and never takes any away.
+    pub fn with_embedded_sboms(mut self, believe: bool) -> Self {
+        self.believe_embedded_sboms = believe;
+        self
+    }
+
+    pub(crate) fn believes_embedded_sboms(&self) -> bool {
+        self.believe_embedded_sboms
     }
 
     /// What a probe may use.
@@ -362,9 +375,20 @@ fn accept_layer(mut inventory: LayerInventory, limits: &Limits) -> LayerInventor
         hashes.dedup();
     }
     for file in &mut inventory.files {
-        if let FileContent::Database(packages) | FileContent::Packages(packages) = &mut file.content {
+        if let FileContent::Files(list) = &mut file.content {
+            list.package.truncate(list.package.floor_char_boundary(TEXT_BYTES));
+        }
+        if let FileContent::Channels(channels) = &mut file.content {
+            channels.names.truncate(CHANNELS);
+            channels.names.retain(|name| name.len() <= TEXT_BYTES);
+        }
+        if let Some(packages) = file.content.found_mut() {
             let before = packages.len();
-            packages.retain(package_is_plausible);
+            packages.retain(|found| {
+                let module = found.module.as_deref().unwrap_or_default();
+                package_is_plausible(&found.package) && module.len() <= TEXT_BYTES
+            });
+            packages.iter_mut().for_each(|found| shorten_details(&mut found.details));
             if packages.len() < before {
                 let message =
                     format!("{} packages without a usable name or version", before - packages.len());
@@ -391,6 +415,7 @@ fn accept_image(mut inventory: ImageInventory, limits: &Limits) -> ImageInventor
             format!("{} packages without a usable name or version", before - inventory.packages.len());
         inventory.problems.push(Problem::new(ProblemKind::Unreadable, message));
     }
+    inventory.packages.iter_mut().for_each(|installed| shorten_details(&mut installed.details));
     inventory.packages.sort();
     inventory.packages.dedup();
     inventory.problems = shortened_all(inventory.problems);
@@ -399,6 +424,10 @@ fn accept_image(mut inventory: ImageInventory, limits: &Limits) -> ImageInventor
 
 /// The longest name, version or architecture that is taken for one.
 const TEXT_BYTES: usize = 4096;
+
+/// The licences of one package that are kept, and the sources of packages that one file names.
+const LICENSES: usize = 100;
+const CHANNELS: usize = 10_000;
 
 /// The problems of one layer that are kept, and the length of a message in characters.
 const PROBLEMS: usize = 1000;
@@ -417,6 +446,15 @@ fn package_is_plausible(package: &Package) -> bool {
             .into_iter()
             .chain(texts.into_iter().flatten())
             .all(|text| text.len() <= TEXT_BYTES)
+}
+
+/// Texts that nobody decides anything by: what is too long is cut.
+fn shorten_details(details: &mut Details) {
+    let Details { licenses, origin, evidence, owned_by, confidence: _ } = details;
+    licenses.truncate(LICENSES);
+    for text in licenses.iter_mut().chain([origin, evidence, owned_by].into_iter().flatten()) {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES));
+    }
 }
 
 fn shortened_all(mut problems: Vec<Problem>) -> Vec<Problem> {

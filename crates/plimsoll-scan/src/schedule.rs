@@ -187,6 +187,9 @@ async fn keep_tidy(settings: &ScheduleSettings, store: &Store, clock: &Clock) {
             Ok(expired) => tracing::info!(expired, "uploads that nobody finished were cleared away"),
             Err(error) => tracing::warn!(%error, "unfinished uploads could not be cleared away"),
         }
+        if let Err(error) = store.gather_statistics().await {
+            tracing::warn!(%error, "the database could not look at its tables");
+        }
         tokio::time::sleep(settings.expire_every).await;
     }
 }

@@ -217,6 +217,19 @@ impl Database {
         Ok(rows)
     }
 
+    /// Brings the figures up to date from which the planner of statements guesses. PostgreSQL does so itself.
+    pub(crate) async fn gather_statistics(&self) -> Result<()> {
+        let Self::Sqlite(file) = self else { return Ok(()) };
+        let failed = |e| Error::database("look at the sizes of the tables", e);
+        let mut writer = file.writer.lock().await;
+        let Some(writer) = writer.as_mut() else { return Err(closed()) };
+        // All tables, those that this connection never read too; a sample of each index, so that a large one takes no longer.
+        for sql in ["pragma analysis_limit = 1000", "pragma optimize = 0x10002"] {
+            sqlx::query(sql).execute(&mut *writer).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(file) => file.close().await,

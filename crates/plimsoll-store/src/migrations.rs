@@ -16,6 +16,7 @@ pub(crate) const SQLITE: &Steps = &[
     (6, "triggers", include_str!("../migrations/sqlite/0006_triggers.sql")),
     (7, "rules", include_str!("../migrations/sqlite/0007_rules.sql")),
     (8, "notify", include_str!("../migrations/sqlite/0008_notify.sql")),
+    (9, "room", include_str!("../migrations/sqlite/0009_room.sql")),
 ];
 pub(crate) const POSTGRES: &Steps = &[
     (1, "initial", include_str!("../migrations/postgres/0001_initial.sql")),
@@ -25,6 +26,7 @@ pub(crate) const POSTGRES: &Steps = &[
     (6, "triggers", include_str!("../migrations/postgres/0006_triggers.sql")),
     (7, "rules", include_str!("../migrations/postgres/0007_rules.sql")),
     (8, "notify", include_str!("../migrations/postgres/0008_notify.sql")),
+    (9, "room", include_str!("../migrations/postgres/0009_room.sql")),
 ];
 
 /// Runs the steps that this database has not seen yet. Fails where it has seen others, of a newer Plimsoll.

@@ -459,7 +459,7 @@ pub(crate) async fn refresh_image(tx: &mut Tx, content: i64) -> Result<()> {
     Ok(())
 }
 
-/// The hidden findings of the images `s` that a condition picks: image, generation, package, vulnerability.
+/// The hidden findings that a condition on their images `s` or rules' matches `rm` picks: image, generation, package, vulnerability.
 pub(crate) fn hit(condition: &str) -> String {
     format!(
         "select distinct s.image, k.generation, rm.package, rm.vulnerability from image_summaries s \

@@ -530,7 +530,8 @@ fn identity(installed: &InstalledPackage) -> [u8; 32] {
 
 /// The package version without its place in an image.
 fn bare(package: &InstalledPackage) -> InstalledPackage {
-    InstalledPackage { path: String::new(), layer: None, ..package.clone() }
+    let details = Default::default();
+    InstalledPackage { path: String::new(), layer: None, details, ..package.clone() }
 }
 
 /// Package versions with the paths where they are, each with the number of its layer.
@@ -800,6 +801,7 @@ pub(crate) fn package_at(row: &Row, at: usize) -> Result<InstalledPackage> {
         path: String::new(),
         layer: None,
         purl: row.get(at + 7)?,
+        details: Default::default(),
     })
 }
 

@@ -207,18 +207,20 @@ impl RegistrySummary {
 impl Store {
     /// The worst that is to be said of a registry's images under the recommendation of a generation.
     pub async fn worst_of_registry(&self, registry: RegistryId, generation: Generation) -> Result<Worst> {
-        let active = format!("({}) - coalesce({}, 0)", total("s"), total("h"));
+        // What is hidden is looked up for images with findings alone: most registries whose images are all clean have no rule.
+        let found = total("s");
+        let hidden = format!(
+            "coalesce((select {} from image_hidden h where h.image = s.image and h.generation = $2), 0)",
+            total("h")
+        );
         let any = |condition: &str| {
-            format!(
-                "exists (select 1 from image_summaries s left join image_hidden h \
-                on h.image = s.image and h.generation = $2 where s.registry = $1 and {condition})"
-            )
+            format!("exists (select 1 from image_summaries s where s.registry = $1 and {condition})")
         };
         // What is found first ends the search.
         let sql = format!(
             "select cast(case when {} then 1 when {} then 2 when {} then 3 when {} then 4 else 0 end as bigint)",
-            any(&format!("s.state in (1, 2) and {active} > 0")),
-            any(&format!("s.state in (2, 3) and (s.state = 3 or {active} = 0)")),
+            any(&format!("s.state in (1, 2) and {found} > 0 and {found} > {hidden}")),
+            any(&format!("(s.state = 3 or (s.state = 2 and ({found} = 0 or {found} = {hidden})))")),
             any("s.state = 1"),
             any("s.state = 4"),
         );

@@ -156,26 +156,41 @@ impl Store {
         let n = n.min(MAX_PAGE) as usize;
         let start = after.unwrap_or(FindingId { image: 0, package: 0, vulnerability: 0 });
         let mut found = Vec::new();
+        let prevalence = match &filter.vulnerability {
+            Some(name) => self.prevalence(name).await?,
+            None => Prevalence::Rare,
+        };
+        // An image has few rows of one vulnerability, and many of all.
+        let most = if filter.vulnerability.is_some() { MAX_PAGE as usize } else { IMAGES_AT_ONCE };
         // The image of the cursor may have more rows behind it.
         let mut next_image = start.image;
         while found.len() < n {
-            let at_once = (n - found.len()).min(IMAGES_AT_ONCE);
-            let images = self.judged_images(filter, next_image, at_once).await?;
+            let at_once = (n - found.len()).min(most);
+            let images = self.judged_images(filter, next_image, at_once, &prevalence).await?;
             let is_last = images.len() < at_once;
-            for image in images {
-                next_image = image.id + 1;
-                let beginning = FindingId { image: image.id, package: 0, vulnerability: 0 };
-                let from = if image.id == start.image { start } else { beginning };
-                // Its own row comes first of all; a cursor in this image has it behind it.
-                if image.has_own_row() && image.id != start.image && filter.vulnerability.is_none() {
-                    found.push(image.row_without_finding());
-                }
-                let missing = n - found.len();
-                if image.findings > 0 && missing > 0 {
-                    found.extend(self.findings_of(&image, filter, from, missing).await?);
-                }
-                if found.len() >= n {
-                    return Ok(found);
+            if let Some(last) = images.last() {
+                next_image = last.id + 1;
+            }
+            if let Some(vulnerability) = &filter.vulnerability {
+                let rows = self.findings_of_one(&images, vulnerability, filter.generation).await?;
+                let place = |id: FindingId| (id.image, id.package, id.vulnerability);
+                let behind = rows.into_iter().filter(|row| place(row.id) > place(start));
+                found.extend(behind.take(n - found.len()));
+            } else {
+                for image in images {
+                    let beginning = FindingId { image: image.id, package: 0, vulnerability: 0 };
+                    let from = if image.id == start.image { start } else { beginning };
+                    // Its own row comes first of all; a cursor in this image has it behind it.
+                    if image.has_own_row() && image.id != start.image {
+                        found.push(image.row_without_finding());
+                    }
+                    let missing = n - found.len();
+                    if image.findings > 0 && missing > 0 {
+                        found.extend(self.findings_of(&image, filter, from, missing).await?);
+                    }
+                    if found.len() >= n {
+                        return Ok(found);
+                    }
                 }
             }
             if is_last {
@@ -183,6 +198,31 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// Whether few images have a vulnerability, or many.
+    async fn prevalence(&self, vulnerability: &str) -> Result<Prevalence> {
+        let sql = "select count(*) from (select 1 as one from vulnerabilities v \
+            join matches m on m.vulnerability = v.id and m.listed = 1 \
+            join image_packages ip on ip.package = m.package where v.name = $1 limit $2) f";
+        let attempt = "look for the images of a vulnerability";
+        let row = self.db.one(attempt, sql, &args![vulnerability, MANY_LINKS]).await?;
+        let links = row.map(|row| row.get::<i64>(0)).transpose()?.unwrap_or_default();
+        if links < MANY_LINKS {
+            return Ok(Prevalence::Rare);
+        }
+        Ok(Prevalence::Common { versions: self.versions_with(vulnerability).await? })
+    }
+
+    /// The package versions that have a vulnerability.
+    async fn versions_with(&self, vulnerability: &str) -> Result<Vec<i64>> {
+        let sql = "select m.package from vulnerabilities v join matches m on m.vulnerability = v.id and m.listed = 1 \
+            where v.name = $1 order by m.package";
+        let rows = self
+            .db
+            .all("look for the package versions of a vulnerability", sql, &args![vulnerability])
+            .await?;
+        rows.iter().map(|row| row.get(0)).collect()
     }
 
     /// One row by its name, as a generation tells it.
@@ -268,31 +308,13 @@ impl Store {
                 format!(" and s.registry in ({})", list.join(","))
             }
         };
-        // In few images: these are found from the vulnerability. In many: images are looked through in their order.
-        let sql = "select count(*) from (select 1 as one from vulnerabilities v \
-            join matches m on m.vulnerability = v.id and m.listed = 1 \
-            join image_packages ip on ip.package = m.package where v.name = $1 limit $2) f";
         let attempt = "look for the images of a vulnerability";
-        let links = self.db.one(attempt, sql, &args![vulnerability, MANY_LINKS]).await?;
-        let links = links.map(|row| row.get::<i64>(0)).transpose()?.unwrap_or_default();
-        let found = if links < MANY_LINKS {
-            format!(
-                "select distinct s.image as image from vulnerabilities v \
-                join matches m on m.vulnerability = v.id and m.listed = 1 \
-                join image_packages ip on ip.package = m.package \
-                join image_summaries s on s.content = ip.image and s.state > 0 \
-                where v.name = $1 and s.image > $2{of} order by 1 limit $3"
-            )
-        } else {
-            // PostgreSQL would turn an `exists` into a table of all images that have it; the limit keeps it to the image
-            // at hand.
-            format!(
-                "select s.image as image from image_summaries s where s.state > 0 and s.image > $2{of} \
-                and (select 1 from matches m join image_packages ip on ip.package = m.package \
-                where m.vulnerability = (select id from vulnerabilities where name = $1) and m.listed = 1 \
-                and ip.image = s.content limit 1) = 1 order by s.image limit $3"
-            )
-        };
+        let prevalence = self.prevalence(vulnerability).await?;
+        let found = format!(
+            "select s.image as image from image_summaries s where s.state > 0 and s.image > $2{of} and {} \
+            order by s.image limit $3",
+            prevalence.condition(1)
+        );
         let sql = format!(
             "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason from ({found}) f \
             join image_summaries s on s.image = f.image join repository_manifests l on l.id = s.image \
@@ -329,7 +351,13 @@ impl Store {
     }
 
     /// Images with a verdict, from the row `first` on.
-    async fn judged_images(&self, filter: &FindingFilter, first: i64, n: usize) -> Result<Vec<JudgedImage>> {
+    async fn judged_images(
+        &self,
+        filter: &FindingFilter,
+        first: i64,
+        n: usize,
+        prevalence: &Prevalence,
+    ) -> Result<Vec<JudgedImage>> {
         let mut registries: Option<BTreeSet<RegistryId>> =
             filter.registries.as_ref().map(|registries| registries.iter().copied().collect());
         if let Some(registry) = filter.registry {
@@ -343,7 +371,7 @@ impl Store {
         };
         let mut rows = Vec::new();
         for registry in parts {
-            rows.extend(self.judged_images_in(registry, filter, first, n).await?);
+            rows.extend(self.judged_images_in(registry, filter, first, n, prevalence).await?);
         }
         let mut rows =
             rows.into_iter().map(|row| Ok((row.get::<i64>(0)?, row))).collect::<Result<Vec<_>>>()?;
@@ -360,30 +388,23 @@ impl Store {
         filter: &FindingFilter,
         first: i64,
         n: usize,
+        prevalence: &Prevalence,
     ) -> Result<Vec<Row>> {
         let mut sql = format!("{} where s.state > 0 and s.image >= $2", judged_images_sql());
         let mut values = args![filter.generation as i64, first, n as i64].to_vec();
+        let narrow = narrowing(filter, &mut values);
+        // The plus keeps an index of the registry's images out of it where there is a shorter way to the rows.
+        let is_rare = filter.vulnerability.is_some() && *prevalence == Prevalence::Rare;
+        let plus = if narrow.is_empty() && !is_rare { "" } else { "+" };
         if let Some(registry) = registry {
             values.push(registry.0.into());
-            sql.push_str(&format!(" and s.registry = ${}", values.len()));
+            sql.push_str(&format!(" and {plus}s.registry = ${}", values.len()));
         }
-        for (column, wanted) in [
-            ("r.name", filter.repository.as_ref().map(RepositoryName::as_str)),
-            ("l.digest", filter.image.as_ref().map(Digest::as_str)),
-        ] {
-            if let Some(wanted) = wanted {
-                values.push(wanted.into());
-                sql.push_str(&format!(" and {column} = ${}", values.len()));
-            }
-        }
+        sql.push_str(&narrow);
         if let Some(vulnerability) = &filter.vulnerability {
             values.push(vulnerability.into());
-            sql.push_str(&format!(
-                " and s.content in (select ip.image from vulnerabilities v \
-                join matches m on m.vulnerability = v.id and m.listed = 1 \
-                join image_packages ip on ip.package = m.package where v.name = ${})",
-                values.len()
-            ));
+            sql.push_str(" and ");
+            sql.push_str(&prevalence.condition(values.len()));
         }
         sql.push_str(" order by s.image limit $3");
         self.db.all("list findings", sql, &values).await
@@ -397,32 +418,110 @@ impl Store {
         after: FindingId,
         n: usize,
     ) -> Result<Vec<FindingRow>> {
-        let mut values = args![image.row, after.package, after.vulnerability, n as i64].to_vec();
-        let mut condition = "";
-        if let Some(vulnerability) = &filter.vulnerability {
-            values.push(vulnerability.into());
-            condition = " and m.vulnerability = (select id from vulnerabilities where name = $5)";
-        }
+        let values = args![image.row, after.package, after.vulnerability, n as i64];
         let sql = format!(
             "select ip.package, m.vulnerability, m.doc, m.first_seen, ip.path, ip.layer, {PACKAGE_COLUMNS} \
             from image_packages ip join matches m on m.package = ip.package \
             join packages p on p.id = ip.package \
-            where ip.image = $1 and ip.package >= $2 and m.listed = 1{condition} \
+            where ip.image = $1 and ip.package >= $2 and m.listed = 1 \
             and (ip.package > $2 or m.vulnerability > $3) \
             order by ip.package, m.vulnerability limit $4"
         );
         let rows = self.db.all("list the findings of an image", sql, &values).await?;
         let mut rows = rows.iter().map(|row| image.row_of(row)).collect::<Result<Vec<_>>>()?;
         self.add_exploitation(&mut rows).await?;
-        if image.hidden > 0 {
-            let packages = rows.iter().map(|row| row.id.package).collect();
-            let registry = image.summary.registry;
-            let mut hiding = self.hiding(image.id, registry, filter.generation, &packages).await?;
-            for row in &mut rows {
-                row.hidden = hiding.remove(&(row.id.package, row.id.vulnerability));
+        self.add_hiding(image, filter.generation, &mut rows).await?;
+        Ok(rows)
+    }
+
+    /// The findings of one vulnerability in these images, in the order of their ids.
+    async fn findings_of_one(
+        &self,
+        images: &[JudgedImage],
+        vulnerability: &str,
+        generation: Generation,
+    ) -> Result<Vec<FindingRow>> {
+        // Three plain questions: planners of statements guess wrong how many images hold the package versions of one flaw.
+        let attempt = "list the findings of a vulnerability";
+        let versions = self.versions_with(vulnerability).await?;
+        let contents: BTreeSet<i64> = images.iter().map(|image| image.row).collect();
+        let contents: Vec<_> = contents.into_iter().map(Arg::from).collect();
+        let mut links: HashMap<i64, Vec<Row>> = HashMap::new();
+        let mut held: BTreeSet<i64> = BTreeSet::new();
+        for part in versions.chunks(MANY_VERSIONS) {
+            let some: Vec<_> = part.iter().map(i64::to_string).collect();
+            // Of many, an image's own package versions are the shorter list.
+            let plus = if part.len() < FEW_VERSIONS { "" } else { "+" };
+            let sql = format!(
+                "select ip.image, ip.package, ip.path, ip.layer from image_packages ip \
+                where ip.image in ({{list}}) and {plus}ip.package in ({})",
+                some.join(",")
+            );
+            for row in self.db.all_in(attempt, &sql, &[], &contents).await? {
+                held.insert(row.get(1)?);
+                links.entry(row.get(0)?).or_default().push(row);
             }
         }
-        Ok(rows)
+        let sql = format!(
+            "select m.vulnerability, m.doc, m.first_seen, {PACKAGE_COLUMNS} from matches m \
+            join packages p on p.id = m.package where m.package in ({{list}}) \
+            and m.vulnerability = (select id from vulnerabilities where name = $1)"
+        );
+        let list: Vec<_> = held.into_iter().map(Arg::from).collect();
+        let mut matches: HashMap<i64, (i64, Match, Timestamp, InstalledPackage)> = HashMap::new();
+        for row in self.db.all_in(attempt, &sql, &args![vulnerability], &list).await? {
+            let found: Option<Match> = row.json(1)?;
+            let found = found.ok_or_else(|| crate::Error::corrupt("a match without its document"))?;
+            let told = (row.get(0)?, found, Timestamp(row.get(2)?), package_at(&row, 5)?);
+            matches.insert(row.get(3)?, told);
+        }
+        let mut found = Vec::new();
+        for image in images {
+            let mut rows = Vec::new();
+            for link in links.get(&image.row).into_iter().flatten() {
+                let package: i64 = link.get(1)?;
+                let Some((vulnerability, matched, first_seen, installed)) = matches.get(&package) else {
+                    continue;
+                };
+                let layer = link.get::<Option<i64>>(3)?.and_then(|layer| usize::try_from(layer).ok());
+                let installed = InstalledPackage {
+                    path: link.get(2)?,
+                    layer: layer.and_then(|layer| image.layers.get(layer).cloned()),
+                    ..installed.clone()
+                };
+                rows.push(FindingRow {
+                    id: FindingId { image: image.id, package, vulnerability: *vulnerability },
+                    image: image.summary.clone(),
+                    finding: Some((installed, matched.clone())),
+                    hidden: None,
+                    first_seen: *first_seen,
+                    exploitation: None,
+                });
+            }
+            rows.sort_by_key(|row| row.id.package);
+            self.add_hiding(image, generation, &mut rows).await?;
+            found.extend(rows);
+        }
+        self.add_exploitation(&mut found).await?;
+        Ok(found)
+    }
+
+    /// Adds which rule hides which of an image's findings.
+    async fn add_hiding(
+        &self,
+        image: &JudgedImage,
+        generation: Generation,
+        rows: &mut [FindingRow],
+    ) -> Result<()> {
+        if image.hidden == 0 || rows.is_empty() {
+            return Ok(());
+        }
+        let packages = rows.iter().map(|row| row.id.package).collect();
+        let mut hiding = self.hiding(image.id, image.summary.registry, generation, &packages).await?;
+        for row in rows {
+            row.hidden = hiding.remove(&(row.id.package, row.id.vulnerability));
+        }
+        Ok(())
     }
 
     /// Adds what is known of the exploitation of what was found.
@@ -461,6 +560,69 @@ impl Store {
 
 /// Links of images to package versions that have a vulnerability, from which on it is one that most images have.
 const MANY_LINKS: i64 = 5_000;
+/// Package versions that are looked for at once, and about as many as an image holds.
+const MANY_VERSIONS: usize = 5_000;
+const FEW_VERSIONS: usize = 150;
+
+/// Conditions on `image_summaries s`, each behind an `and`: the filter's repository and image.
+pub(crate) fn narrowing<'f>(filter: &'f FindingFilter, values: &mut Vec<Arg<'f>>) -> String {
+    let wanted = [
+        (
+            "s.repository in (select id from repositories where name =",
+            filter.repository.as_ref().map(RepositoryName::as_str),
+        ),
+        ("s.content = (select id from images where digest =", filter.image.as_ref().map(Digest::as_str)),
+    ];
+    let mut conditions = String::new();
+    for (condition, wanted) in wanted {
+        if let Some(wanted) = wanted {
+            values.push(wanted.into());
+            conditions.push_str(&format!(" and {condition} ${})", values.len()));
+        }
+    }
+    conditions
+}
+
+/// How many images have a vulnerability, which decides where a search for them begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Prevalence {
+    /// Few: they are found from the vulnerability.
+    Rare,
+    /// Many: images are looked through in their order until there are enough.
+    Common {
+        /// The package versions that have it.
+        versions: Vec<i64>,
+    },
+}
+
+impl Prevalence {
+    /// The condition on `image_summaries s` that the image has the vulnerability whose name is the argument `$place`.
+    fn condition(&self, place: usize) -> String {
+        // PostgreSQL would turn an `exists` into a table of all images that have it; the limit keeps it to the image at
+        // hand. That something is there it takes for likely, that it is 1 for rare; and where it thinks that few rows
+        // pass, it looks at all of them first.
+        match self {
+            Self::Rare => format!(
+                "s.content in (select ip.image from vulnerabilities v \
+                join matches m on m.vulnerability = v.id and m.listed = 1 \
+                join image_packages ip on ip.package = m.package where v.name = ${place})"
+            ),
+            Self::Common { versions } if versions.len() <= MANY_VERSIONS => {
+                let list: Vec<_> = versions.iter().map(i64::to_string).collect();
+                format!(
+                    "(select 1 from image_packages ip where ip.image = s.content and ip.package in ({}) \
+                    and ${place} <> '' limit 1) is not null",
+                    list.join(",")
+                )
+            }
+            Self::Common { .. } => format!(
+                "(select 1 from matches m join image_packages ip on ip.package = m.package \
+                where m.vulnerability = (select id from vulnerabilities where name = ${place}) and m.listed = 1 \
+                and ip.image = s.content limit 1) is not null"
+            ),
+        }
+    }
+}
 
 /// The columns that [`read_summary`] reads.
 const IMAGE_COLUMNS: &str = "l.id, i.id, r.name, l.digest, l.media_type, l.pushed_at, i.platform, i.distro, \

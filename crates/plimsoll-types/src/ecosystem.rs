@@ -39,18 +39,41 @@ impl Ecosystem {
 
     /// The package name by which advisories of this ecosystem are looked up, or `name` itself where names are exact.
     ///
-    /// PyPI: PEP 503 (lower case; runs of `-`, `_`, `.` are one `-`). NuGet, Packagist, Hex, Pub and GitHub Actions fold case.
+    /// PyPI: PEP 503 (lower case; runs of `-`, `_`, `.` are one `-`). NuGet, Packagist, Hex, Pub, GitHub Actions, Bitnami,
+    /// VSCode and WordPress fold case. SwiftURL: the address without scheme, user and `.git`, in lower case. Who patches
+    /// packages of another ecosystem (`Root:PyPI`) keeps its names.
     pub fn lookup_name<'a>(&self, name: &'a str) -> Cow<'a, str> {
-        match self.name.as_str() {
+        let inner = || self.release.as_deref().and_then(|release| release.split(':').next());
+        let ecosystem = match self.name.as_str() {
+            "Docker Hardened Images" | "Echo" | "Root" | "TuxCare" => inner().unwrap_or_default(),
+            own => own,
+        };
+        match ecosystem {
             "PyPI" => pep503(name),
-            "NuGet" | "Packagist" | "Hex" | "Pub" | "GitHub Actions"
-                if name.bytes().any(|b| b.is_ascii_uppercase()) =>
-            {
-                Cow::Owned(name.to_ascii_lowercase())
+            "NuGet" | "Packagist" | "Hex" | "Pub" | "GitHub Actions" | "Bitnami" | "VSCode" | "WordPress" => {
+                lower_case(name)
             }
+            "SwiftURL" => lower_case(bare_address(name)),
             _ => Cow::Borrowed(name),
         }
     }
+}
+
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        name.to_ascii_lowercase().into()
+    } else {
+        name.into()
+    }
+}
+
+/// `github.com/apple/swift-nio` of `https://git@github.com/apple/swift-nio.git/`.
+fn bare_address(address: &str) -> &str {
+    let address = address.split_once("://").map_or(address, |(_, address)| address);
+    let host = address.split('/').next().unwrap_or_default();
+    let user = host.rfind('@').map_or(0, |at| at + 1);
+    let address = address[user..].trim_end_matches('/');
+    address.strip_suffix(".git").unwrap_or(address)
 }
 
 fn pep503(name: &str) -> Cow<'_, str> {
@@ -118,7 +141,31 @@ mod tests {
         for spelling in ["zope.interface", "Zope_Interface", "zope--interface", "zope._-interface"] {
             assert_eq!(pypi.lookup_name(spelling), "zope-interface");
         }
-        assert_eq!(Ecosystem::of("npm").lookup_name("JSONStream"), "JSONStream");
+        for exact in
+            ["npm", "Go", "Maven", "crates.io", "RubyGems", "CRAN", "Julia", "Debian", "AlmaLinux", "Root"]
+        {
+            assert_eq!(Ecosystem::of(exact).lookup_name("JSON_Stream.x"), "JSON_Stream.x", "{exact}");
+        }
+        for folding in
+            ["NuGet", "Packagist", "Hex", "Pub", "GitHub Actions", "Bitnami", "VSCode", "WordPress"]
+        {
+            assert_eq!(
+                Ecosystem::of(folding).lookup_name("Actions/Check_Out"),
+                "actions/check_out",
+                "{folding}"
+            );
+        }
+        for patched in ["Root:PyPI", "Echo:PyPI", "TuxCare:PyPI"] {
+            assert_eq!(patched.parse::<Ecosystem>().unwrap().lookup_name("Zope_Interface"), "zope-interface");
+        }
+        let swift = Ecosystem::of("SwiftURL");
+        for address in [
+            "github.com/Apple/swift-nio",
+            "https://github.com/apple/swift-nio.git",
+            "ssh://git@github.com/apple/swift-nio/",
+        ] {
+            assert_eq!(swift.lookup_name(address), "github.com/apple/swift-nio");
+        }
         assert_eq!("Ubuntu:22.04:LTS".parse::<Ecosystem>().unwrap().release(), Some("22.04:LTS"));
     }
 }

@@ -4,12 +4,17 @@
 //! which packages its files name, what it removes from the layers below, and what could not be read. An
 //! [`ImageInventory`] is a pure [merge](ImageInventory::merge) of them: no byte of a layer is needed again.
 
+mod channels;
 mod distro;
-mod lifetime;
+mod found;
 mod merge;
 mod problem;
+mod support;
 
+pub use channels::{ChannelKind, Channels};
 pub use distro::Distro;
+pub use found::{Confidence, Details, Found, OwnedFiles, owned_hash};
+pub use merge::DISTRO_FILES;
 pub use problem::{Problem, ProblemKind};
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +23,7 @@ use crate::{Digest, Ecosystem, Package, Purl};
 
 /// The version of what the probe reads. It goes up with every change that can change a layer inventory, and makes the
 /// stored ones stale.
-pub const PROBE_VERSION: i64 = 2;
+pub const PROBE_VERSION: i64 = 3;
 
 /// What one layer says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,10 +74,37 @@ pub enum FileContent {
     Distro(Distro),
     /// A package database (dpkg `status`, apk `installed`): the list of the top-most one holds, older ones do not.
     #[serde(deserialize_with = "crate::probe::budget::list")]
-    Database(Vec<Package>),
+    Database(Vec<Found>),
     /// A file of one package or one binary with what is built into it (`status.d`, `METADATA`, `package.json`, Go).
     #[serde(deserialize_with = "crate::probe::budget::list")]
-    Packages(Vec<Package>),
+    Packages(Vec<Found>),
+    /// A list of a package's files.
+    Files(OwnedFiles),
+    /// Where packages come from.
+    Channels(Channels),
+}
+
+impl FileContent {
+    /// Packages of one file, without anything else known of them.
+    pub fn packages(packages: impl IntoIterator<Item = Package>) -> Self {
+        Self::Packages(packages.into_iter().map(Found::from).collect())
+    }
+
+    /// The packages that it names.
+    pub fn found(&self) -> &[Found] {
+        match self {
+            Self::Database(found) | Self::Packages(found) => found,
+            Self::Distro(_) | Self::Files(_) | Self::Channels(_) => &[],
+        }
+    }
+
+    /// The packages that it names, to be changed.
+    pub fn found_mut(&mut self) -> Option<&mut Vec<Found>> {
+        match self {
+            Self::Database(found) | Self::Packages(found) => Some(found),
+            Self::Distro(_) | Self::Files(_) | Self::Channels(_) => None,
+        }
+    }
 }
 
 /// A hard link to a file of a lower layer.
@@ -97,6 +129,9 @@ pub struct ImageInventory {
     /// All packages, sorted by type, name, version and path.
     #[serde(deserialize_with = "crate::probe::budget::list")]
     pub packages: Vec<InstalledPackage>,
+    /// Where the packages came from, a kind once, as far as the image tells.
+    #[serde(default, deserialize_with = "crate::probe::budget::list")]
+    pub channels: Vec<Channels>,
     /// What could not be read, of all layers.
     #[serde(deserialize_with = "crate::probe::budget::list")]
     pub problems: Vec<Problem>,
@@ -104,6 +139,13 @@ pub struct ImageInventory {
     pub unpacked_bytes: u64,
     /// Sum of the layers' entries.
     pub entries: u64,
+}
+
+impl ImageInventory {
+    /// Forgets the packages that only an SBOM names which lies in the image.
+    pub fn forget_embedded_sboms(&mut self) {
+        self.packages.retain(|installed| !installed.details.is_by_sbom());
+    }
 }
 
 /// A package in its image.
@@ -119,9 +161,31 @@ pub struct InstalledPackage {
     pub layer: Option<Digest>,
     /// Its package URL.
     pub purl: String,
+    /// What else is known of it, as long as it is in memory: the store keeps what makes the package one.
+    #[serde(default)]
+    pub details: Details,
 }
 
 impl InstalledPackage {
+    /// A package at no particular place, with nothing else known of it.
+    pub fn new(package: Package, ecosystem: Option<Ecosystem>) -> Self {
+        let purl = package.purl(None).to_string();
+        Self { package, ecosystem, path: String::new(), layer: None, purl, details: Details::default() }
+    }
+
+    /// The qualifier of a purl that holds an rpm's modularity label, as Syft writes it.
+    pub(crate) const MODULE: &'static str = "rpmmod";
+
+    /// The module that an rpm belongs to, by its label: `nodejs:16:8060020220…:ad008a3a`. It is compared with advisories
+    /// for the same module and stream, and a package without one with advisories without one.
+    pub fn module(&self) -> Option<String> {
+        // Most packages have none, and need not be taken apart to know that.
+        if !self.purl.contains("rpmmod=") {
+            return None;
+        }
+        self.purl.parse::<Purl>().ok()?.qualifier(Self::MODULE).map(str::to_owned)
+    }
+
     /// The distribution or the language's ecosystem: `Alpine`, `npm`.
     pub fn category(&self) -> &str {
         match &self.ecosystem {
@@ -136,7 +200,7 @@ impl InstalledPackage {
             t if t.is_os() => distro.and_then(Distro::ecosystem),
             t => t.language_ecosystem(),
         };
-        Self { package, ecosystem, path: String::new(), layer: None, purl: purl.to_string() }
+        Self { purl: purl.to_string(), ..Self::new(package, ecosystem) }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod reference;
 pub mod registry;
 pub mod resource;
 pub mod rule;
+pub mod sbom;
 pub mod score;
 pub mod time;
 pub mod trigger;

@@ -34,6 +34,11 @@ pub mod media {
     pub fn is_foreign_layer(media_type: &str) -> bool {
         media_type.contains("nondistributable") || media_type.contains("rootfs.foreign")
     }
+
+    /// Whether a layer of this type is encrypted, so that only who has the key can say what is in it (ocicrypt).
+    pub fn is_encrypted_layer(media_type: &str) -> bool {
+        media_type.split(['+', ';']).any(|part| part.eq_ignore_ascii_case("encrypted"))
+    }
 }
 
 /// What a manifest is, as far as its readers care.

@@ -266,9 +266,11 @@ impl Package {
         let (namespace, name) = match self.package_type {
             t if t.is_os() => (distro.map_or("", |d| d.id.as_str()), self.name.as_str()),
             PackageType::Maven => self.name.split_once(':').unwrap_or(("", &self.name)),
-            PackageType::Npm | PackageType::Golang | PackageType::Composer => {
-                self.name.rsplit_once('/').unwrap_or(("", &self.name))
-            }
+            PackageType::Npm
+            | PackageType::Golang
+            | PackageType::Composer
+            | PackageType::Swift
+            | PackageType::Github => self.name.rsplit_once('/').unwrap_or(("", &self.name)),
             _ => ("", self.name.as_str()),
         };
         purl.namespace = namespace.to_owned();

@@ -20,10 +20,12 @@ pub enum ProbeInput {
     Sbom,
 }
 
-/// What a probe may use for one layer. Passing one of the first three ends the reading with what was found before it,
-/// `path_bytes` and `file_bytes` cost the one file, and the kernel and the parent enforce the others.
+/// What a probe may use for one layer. Passing one of the first four ends the reading with what was found before it,
+/// `path_bytes`, `path_depth` and `file_bytes` cost the one file, and the kernel and the parent enforce the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
+    /// Bytes as they are stored, of a layer that is compressed.
+    pub compressed_bytes: u64,
     /// Unpacked bytes.
     pub unpacked_bytes: u64,
     /// Unpacked bytes for each compressed byte, once 1 MiB was unpacked.
@@ -32,6 +34,8 @@ pub struct Limits {
     pub entries: u64,
     /// Bytes of one path.
     pub path_bytes: usize,
+    /// Folders above one file: what is above it is looked up for each.
+    pub path_depth: usize,
     /// Bytes of one file that is held in memory to be understood.
     pub file_bytes: usize,
     /// Address space of the process in bytes.
@@ -45,14 +49,16 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Generous for honest layers: 20 GiB unpacked, 200 to 1, 1,000,000 entries, paths of 4 KiB, files of 64 MiB;
-    /// 1 GiB of memory, 10 minutes of CPU, 15 of the clock, and a record of 64 MiB.
+    /// Generous for honest layers: 20 GiB compressed and 20 GiB unpacked, 200 to 1, 1,000,000 entries, paths of 4 KiB in 256
+    /// folders, files of 64 MiB; 1 GiB of memory, 10 minutes of CPU, 15 of the clock, and a record of 64 MiB.
     fn default() -> Self {
         Self {
+            compressed_bytes: 20 << 30,
             unpacked_bytes: 20 << 30,
             ratio: 200,
             entries: 1_000_000,
             path_bytes: 4096,
+            path_depth: 256,
             file_bytes: 64 << 20,
             memory_bytes: 1 << 30,
             cpu_seconds: 600,
@@ -100,11 +106,11 @@ impl ProbeReply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::{FileContent, FileFact};
+    use crate::inventory::{FileContent, FileFact, Found};
     use crate::{Digest, Package, PackageType};
 
     fn reply(packages: usize) -> ProbeReply {
-        let package = Package::new(PackageType::Generic, "", "");
+        let package = Found::from(Package::new(PackageType::Generic, "", ""));
         ProbeReply::Layer(Box::new(LayerInventory {
             diff_id: Digest::sha256(b""),
             unpacked_bytes: 0,
@@ -135,7 +141,7 @@ mod tests {
     #[test]
     fn a_short_record_cannot_take_much_memory() {
         let record = reply(100_000).encode();
-        let memory = 100_000 * size_of::<Package>();
+        let memory = 100_000 * size_of::<Found>();
         assert!(record.len() * 10 < memory);
         assert!(ProbeReply::decode_within(&record, memory / 2).is_err());
         // The refusal leaves no budget behind.

@@ -1,6 +1,7 @@
 //! The areas of the API, a module each. A request goes to each in turn, until one knows its path.
 
 pub(crate) mod access;
+pub(crate) mod affected;
 pub(crate) mod alerts;
 pub(crate) mod clients;
 pub(crate) mod container_registry;
@@ -55,6 +56,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         exemptions,
         score,
         history,
+        affected,
         alerts,
         governance,
         notify,

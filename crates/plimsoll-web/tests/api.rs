@@ -602,6 +602,7 @@ async fn judge(
         path: "lib/apk/db/installed".into(),
         layer: Some(image.layers[0].digest.clone()),
         purl: format!("pkg:apk/alpine/{package}@1.0.2n-r0"),
+        details: Default::default(),
     };
     let verdict = Verdict {
         image: image.digest(),
@@ -908,6 +909,42 @@ async fn an_exempted_registry_is_not_applicable_and_not_in_the_score() {
         .get(&format!("{SUBSCRIPTION}/providers/Plimsoll.Security/secureScores/ascScore/history?{OLD}"))
         .await;
     assert_eq!(history["value"][0]["score"]["max"], 0, "{history}");
+}
+
+#[tokio::test]
+async fn the_images_that_have_a_vulnerability_are_listed_page_by_page() {
+    let api = Api::with_images().await;
+    let findings = api.rows(&format!("{SUBSCRIPTION}/{}?{OLD}", of_key(SECOND))).await;
+    let vulnerability = findings[0]["properties"]["id"].as_str().unwrap().to_owned();
+    let mut expected: Vec<&str> = findings
+        .iter()
+        .filter(|row| row["properties"]["id"] == vulnerability.as_str())
+        .map(|row| row["properties"]["additionalData"]["artifactDetails"]["digest"].as_str().unwrap())
+        .collect();
+    expected.sort_unstable();
+    let path = format!(
+        "{SUBSCRIPTION}/providers/Plimsoll.Security/affectedImages?{OLD}&vulnerability={vulnerability}"
+    );
+    let (mut walked, mut next) = (Vec::new(), Some(format!("{path}&$top=1")));
+    while let Some(link) = next {
+        let (status, page) = api.get(&link).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        for image in page["value"].as_array().unwrap() {
+            assert_eq!(image["registryHost"], "quay.example:5000");
+            walked.push(image["digest"].as_str().unwrap().to_owned());
+        }
+        next = page["nextLink"].as_str().map(|link| link["http://quay.example:5000".len()..].to_owned());
+    }
+    walked.sort_unstable();
+    assert_eq!(walked, expected);
+    let (_, none) = api.get(&path.replace(&vulnerability, "CVE-1999-0001")).await;
+    assert_eq!(none["value"], json!([]));
+    for wrong in
+        [path.replace(&vulnerability, ""), format!("{path}&$skipToken=-1"), format!("{path}&$skipToken=x")]
+    {
+        let (status, answer) = api.get(&wrong).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {answer}");
+    }
 }
 
 #[tokio::test]

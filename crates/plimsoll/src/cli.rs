@@ -52,6 +52,9 @@ pub(crate) struct Common {
     /// Scan even where this machine cannot build a wall that the probe needs; `plimsoll doctor` shows which [env: PLIMSOLL_ALLOW_MISSING_WALLS]
     #[arg(long, global = true)]
     allow_missing_walls: bool,
+    /// Leave out packages that only an SBOM names which lies in the image itself [env: PLIMSOLL_IGNORE_EMBEDDED_SBOMS]
+    #[arg(long, global = true)]
+    ignore_embedded_sboms: bool,
     /// How many layers are read at once [env: PLIMSOLL_WORKERS] [default: one for each core]
     #[arg(long, global = true, value_name = "N")]
     workers: Option<String>,
@@ -66,6 +69,8 @@ pub(crate) enum Command {
     Scan(Scan),
     /// The whole story of one verdict: which package, where from, which advisory, what was compared, who decided
     Explain(Explain),
+    /// List all packages of an image as an SBOM, without a server and without advisories
+    Sbom(Sbom),
     /// The advisory database: bring it up to date, see what it knows, carry it to another machine
     #[command(subcommand)]
     Db(Db),
@@ -379,7 +384,7 @@ pub(crate) struct Serve {
     oci-archive:FILE[:TAG]         an OCI image layout in a tar file\n  \
     docker-archive:FILE[:TAG]      what `docker save` writes\n  \
     rootfs:DIR                     a root file system\n  \
-    sbom:FILE                      an SBOM in CycloneDX JSON\n\n\
+    sbom:FILE                      an SBOM: CycloneDX JSON, SPDX as JSON or tags, or Plimsoll's own\n\n\
     The JSON is described in docs/scan-json.md.")]
 pub(crate) struct Scan {
     /// What to scan
@@ -443,6 +448,40 @@ pub(crate) enum Format {
     Json,
     /// The inventory as CycloneDX 1.6 JSON
     Cyclonedx,
+}
+
+/// Flags of `sbom`.
+#[derive(Args)]
+#[command(
+    after_help = "Targets are those of `plimsoll scan`. `plimsoll scan sbom:FILE` reads each of the formats back and finds \
+                        what it finds in the image itself."
+)]
+pub(crate) struct Sbom {
+    /// What to list
+    pub(crate) target: String,
+    /// In which form
+    #[arg(long, value_enum, default_value_t = SbomFormat::Cyclonedx)]
+    pub(crate) format: SbomFormat,
+    /// Which image of an index, such as linux/arm64 [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// Speak plain HTTP to registries beyond this machine
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+    /// Write the document to a file
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// The forms of an SBOM.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SbomFormat {
+    /// CycloneDX 1.6 JSON
+    Cyclonedx,
+    /// SPDX 2.3 JSON
+    Spdx,
+    /// Plimsoll's own, with all that is known; see docs/sbom.md
+    Json,
 }
 
 /// What can be done with the advisory database.
@@ -747,6 +786,7 @@ impl Cli {
             (key::LOG, common.log.clone()),
             (key::LOG_FORMAT, common.log_format.clone()),
             (key::ALLOW_MISSING_WALLS, switch(common.allow_missing_walls)),
+            (key::IGNORE_EMBEDDED_SBOMS, switch(common.ignore_embedded_sboms)),
             (key::WORKERS, common.workers.clone()),
         ];
         if let Command::Serve(serve) = &self.command {

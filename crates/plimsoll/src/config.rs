@@ -58,6 +58,7 @@ pub(crate) mod key {
     pub(crate) const TRUST_FORWARDED: &str = "trust_forwarded_headers";
     pub(crate) const OPEN_TO_ALL: &str = "serve_anyone_without_tls_or_authentication";
     pub(crate) const ALLOW_MISSING_WALLS: &str = "allow_missing_walls";
+    pub(crate) const IGNORE_EMBEDDED_SBOMS: &str = "ignore_embedded_sboms";
     pub(crate) const WEBHOOK_TARGETS: &str = "webhook_targets";
     pub(crate) const WEBHOOK_HANDSHAKE: &str = "webhook_handshake";
     pub(crate) const GRAPH_BOTH: &str = "graph_both_generations";
@@ -102,6 +103,7 @@ pub(crate) mod key {
         TRUST_FORWARDED,
         OPEN_TO_ALL,
         ALLOW_MISSING_WALLS,
+        IGNORE_EMBEDDED_SBOMS,
         WEBHOOK_TARGETS,
         WEBHOOK_HANDSHAKE,
         GRAPH_BOTH,
@@ -207,6 +209,7 @@ pub(crate) struct Settings {
     pub(crate) resource_log_days: u32,
     pub(crate) trust_forwarded_headers: bool,
     pub(crate) allow_missing_walls: bool,
+    pub(crate) ignore_embedded_sboms: bool,
     /// Where web hooks may be sent.
     pub(crate) webhook_targets: plimsoll_scan::Reach,
     pub(crate) webhook_handshake: bool,
@@ -370,6 +373,7 @@ impl Typed {
             graph: GraphSettings { both_generations: self.switch(key::GRAPH_BOTH)? },
             names_server: self.text(key::SERVER).is_some(),
             allow_missing_walls: self.switch(key::ALLOW_MISSING_WALLS)?,
+            ignore_embedded_sboms: self.switch(key::IGNORE_EMBEDDED_SBOMS)?,
             webhook_targets: self.webhook_targets()?,
             webhook_handshake: self.switch(key::WEBHOOK_HANDSHAKE)?,
             data,

@@ -19,6 +19,7 @@ mod progress;
 mod query;
 mod remote;
 mod resource_log;
+mod sbom;
 mod scan;
 mod scans;
 mod serve;
@@ -79,6 +80,7 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
         Command::Serve(_) => serve::run(settings).await.map(|()| ExitCode::SUCCESS),
         Command::Scan(scan) => scan::run(scan, settings).await,
         Command::Explain(explain) => explain::run(explain, settings).await,
+        Command::Sbom(sbom) => sbom::run(sbom, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Db(command) => db::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Token(tokens) => access::tokens(&tokens.command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::User(users) => access::users(&users.command, settings).await.map(|()| ExitCode::SUCCESS),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,6 +13,7 @@ use plimsoll_scan::{
     UpdateOptions, Vex,
 };
 use plimsoll_types::probe::Limits;
+use plimsoll_types::sbom;
 use plimsoll_types::{Health, Severity};
 
 use crate::cli::{self, Format};
@@ -39,7 +41,7 @@ pub(crate) async fn scanned(scan: &cli::Scan, settings: &Settings) -> Result<(Re
     };
     let vex = vex(scan)?;
     let advisories = advisories(scan, settings).await?.map(|advisories| advisories.with_vex(vex));
-    let sandbox = Sandbox::new(Limits::default(), settings.allow_missing_walls, settings.workers);
+    let sandbox = sandbox(settings);
     let spinner = Spinner::start(&format!("{}: looking", printable(&scan.target)));
     let now = plimsoll_scan::system_clock()();
     let report =
@@ -64,6 +66,12 @@ fn vex(scan: &cli::Scan) -> Result<Vex> {
     Ok(vex)
 }
 
+/// The probes, as the settings want them.
+pub(crate) fn sandbox(settings: &Settings) -> Sandbox {
+    Sandbox::new(Limits::default(), settings.allow_missing_walls, settings.workers)
+        .with_embedded_sboms(!settings.ignore_embedded_sboms)
+}
+
 /// The advisory database; where there is none yet, it is fetched once. An inventory needs none.
 async fn advisories(scan: &cli::Scan, settings: &Settings) -> Result<Option<Advisories>> {
     if scan.format == Format::Cyclonedx {
@@ -83,7 +91,7 @@ async fn advisories(scan: &cli::Scan, settings: &Settings) -> Result<Option<Advi
     Ok(Advisories::open(&folder)?)
 }
 
-fn show(spinner: &Spinner) -> ScanProgress {
+pub(crate) fn show(spinner: &Spinner) -> ScanProgress {
     let spinner = spinner.clone();
     let progress = Mutex::new((0_usize, 0_usize));
     Arc::new(move |event| {
@@ -107,12 +115,19 @@ fn answer(scan: &cli::Scan, report: &Report) -> Result<()> {
     let text = match scan.format {
         Format::Table => as_table(report),
         Format::Json => serde_json::to_string_pretty(report)?,
-        Format::Cyclonedx => serde_json::to_string_pretty(&report.to_cyclonedx())?,
-    };
-    match &scan.output {
-        Some(file) => {
-            std::fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))
+        Format::Cyclonedx => {
+            let now = plimsoll_scan::system_clock()();
+            serde_json::to_string_pretty(&report.to_sbom(sbom::Format::CycloneDx, now))?
         }
+    };
+    write(&text, scan.output.as_deref())
+}
+
+/// Writes an answer to a file, or to who called.
+pub(crate) fn write(text: &str, output: Option<&Path>) -> Result<()> {
+    match output {
+        Some(file) => std::fs::write(file, format!("{text}\n"))
+            .with_context(|| format!("cannot write {}", file.display())),
         None => {
             let mut stdout = std::io::stdout().lock();
             match stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")) {

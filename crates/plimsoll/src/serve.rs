@@ -37,7 +37,10 @@ const END: Duration = Duration::from_secs(15);
 /// Runs until a signal asks it to stop.
 pub(crate) async fn run(settings: &Settings) -> Result<()> {
     logs::start(settings)?;
-    let sandbox = Arc::new(Sandbox::new(Limits::default(), settings.allow_missing_walls, settings.workers));
+    let sandbox = Arc::new(
+        Sandbox::new(Limits::default(), settings.allow_missing_walls, settings.workers)
+            .with_embedded_sboms(!settings.ignore_embedded_sboms),
+    );
     check_walls(&sandbox, settings).await?;
     let store = Store::open(&store_settings(settings)?).await?;
     let advisories = AdvisoryHandle::open(&db::folder(settings));

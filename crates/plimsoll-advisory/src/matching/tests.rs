@@ -230,6 +230,7 @@ fn packages_of_a_distribution_are_looked_up_by_their_source() {
         path: String::new(),
         layer: None,
         purl: String::new(),
+        details: Default::default(),
     };
     assert_eq!(find(&database, &installed)[0].fixed_version.as_deref(), Some("2.31-14"));
     assert_eq!(coverage(&database, &installed), Coverage::Full);
@@ -250,6 +251,7 @@ fn what_cannot_be_compared_is_never_silently_safe() {
             path: String::new(),
             layer: None,
             purl: String::new(),
+            details: Default::default(),
         };
         (find(&database, &installed).len(), coverage(&database, &installed))
     };
@@ -410,6 +412,7 @@ fn a_language_package_of_the_distribution_s_is_judged_by_the_distribution() {
         path: String::new(),
         layer: None,
         purl: String::new(),
+        details: Default::default(),
     };
     let mut found = find_version(&database, &Ecosystem::of("PyPI"), "requests", "2.28.1");
     assert_eq!(found.iter().filter(|found| found.is_finding()).count(), 4);
@@ -478,6 +481,7 @@ fn the_story_of_a_verdict_has_every_advisory_that_speaks_of_it() {
         path: String::new(),
         layer: None,
         purl: String::new(),
+        details: Default::default(),
     };
     let story = explain(&database, &installed, "CVE-1");
     let told: Vec<_> = story.iter().map(|a| (a.advisory.id.as_str(), a.judgement)).collect();

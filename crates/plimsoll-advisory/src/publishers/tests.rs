@@ -346,6 +346,7 @@ fn red_hat_s_documents_name_fixed_binaries_and_unfixed_sources() {
             path: String::new(),
             layer: None,
             purl: String::new(),
+            details: Default::default(),
         };
         let found = matching::find(&database, &installed).into_iter();
         found.map(|m| format!("{} {}", m.status.as_str(), m.fixed_version.unwrap_or_default())).collect()

@@ -55,3 +55,35 @@ fn a_file_that_names_nothing_is_a_problem_unless_it_is_empty() {
     let problems = |content: &str| Archive::default().file("etc/os-release", content).read().problems.len();
     assert_eq!((problems(""), problems("hello\n"), problems("ID=\n")), (0, 1, 1));
 }
+
+#[test]
+fn what_stood_in_place_of_os_release_is_understood() {
+    let id = |path: &str, content: &str| {
+        read(path, content).map(|distro| format!("{} {}", distro.id, distro.version_id)).unwrap_or_default()
+    };
+    for (path, content, expected) in [
+        ("etc/redhat-release", "CentOS release 6.10 (Final)\n", "centos 6.10"),
+        ("etc/centos-release", "CentOS Linux release 7.9.2009 (Core)", "centos 7.9.2009"),
+        ("etc/redhat-release", "Red Hat Enterprise Linux Server release 5.11 (Tikanga)", "rhel 5.11"),
+        ("etc/oracle-release", "Oracle Linux Server release 6.10", "ol 6.10"),
+        ("etc/system-release", "Amazon Linux AMI release 2018.03", "amzn 2018.03"),
+        ("etc/fedora-release", "Fedora release 14 (Laughlin)", "fedora 14"),
+        (
+            "etc/SuSE-release",
+            "SUSE Linux Enterprise Server 11 (x86_64)\nVERSION = 11\nPATCHLEVEL = 4",
+            "sles 11.4",
+        ),
+        ("etc/mariner-release", "CBL-Mariner 2.0.20240112\nMARINER_BUILD_NUMBER=x", "mariner 2.0.20240112"),
+        ("etc/photon-release", "VMware Photon OS 3.0\nPHOTON_BUILD_NUMBER=x", "photon 3.0"),
+        ("etc/gentoo-release", "Gentoo Base System release 2.15", "gentoo 2.15"),
+        ("etc/slackware-version", "Slackware 15.0", "slackware 15.0"),
+        ("etc/arch-release", "", "arch "),
+        ("etc/issue", "Debian GNU/Linux 9 \\n \\l\n", "debian 9"),
+        ("etc/issue", "Welcome to Alpine Linux 3.4\nKernel \\r", "alpine 3.4"),
+        ("etc/issue", "Authorised users only\n", ""),
+    ] {
+        assert_eq!(id(path, content), expected, "{content}");
+    }
+    let mint = "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=21.3\nVERSION_CODENAME=virginia\nUBUNTU_CODENAME=jammy";
+    assert_eq!(read("etc/os-release", mint).unwrap().ecosystem().unwrap().to_string(), "Ubuntu:22.04");
+}

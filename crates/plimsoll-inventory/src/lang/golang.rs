@@ -5,17 +5,12 @@
 //! alone, and keeps read-only data only of binaries that carry Go's build id, since an old block's pointers lead back
 //! there. All other executables are skipped after their first page.
 
-use std::io::Read;
-
 use memchr::memmem;
 use plimsoll_types::inventory::FileContent;
-use plimsoll_types::probe::Limits;
-use plimsoll_types::{Package, PackageType, Problem};
+use plimsoll_types::{Package, PackageType};
 
-use crate::catalogers::{Reader, Unreadable, Want};
-use crate::tar::Tar;
-
-mod elf;
+use super::elf::{Header, SegmentKind, Shape};
+use crate::catalogers::{ELF, Reader, Start, Unreadable, Want};
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 
@@ -28,32 +23,40 @@ const ALIGNMENT: u64 = 16;
 /// The largest list of modules that is read: 20,000 of them.
 const MODULES_BYTES: usize = 2 * 1024 * 1024;
 
-/// What of a file is looked at to tell what it is: headers and notes of an executable are in its first pages.
-const FIRST_PAGES: usize = 16 * 1024;
-
-/// A reader for a file that begins like an executable with writable data. Nothing is consumed.
-pub(crate) fn sniff<R: Read>(
-    tar: &mut Tar<R>,
-    size: u64,
-    limits: &Limits,
-) -> Result<Option<Box<dyn Reader>>, Problem> {
-    if size < FIRST_PAGES as u64 / 4 {
-        return Ok(None);
+/// A reader for a file that begins like an executable with writable data.
+pub(crate) fn sniff(start: &Start<'_>) -> Option<Box<dyn Reader>> {
+    if start.size < 4 * 1024 {
+        return None;
     }
-    let spans = match tar.peek(4)? {
-        b"\x7fELF" => elf::spans(tar.peek(FIRST_PAGES)?),
+    let spans = match start.bytes {
+        bytes if bytes.starts_with(ELF) => spans(bytes),
         // Windows, and macOS on its two processors: the magic number may be anywhere.
-        [b'M', b'Z', ..] | b"\xcf\xfa\xed\xfe" => {
-            vec![Span { start: 0, end: u64::MAX, address: 0, is_searched: true }]
-        }
-        _ => return Ok(None),
+        _ => vec![Span { start: 0, end: u64::MAX, address: 0, is_searched: true }],
     };
     if !spans.iter().any(|span| span.is_searched) {
-        return Ok(None);
+        return None;
     }
-    let room = limits.file_bytes;
+    let room = start.limits.file_bytes;
     let (window, kept) = (vec![], vec![]);
-    Ok(Some(Box::new(Binary { spans, offset: 0, window, window_start: 0, kept, room, block: Block::Unseen })))
+    Some(Box::new(Binary { spans, offset: 0, window, window_start: 0, kept, room, block: Block::Unseen }))
+}
+
+/// Owner and type of the note that holds a Go build id, as they stand in memory in both byte orders.
+const GO_NOTES: [&[u8]; 2] = [b"\x04\0\0\0Go\0\0", b"\0\0\0\x04Go\0\0"];
+
+/// The writable segments, and of a Go binary also the read-only ones; empty where the headers make no sense.
+fn spans(start: &[u8]) -> Vec<Span> {
+    let Some(header) = Header::read(start) else { return vec![] };
+    let is_go = GO_NOTES.iter().any(|note| memmem::find(start, note).is_some());
+    let segments = header.segments.iter().filter(|segment| segment.kind == SegmentKind::Load);
+    let segments = segments.filter(|segment| segment.is_writable || is_go && !segment.is_executable);
+    let span = segments.map(|segment| Span {
+        start: segment.start,
+        end: segment.end,
+        address: if is_go { segment.address } else { 0 },
+        is_searched: segment.is_writable,
+    });
+    span.collect()
 }
 
 /// A part of the file that matters.
@@ -95,13 +98,6 @@ enum Block {
     },
 }
 
-/// How numbers are written in the binary.
-#[derive(Clone, Copy)]
-struct Shape {
-    bytes: usize,
-    is_big_endian: bool,
-}
-
 impl Reader for Binary {
     fn read(&mut self, piece: &[u8]) -> Want {
         let piece_start = self.offset;
@@ -134,16 +130,14 @@ impl Reader for Binary {
             Block::Pointers { version, modules, shape } => {
                 let version = self.string_at(*version, *shape).filter(|version| !version.is_empty());
                 let version = version.ok_or_else(|| {
-                    Unreadable::because(
-                        "a Go binary whose build information, of before Go 1.18, was not found",
-                    )
+                    Unreadable::because("its build information, of before Go 1.18, was not found")
                 })?;
                 (version, self.string_at(*modules, *shape).unwrap_or_default())
             }
         };
         let packages =
             packages(&crate::catalogers::text(&version), &crate::catalogers::text(without_marks(&modules)));
-        Ok((!packages.is_empty()).then_some(FileContent::Packages(packages)))
+        Ok((!packages.is_empty()).then_some(FileContent::packages(packages)))
     }
 }
 
@@ -260,13 +254,6 @@ fn string<'a>(bytes: &mut &'a [u8]) -> Result<Option<&'a [u8]>, Incomplete> {
     if bytes.len() < 4 { Err(Incomplete) } else { Ok(None) }
 }
 
-impl Shape {
-    fn number(self, bytes: &[u8]) -> u64 {
-        let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-        if self.is_big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) }
-    }
-}
-
 /// The list of modules stands between two marks of 16 bytes.
 fn without_marks(modules: &[u8]) -> &[u8] {
     match modules.len().checked_sub(17).and_then(|last| modules.get(last)) {
@@ -278,7 +265,9 @@ fn without_marks(modules: &[u8]) -> &[u8] {
 /// The standard library, the main module and what it was built with, replacements in place of what they replace.
 fn packages(toolchain: &str, modules: &str) -> Vec<Package> {
     let mut packages = vec![package("stdlib", &release(toolchain))];
-    let (mut main_package, mut has_main_module) = ("", false);
+    let (mut main_package, mut main_module, mut flags) = ("", None, "");
+    // Modules that a folder stands in for: parts of the same source tree, tagged together with it.
+    let mut siblings = Vec::new();
     for line in modules.lines() {
         let mut words = line.split('\t');
         let (kind, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -286,24 +275,162 @@ fn packages(toolchain: &str, modules: &str) -> Vec<Package> {
         match kind {
             "path" => main_package = path,
             "mod" => {
-                has_main_module = true;
+                main_module = Some((packages.len(), path));
                 packages.push(package(path, if version == "(devel)" { "" } else { version }));
             }
             "dep" => packages.push(package(path, version)),
-            // The line tells what was built in place of the module of the line before. A folder has no version.
+            // The line tells what was built in place of the module of the line before.
             "=>" if packages.len() > 1 => {
-                packages.pop();
-                packages.push(package(path, version));
+                let replaced = packages.pop();
+                match replaced {
+                    // A folder has no version, and whose code is in it nobody knows: it is still that module.
+                    Some(replaced) if is_folder(path) => {
+                        siblings.push(replaced.clone());
+                        packages.push(package(&replaced.name, ""));
+                    }
+                    _ => packages.push(package(path, version)),
+                }
             }
+            "build" => flags = path.strip_prefix("-ldflags=").unwrap_or(flags),
             _ => {}
         }
     }
+    if let Some((at, path)) = main_module
+        && packages.get(at).is_some_and(|main| main.version.is_empty())
+    {
+        packages[at].version =
+            linked_version(flags, path).or_else(|| tagged(path, &siblings)).unwrap_or_default();
+    }
     // Built without a module, from a vendored tree: all that is known is what it is.
-    if !has_main_module && main_package.contains('/') {
-        packages.push(package(main_package, ""));
+    if main_module.is_none() && main_package.contains('/') {
+        packages.push(package(main_package, &linked_version(flags, main_package).unwrap_or_default()));
     }
     packages.retain(|package| !package.name.is_empty());
     packages
+}
+
+fn is_folder(path: &str) -> bool {
+    path.starts_with(['.', '/', '\\']) || path.get(1..2) == Some(":")
+}
+
+/// What the linker was told to write into a variable that is called like a version: `-X main.version=1.2.3`. Where several
+/// of them disagree, none of them counts.
+fn linked_version(flags: &str, module: &str) -> Option<String> {
+    const NAMES: [&str; 8] = [
+        "version",
+        "gitversion",
+        "appversion",
+        "buildversion",
+        "releaseversion",
+        "semver",
+        "gitdescribe",
+        "gittag",
+    ];
+    let flags = unquoted(flags);
+    let mut found: [Option<String>; 2] = [None, None];
+    let mut ambiguous = [false; 2];
+    let mut words = words(&flags).into_iter();
+    while let Some(word) = words.next() {
+        let setting = match word.strip_prefix("-X=").or_else(|| word.strip_prefix("--X=")) {
+            Some(setting) => setting.to_owned(),
+            None if word == "-X" || word == "--X" => words.next()?,
+            None => continue,
+        };
+        let Some((variable, value)) = setting.split_once('=') else { continue };
+        let Some((package, name)) = variable.rsplit_once('.') else { continue };
+        let Some(version) =
+            semantic(value).filter(|_| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)))
+        else {
+            continue;
+        };
+        // Its own variables come before those of a library that keeps versions.
+        let is_own = package == "main"
+            || package.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_version = package.rsplit('/').next() == Some("version");
+        let rank = match (is_own, is_version) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => continue,
+        };
+        ambiguous[rank] |= found[rank].as_ref().is_some_and(|other| *other != version);
+        found[rank] = Some(version);
+    }
+    let [own, other] = found;
+    match (own, other) {
+        (Some(version), _) if !ambiguous[0] => Some(version),
+        (None, Some(version)) if !ambiguous[1] => Some(version),
+        _ => None,
+    }
+}
+
+/// `v1.2.3` of `1.2.3`, `v1.2.3-rc1` or `v1.2.3+build`; nothing of what is no version.
+fn semantic(value: &str) -> Option<String> {
+    let value = value.trim().strip_prefix('v').unwrap_or(value.trim());
+    let numbers = value.split(['-', '+']).next()?;
+    let mut parts = numbers.split('.');
+    let is_number =
+        |part: &str| !part.is_empty() && part.len() < 10 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let are_numbers = parts.clone().count() == 3 && parts.all(is_number);
+    let fits =
+        value.len() < 60 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-+_".contains(&byte));
+    (are_numbers && fits).then(|| format!("v{value}"))
+}
+
+/// The text of Go's quotes, where there are any.
+fn unquoted(text: &str) -> String {
+    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+        return text.trim_matches('`').to_owned();
+    };
+    let mut plain = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        plain.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+    }
+    plain
+}
+
+/// Words as the linker's caller splits them: at spaces that are not in quotes.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut has_word) = (Vec::new(), String::new(), None, false);
+    for c in text.chars() {
+        match (quote, c) {
+            (None, '\'' | '"') => (quote, has_word) = (Some(c), true),
+            (Some(open), c) if c == open => quote = None,
+            (None, c) if c.is_whitespace() => {
+                if std::mem::take(&mut has_word) {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            (_, c) => {
+                word.push(c);
+                has_word = true;
+            }
+        }
+    }
+    if has_word {
+        words.push(word);
+    }
+    words
+}
+
+/// The version under which the whole source tree was tagged, from a module of it that was built out of its folder.
+fn tagged(module: &str, siblings: &[Package]) -> Option<String> {
+    let root = |path: &str| {
+        let parts =
+            if ["github.com/", "gitlab.com/", "bitbucket.org/"].iter().any(|host| path.starts_with(host)) {
+                3
+            } else {
+                2
+            };
+        path.splitn(parts + 1, '/').take(parts).collect::<Vec<_>>().join("/")
+    };
+    let own = root(module);
+    let is_version = |package: &&Package| {
+        root(&package.name) == own
+            && semantic(&package.version).is_some()
+            && !package.version.starts_with("v0.0.0")
+    };
+    siblings.iter().find(is_version).map(|package| package.version.clone())
 }
 
 fn package(path: &str, version: &str) -> Package {

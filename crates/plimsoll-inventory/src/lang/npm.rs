@@ -10,7 +10,9 @@ use plimsoll_types::probe::Limits;
 use plimsoll_types::{Package, PackageType};
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::catalogers::{Reader, Unreadable, Whole};
+use super::json::Licenses;
+use super::{licensed, one, some};
+use crate::catalogers::{Reader, Unreadable, Want, Whole};
 use crate::path::split;
 
 /// `**/node_modules/NAME/package.json` and `**/node_modules/@SCOPE/NAME/package.json`.
@@ -33,8 +35,8 @@ pub(crate) fn is_stored(path: &str) -> bool {
 }
 
 /// Reads the whole file.
-pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
-    Whole::boxed(path, parse)
+pub(crate) fn reader(path: &str, limits: &Limits) -> Box<dyn Reader> {
+    Whole::boxed(path, limits, parse)
 }
 
 /// A package without a version, or a private one, is in no registry and no advisory.
@@ -45,19 +47,19 @@ fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
     whole.map_err(|error| Unreadable::because(format!("it is not JSON as npm reads it: {error}")))?;
     match (head.name, head.version) {
         (Some(name), Some(version)) if !head.private && !name.is_empty() && !version.is_empty() => {
-            let package = Package::new(PackageType::Npm, &name, &version);
-            Ok(Some(FileContent::Packages(vec![package])))
+            Ok(one(licensed(Package::new(PackageType::Npm, &name, &version), head.licenses)))
         }
         _ => Ok(None),
     }
 }
 
-/// The three keys that matter. Any may hold any value, and a key that stands twice counts the last time, as for npm.
+/// The keys that matter. Any may hold any value, and a key that stands twice counts the last time, as for npm.
 #[derive(Default)]
 struct Head {
     name: Option<String>,
     version: Option<String>,
     private: bool,
+    licenses: Licenses,
 }
 
 impl<'de> Visitor<'de> for &mut Head {
@@ -73,6 +75,13 @@ impl<'de> Visitor<'de> for &mut Head {
                 Value::Text(key) if key == "name" => self.name = map.next_value_seed(Scalar)?.text(),
                 Value::Text(key) if key == "version" => self.version = map.next_value_seed(Scalar)?.text(),
                 Value::Text(key) if key == "private" => self.private = map.next_value_seed(Scalar)?.is_true(),
+                // A list under the older name, of a time when a package could have several.
+                Value::Text(key) if key == "license" || key == "licenses" => {
+                    let licenses: Licenses = map.next_value()?;
+                    if !licenses.0.is_empty() {
+                        self.licenses = licenses;
+                    }
+                }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -154,6 +163,57 @@ impl<'de> Visitor<'de> for Scalar {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Value::Other)
+    }
+}
+
+/// The archives that Yarn's Plug'n'Play runs packages from, without unpacking them (yarnpkg.com, "Offline cache").
+pub(crate) mod yarn {
+    use super::{FileContent, Limits, Reader, Unreadable, Want, parse, some, split};
+    use crate::zip::{Account, Wanted, Zip};
+
+    /// `**/.yarn/cache/*.zip`, `**/.yarn/berry/cache/*.zip`.
+    pub(crate) fn matches(path: &str) -> bool {
+        let (directory, name) = split(path);
+        let is_cache = |cache: &str| directory == cache || directory.ends_with(&format!("/{cache}"));
+        name.ends_with(".zip") && (is_cache(".yarn/cache") || is_cache(".yarn/berry/cache"))
+    }
+
+    /// Reads the archive as it streams by.
+    pub(crate) fn reader(_: &str, limits: &Limits) -> Box<dyn Reader> {
+        let select = |path: &str| {
+            let is_own = super::matches(path) && path.matches("node_modules/").count() == 1;
+            if is_own { Wanted::Start(1024 * 1024) } else { Wanted::Not }
+        };
+        Box::new(Cached { zip: Zip::new(select), account: Account::new(limits) })
+    }
+
+    struct Cached {
+        zip: Zip,
+        account: Account,
+    }
+
+    impl Reader for Cached {
+        fn read(&mut self, piece: &[u8]) -> Want {
+            if self.zip.push(piece, &mut self.account) { Want::More } else { Want::Nothing }
+        }
+
+        fn held(&self) -> usize {
+            0
+        }
+
+        fn finish(self: Box<Self>, _: bool) -> Result<Option<FileContent>, Unreadable> {
+            let Self { zip, mut account } = *self;
+            let unzipped = zip.finish(&mut account);
+            let problems = account.into_problems();
+            let Some(unzipped) = unzipped else { return Err(Unreadable::because("it is not a zip archive")) };
+            let mut found = Vec::new();
+            for (path, bytes) in &unzipped.files {
+                if let Some(FileContent::Packages(packages)) = parse(path, bytes)? {
+                    found.extend(packages);
+                }
+            }
+            Unreadable::partly(some(found), problems)
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! Python: the metadata of installed distributions (packaging.python.org, "Core metadata specifications" and "Recording
 //! installed projects"; eggs as setuptools writes them).
 //!
-//! Only the headers are read. Behind the first empty line is the description, which may well have a line `Name:`.
+//! Only the headers are read. Behind the first empty line is the description, which may well have a line `Name:`. Wheels that
+//! lie about to be installed (`ensurepip/_bundled`) are not installed; copies that other packages brought along (`_vendor`) are.
 
 use plimsoll_types::inventory::FileContent;
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{Package, PackageType};
 
+use super::json::Licenses;
+use super::{licensed, one};
 use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, field, text};
 use crate::path::split;
 
-/// `*.dist-info/METADATA`, `*.egg-info/PKG-INFO`, a file `*.egg-info`, `EGG-INFO/PKG-INFO`.
+/// `*.dist-info/METADATA`, `*.egg-info/PKG-INFO`, a file `*.egg-info`, `EGG-INFO/PKG-INFO`. Zipped eggs are for [`egg`].
 pub(crate) fn matches(path: &str) -> bool {
     let (directory, name) = split(path);
     match name {
@@ -20,7 +23,7 @@ pub(crate) fn matches(path: &str) -> bool {
     }
 }
 
-/// Reads headers up to name and version.
+/// Reads the headers.
 pub(crate) fn reader(_: &str, _: &Limits) -> Box<dyn Reader> {
     ByLine::boxed(Headers::default())
 }
@@ -29,6 +32,11 @@ pub(crate) fn reader(_: &str, _: &Limits) -> Box<dyn Reader> {
 struct Headers {
     name: String,
     version: String,
+    /// `License-Expression`, which stands for all others.
+    expression: Option<String>,
+    licenses: Licenses,
+    /// From `Classifier: License :: …`, for what says nothing else.
+    classified: Licenses,
     started: bool,
 }
 
@@ -49,8 +57,16 @@ impl Lines for Headers {
             self.name = text(value);
         } else if let Some(value) = field(line, "Version").filter(|_| self.version.is_empty()) {
             self.version = text(value);
+        } else if let Some(value) = field(line, "License-Expression").filter(|value| value.len() < 1000) {
+            self.expression = Some(text(value));
+        } else if let Some(value) = field(line, "License").filter(|value| *value != b"UNKNOWN") {
+            self.licenses.add(&text(value));
+        } else if let Some(value) = field(line, "Classifier")
+            && let Some(name) = text(value).strip_prefix("License ::")
+        {
+            self.classified.add(name.rsplit("::").next().unwrap_or_default());
         }
-        if self.is_complete() { Want::Nothing } else { Want::More }
+        Want::More
     }
 
     fn held(&self) -> usize {
@@ -60,9 +76,63 @@ impl Lines for Headers {
     fn finish(self, whole: bool) -> Result<Option<FileContent>, Unreadable> {
         if self.is_complete() {
             let package = Package::new(PackageType::Pypi, &self.name, &self.version);
-            return Ok(Some(FileContent::Packages(vec![package])));
+            let licenses = match self.expression {
+                Some(expression) => Licenses(vec![expression]),
+                None if self.licenses.0.is_empty() => self.classified,
+                None => self.licenses,
+            };
+            return Ok(one(licensed(package, licenses)));
         }
         if whole { Err(Unreadable::because("there is no name with a version in it")) } else { Ok(None) }
+    }
+}
+
+/// Eggs in one file, which Python runs as they are.
+pub(crate) mod egg {
+    use super::{FileContent, Headers, Limits, Lines, Reader, Unreadable, Want};
+    use crate::zip::{Account, Wanted, Zip};
+
+    /// `**/*.egg`.
+    pub(crate) fn matches(path: &str) -> bool {
+        path.ends_with(".egg")
+    }
+
+    /// Reads the archive as it streams by.
+    pub(crate) fn reader(_: &str, limits: &Limits) -> Box<dyn Reader> {
+        let select = |path: &str| match path {
+            "EGG-INFO/PKG-INFO" => Wanted::Start(64 * 1024),
+            _ => Wanted::Not,
+        };
+        Box::new(Egg { zip: Zip::new(select), account: Account::new(limits) })
+    }
+
+    struct Egg {
+        zip: Zip,
+        account: Account,
+    }
+
+    impl Reader for Egg {
+        fn read(&mut self, piece: &[u8]) -> Want {
+            if self.zip.push(piece, &mut self.account) { Want::More } else { Want::Nothing }
+        }
+
+        fn held(&self) -> usize {
+            0
+        }
+
+        fn finish(self: Box<Self>, whole: bool) -> Result<Option<FileContent>, Unreadable> {
+            let Self { zip, mut account } = *self;
+            let unzipped = zip.finish(&mut account);
+            let problems = account.into_problems();
+            let Some(unzipped) = unzipped else { return Err(Unreadable::because("it is not a zip archive")) };
+            let mut headers = Headers::default();
+            for line in unzipped.files.iter().flat_map(|(_, bytes)| bytes.split(|byte| *byte == b'\n')) {
+                if headers.line(line.strip_suffix(b"\r").unwrap_or(line)) == Want::Nothing {
+                    break;
+                }
+            }
+            Unreadable::partly(headers.finish(whole)?, problems)
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! apk: `lib/apk/db/installed`, which merged-usr images have under `usr/` (Alpine wiki, "Apk spec", "Installed database").
 
-use plimsoll_types::inventory::FileContent;
+use plimsoll_types::inventory::{FileContent, Found};
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{Package, PackageType};
 
-use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, text};
-use crate::layer::weight;
+use super::owned::Owned;
+use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, text, weight};
 
 /// The database in its two places.
 pub(crate) fn matches(path: &str) -> bool {
@@ -19,7 +19,7 @@ pub(crate) fn reader(_: &str, _: &Limits) -> Box<dyn Reader> {
 
 struct Installed {
     stanza: Stanza,
-    packages: Vec<Package>,
+    packages: Vec<Found>,
     weight: usize,
 }
 
@@ -29,6 +29,10 @@ struct Stanza {
     version: String,
     architecture: String,
     origin: String,
+    license: String,
+    /// The directory of the files that follow.
+    folder: Vec<u8>,
+    owned: Owned,
 }
 
 impl Lines for Installed {
@@ -40,13 +44,23 @@ impl Lines for Installed {
             [b'V', b':', value @ ..] => self.stanza.version = text(value.trim_ascii()),
             [b'A', b':', value @ ..] => self.stanza.architecture = text(value.trim_ascii()),
             [b'o', b':', value @ ..] => self.stanza.origin = text(value.trim_ascii()),
+            [b'L', b':', value @ ..] => self.stanza.license = text(value.trim_ascii()),
+            [b'F', b':', folder @ ..] => self.stanza.folder = folder.to_vec(),
+            [b'R', b':', name @ ..] => {
+                let Stanza { folder, owned, .. } = &mut self.stanza;
+                let length = folder.len();
+                folder.push(b'/');
+                folder.extend_from_slice(name);
+                owned.add(folder);
+                folder.truncate(length);
+            }
             _ => {}
         }
         Want::More
     }
 
     fn held(&self) -> usize {
-        self.weight
+        self.weight + self.stanza.owned.held()
     }
 
     fn finish(mut self, whole: bool) -> Result<Option<FileContent>, Unreadable> {
@@ -66,8 +80,12 @@ impl Installed {
         let mut package = Package::new(PackageType::Apk, &stanza.name, &stanza.version);
         package.architecture = Some(stanza.architecture).filter(|architecture| !architecture.is_empty());
         package.source = Some(stanza.origin).filter(|origin| !origin.is_empty() && *origin != stanza.name);
-        self.weight += weight(&package);
-        self.packages.push(package);
+        let mut found = Found::from(package);
+        found.details.licenses =
+            Some(stanza.license).filter(|license| !license.is_empty()).into_iter().collect();
+        found.owns = stanza.owned.finish();
+        self.weight += weight(&found);
+        self.packages.push(found);
     }
 }
 

@@ -55,7 +55,7 @@ fn file(folder: &Path, content: &[u8], offset: u64, length: u64) -> Input {
 
 fn inventory() -> LayerInventory {
     let package = Package::new(PackageType::Apk, "musl", "1.2.5-r0");
-    let content = FileContent::Database(vec![package]);
+    let content = FileContent::Database(vec![package.into()]);
     LayerInventory {
         unpacked_bytes: 1024,
         entries: 3,
@@ -236,7 +236,7 @@ fn numbers_and_texts_stay_within_bounds() {
     let limits = Limits::default();
     let mut lie = inventory();
     (lie.entries, lie.unpacked_bytes) = (u64::MAX, u64::MAX);
-    lie.files[0].content = FileContent::Packages(vec![
+    lie.files[0].content = FileContent::packages([
         Package::new(PackageType::Npm, "", "1"),
         Package::new(PackageType::Npm, "long", &"9".repeat(5000)),
         Package::new(PackageType::Npm, "good", "1"),
@@ -244,8 +244,10 @@ fn numbers_and_texts_stay_within_bounds() {
     lie.problems = vec![Problem::new(ProblemKind::Unreadable, "é".repeat(5000)); 2000];
     let accepted = accept_layer(lie, &limits);
     assert_eq!((accepted.entries, accepted.unpacked_bytes), (limits.entries, limits.unpacked_bytes));
-    let FileContent::Packages(packages) = &accepted.files[0].content else { panic!() };
-    assert_eq!(packages, &[Package::new(PackageType::Npm, "good", "1")]);
+    assert_eq!(
+        accepted.files[0].content,
+        FileContent::packages([Package::new(PackageType::Npm, "good", "1")])
+    );
     assert_eq!(accepted.problems.len(), PROBLEMS + 1);
     assert!(accepted.problems.iter().all(|problem| problem.message.chars().count() <= MESSAGE_CHARS + 1));
     assert!(accepted.problems[PROBLEMS].message.contains("1001 more problems"));

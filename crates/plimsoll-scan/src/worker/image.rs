@@ -47,7 +47,10 @@ impl Shared {
             None => self.layers_of(layers, &mut problems).await?,
         };
         let digests: Vec<_> = layers.iter().map(|layer| Some(layer.digest.clone())).collect();
-        let merged = merge(&digests, &read, config.as_ref(), problems, platform.as_ref());
+        let mut merged = merge(&digests, &read, config.as_ref(), problems, platform.as_ref());
+        if !self.sandbox.believes_embedded_sboms() {
+            merged.inventory.forget_embedded_sboms();
+        }
         drop(read);
         self.conclude(digest, platform.as_ref(), merged).await
     }
@@ -159,6 +162,10 @@ impl Shared {
                 false => format!("the layer {} is not there", descriptor.digest),
             };
             problems.push(Problem::new(ProblemKind::Missing, message));
+        }
+        for layer in layers.iter().filter(|layer| media::is_encrypted_layer(&layer.media_type)) {
+            let message = format!("the layer {} is encrypted", layer.digest);
+            problems.push(Problem::new(ProblemKind::Unsupported, message));
         }
         Ok(read)
     }

@@ -13,6 +13,7 @@ fn musl() -> InstalledPackage {
         path: String::new(),
         layer: None,
         purl: String::new(),
+        details: Default::default(),
     }
 }
 

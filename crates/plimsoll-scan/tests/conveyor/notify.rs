@@ -186,6 +186,7 @@ fn curl() -> InstalledPackage {
         ecosystem: Some(Ecosystem::release_of("Debian", "11")),
         path: "var/lib/dpkg/status".into(),
         layer: None,
+        details: Default::default(),
     }
 }
 

@@ -154,7 +154,13 @@ async fn a_finding_names_its_layer_and_its_file() {
     assert_eq!(report.image.reference.as_deref(), Some("latest"));
     assert_eq!(report.image.platform.as_deref(), Some("linux/amd64"));
     assert!(report.image.layers.iter().all(|layer| layer.read && layer.diff_id.is_some()));
-    assert_eq!(report.to_cyclonedx()["components"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        report.to_sbom(plimsoll_types::sbom::Format::CycloneDx, plimsoll_types::Timestamp(0))["components"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
 }
 
 #[tokio::test]

@@ -203,6 +203,7 @@ pub(crate) fn package(name: &str, version: &str) -> InstalledPackage {
         ecosystem: Some(Ecosystem::release_of("Debian", "11")),
         path: "var/lib/dpkg/status".to_owned(),
         layer: Some(Digest::sha256(b"a layer")),
+        details: Default::default(),
     }
 }
 

@@ -10,7 +10,8 @@ use plimsoll_types::{
 use crate::place::{NOW, Place, affected, inventory, layer, package};
 
 fn layer_inventory(unpacked: &[u8], packages: usize) -> LayerInventory {
-    let packages = (0..packages).map(|n| Package::new(PackageType::Deb, &format!("p{n}"), "1.0")).collect();
+    let packages =
+        (0..packages).map(|n| Package::new(PackageType::Deb, &format!("p{n}"), "1.0").into()).collect();
     LayerInventory {
         diff_id: Digest::sha256(unpacked),
         unpacked_bytes: 10,

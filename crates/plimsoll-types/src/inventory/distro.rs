@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{ChannelKind, Channels};
 use crate::Ecosystem;
 
 /// A distribution, as `os-release` names it (freedesktop.org, os-release(5)).
@@ -19,6 +20,24 @@ pub struct Distro {
     /// `PRETTY_NAME`, for a person.
     pub pretty_name: String,
 }
+
+/// Code names of Ubuntu, as derivatives name what they are made of.
+const UBUNTU: [(&str, &str); 14] = [
+    ("precise", "12.04"),
+    ("trusty", "14.04"),
+    ("xenial", "16.04"),
+    ("bionic", "18.04"),
+    ("focal", "20.04"),
+    ("jammy", "22.04"),
+    ("kinetic", "22.10"),
+    ("lunar", "23.04"),
+    ("mantic", "23.10"),
+    ("noble", "24.04"),
+    ("oracular", "24.10"),
+    ("plucky", "25.04"),
+    ("questing", "25.10"),
+    ("resolute", "26.04"),
+];
 
 impl Distro {
     /// A distribution known by no more than id and version, as a purl's `distro` qualifier has it (`debian-11`).
@@ -69,12 +88,12 @@ impl Distro {
         let major = self.version_id.split('.').next().unwrap_or_default();
         let released =
             |name: &str, release: &str| (!release.is_empty()).then(|| Ecosystem::release_of(name, release));
-        match self.id.as_str() {
+        // A derivative that takes its packages from another distribution says so, and by which release.
+        match self.base() {
             "debian" => released("Debian", self.debian_release(major)),
-            "raspbian" => released("Debian", self.debian_release(major)),
             // OSV writes the long-term releases as `Ubuntu:22.04:LTS`; matching knows that the release is the part before.
-            "ubuntu" => released("Ubuntu", &self.version_id),
-            "alpine" | "postmarketos" => Some(Ecosystem::release_of("Alpine", &self.alpine_release()?)),
+            "ubuntu" => released("Ubuntu", self.ubuntu_release()),
+            "alpine" => Some(Ecosystem::release_of("Alpine", &self.alpine_release()?)),
             // Rolling: VERSION_ID is a date and means nothing.
             "wolfi" => Some(Ecosystem::of("Wolfi")),
             "chainguard" => Some(Ecosystem::of("Chainguard")),
@@ -100,12 +119,66 @@ impl Distro {
         }
     }
 
+    /// Whose packages these are: the distribution's own, or those of the one it is made of. `ID_LIKE` alone does not tell:
+    /// Rocky is like Red Hat and builds everything anew. So derivatives count that are known to take packages as they are,
+    /// and of Debian and Ubuntu those that name the release they took them from.
+    fn base(&self) -> &str {
+        let is_like = |id: &str| self.like.iter().any(|like| like == id);
+        match self.id.as_str() {
+            "raspbian" => "debian",
+            "postmarketos" => "alpine",
+            // Their packages are newer than Debian's stable ones, or changed.
+            "kali" | "parrot" | "deepin" | "pureos" => &self.id,
+            id if Self::KNOWN.contains(&id) => id,
+            _ if is_like("ubuntu") && !self.ubuntu_release().is_empty() => "ubuntu",
+            _ if is_like("debian") && !self.debian_release("").is_empty() => "debian",
+            id => id,
+        }
+    }
+
+    const KNOWN: [&str; 2] = ["debian", "ubuntu"];
+
+    /// By the code name where that is known: derivatives have versions of their own.
+    fn ubuntu_release(&self) -> &str {
+        let known =
+            UBUNTU.iter().find(|(codename, _)| *codename == self.codename).map(|(_, release)| *release);
+        if self.id == "ubuntu" && !self.version_id.is_empty() {
+            return &self.version_id;
+        }
+        known.unwrap_or_default()
+    }
+
+    /// Alpine's packages come from the branches that are switched on. Where none of them is the one that the image says it
+    /// is, they are of the highest.
+    pub(super) fn choose_branch(&mut self, channels: &[Channels]) {
+        let Some(own) = self.alpine_release().filter(|_| self.base() == "alpine") else { return };
+        let branches = channels.iter().filter(|channels| channels.kind == ChannelKind::AlpineBranches);
+        let branches: Vec<_> = branches.flat_map(|channels| &channels.names).collect();
+        if branches.is_empty() || branches.contains(&&own) {
+            return;
+        }
+        let number = |branch: &str| -> Option<(u32, u32)> {
+            if branch == "edge" {
+                return Some((u32::MAX, 0));
+            }
+            let (major, minor) = branch.strip_prefix('v')?.split_once('.')?;
+            Some((major.parse().ok()?, minor.parse().ok()?))
+        };
+        let highest = branches.iter().filter_map(|branch| Some((number(branch)?, *branch))).max();
+        if let Some((_, branch)) = highest {
+            self.version_id = branch.strip_prefix('v').unwrap_or(branch).to_owned();
+        }
+    }
+
     fn debian_release<'a>(&self, major: &'a str) -> &'a str {
-        if !major.is_empty() {
+        if !major.is_empty() && matches!(self.id.as_str(), "debian" | "raspbian") {
             return major;
         }
         // sid and testing have no VERSION_ID, only a name; `trixie/sid` is what testing calls itself.
         match self.codename.split('/').next().unwrap_or_default() {
+            "wheezy" => "7",
+            "jessie" => "8",
+            "stretch" => "9",
             "buster" => "10",
             "bullseye" => "11",
             "bookworm" => "12",

@@ -1,21 +1,36 @@
 //! Layers to image: what an upper layer hides, removes and adds (OCI image specification, layer.md, "Applying changesets").
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    Distro, FileContent, FileFact, ImageInventory, InstalledPackage, LayerInventory, Problem, ProblemKind,
-    path_hash,
+    ChannelKind, Channels, Details, Distro, FileContent, FileFact, Found, ImageInventory, InstalledPackage,
+    LayerInventory, Problem, ProblemKind, owned_hash, path_hash,
 };
-use crate::{Digest, Package};
+use crate::{Digest, Package, PackageType};
 
-/// Where `os-release` may be, best first. `etc/os-release` is usually a link to the second.
-const OS_RELEASE: [&str; 6] = [
+/// The files that name the distribution, best first. `etc/os-release` is usually a link to the second; of the older ones,
+/// derivatives keep those of their base beside their own.
+pub const DISTRO_FILES: [&str; 20] = [
     "etc/os-release",
     "usr/lib/os-release",
     "etc/initrd-release",
     "etc/lsb-release",
+    "etc/oracle-release",
+    "etc/almalinux-release",
+    "etc/rocky-release",
+    "etc/centos-release",
+    "etc/fedora-release",
+    "etc/system-release",
+    "etc/redhat-release",
+    "etc/SuSE-release",
+    "etc/photon-release",
+    "etc/mariner-release",
     "etc/alpine-release",
     "etc/debian_version",
+    "etc/gentoo-release",
+    "etc/slackware-version",
+    "etc/arch-release",
+    "etc/issue",
 ];
 
 /// A file of the image while the layers are laid over each other.
@@ -25,6 +40,9 @@ struct Placed<'a> {
 }
 
 impl ImageInventory {
+    /// Packages that are listed of one image; the largest images known have a tenth of them.
+    pub const MAX_PACKAGES: usize = 500_000;
+
     /// Lays the layers over each other, lowest first. Each comes with the digest that its manifest gives it, or none
     /// outside an image. The result depends on nothing else.
     pub fn merge(layers: &[(Option<Digest>, &LayerInventory)]) -> Self {
@@ -43,33 +61,50 @@ impl ImageInventory {
                 if let FileContent::Database(packages) = content {
                     let before = since.remove(&path).unwrap_or_default();
                     let first = |package| before.get(package).copied().unwrap_or(number);
-                    since.insert(path.clone(), packages.iter().map(|p| (p, first(p))).collect());
+                    let packages = packages.iter().map(|found| &found.package);
+                    since.insert(path.clone(), packages.map(|p| (p, first(p))).collect());
                 }
                 files.insert(path, Placed { content, layer: number });
             }
             problems.extend(layer.problems.iter().cloned());
         }
-        let distro = OS_RELEASE.iter().find_map(|path| match files.get(*path)?.content {
+        keep_newest_rpm_database(&mut files);
+        let mut distro = DISTRO_FILES.iter().find_map(|path| match files.get(*path)?.content {
             FileContent::Distro(distro) => Some(distro.clone()),
             _ => None,
         });
+        let channels = channels(&files);
+        if let Some(distro) = &mut distro {
+            distro.choose_branch(&channels);
+        }
         let digest_of = |number: usize| layers.get(number).and_then(|(digest, _)| digest.clone());
+        let owners = owners(&files);
         let mut packages = Vec::new();
         for (path, placed) in &files {
-            let (FileContent::Database(list) | FileContent::Packages(list)) = placed.content else {
-                continue;
+            let since = since.get(path);
+            let owner = match placed.content {
+                FileContent::Packages(_) => owners.get(&owned_hash(path)).copied(),
+                _ => None,
             };
-            for package in list {
-                let layer =
-                    since.get(path).and_then(|since| since.get(package).copied()).unwrap_or(placed.layer);
-                packages.push(place(package, path, digest_of(layer), distro.as_ref()));
+            let room = ImageInventory::MAX_PACKAGES.saturating_sub(packages.len());
+            if placed.content.found().len() > room {
+                let message = format!("the image names more than {} packages", ImageInventory::MAX_PACKAGES);
+                problems.push(Problem::new(ProblemKind::LimitExceeded, message));
+                break;
+            }
+            for found in placed.content.found() {
+                let layer = since.and_then(|since| since.get(&found.package).copied());
+                let layer = digest_of(layer.unwrap_or(placed.layer));
+                packages.push(place(found, path, layer, distro.as_ref(), owner));
             }
         }
         packages.sort();
         packages.dedup();
+        let packages = settled(packages);
         Self {
             distro,
             packages,
+            channels,
             problems,
             unpacked_bytes: layers.iter().map(|(_, layer)| layer.unpacked_bytes).sum(),
             entries: layers.iter().map(|(_, layer)| layer.entries).sum(),
@@ -77,18 +112,118 @@ impl ImageInventory {
     }
 }
 
-fn place(package: &Package, path: &str, layer: Option<Digest>, distro: Option<&Distro>) -> InstalledPackage {
+/// Without what a better source says: a program of the distribution needs no guess by its content, a package that has a
+/// record no note or SBOM that repeats it; and a program under many names, or in many parts, is one.
+fn settled(packages: Vec<InstalledPackage>) -> Vec<InstalledPackage> {
+    let told = |is_source: fn(&Details) -> bool| -> HashSet<Package> {
+        let told = packages.iter().filter(|installed| is_source(&installed.details));
+        told.map(|installed| bare(&installed.package)).collect()
+    };
+    let told_or_seen = told(|details| !details.is_hearsay());
+    let recorded = told(|details| !details.is_hearsay() && !details.is_by_content());
+    let mut seen = HashSet::new();
+    let mut is_needed = |installed: &InstalledPackage| {
+        let InstalledPackage { package, details, layer, .. } = installed;
+        let is_first =
+            |seen: &mut HashSet<_>| seen.insert((package.clone(), layer.clone(), details.evidence.clone()));
+        if details.is_hearsay() {
+            return details.owned_by.is_none()
+                && !told_or_seen.contains(&bare(package))
+                && is_first(&mut seen);
+        }
+        let is_needless = details.owned_by.is_some() || recorded.contains(&bare(package));
+        !details.is_by_content() || !is_needless && is_first(&mut seen)
+    };
+    packages.into_iter().filter(|installed| is_needed(installed)).collect()
+}
+
+/// What sources of different knowledge say alike.
+fn bare(package: &Package) -> Package {
+    Package::new(package.package_type, &package.name, &package.version)
+}
+
+/// What all files tell of where the packages came from.
+fn channels(files: &BTreeMap<String, Placed<'_>>) -> Vec<Channels> {
+    let mut by_kind: BTreeMap<ChannelKind, BTreeSet<&str>> = BTreeMap::new();
+    for placed in files.values() {
+        if let FileContent::Channels(channels) = placed.content {
+            by_kind.entry(channels.kind).or_default().extend(channels.names.iter().map(String::as_str));
+        }
+    }
+    let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
+    by_kind.into_iter().map(|(kind, names)| Channels { kind, names: owned(names) }).collect()
+}
+
+/// The forms of rpm's database, newest first. A system that changed to another form may have the old one lying about.
+const RPM_FORMS: [&str; 4] = ["/rpmdb.sqlite", "/Packages.db", "/Packages", "/container-manifest-2"];
+
+/// Of rpm's databases, those of the newest form count that names a package.
+fn keep_newest_rpm_database(files: &mut BTreeMap<String, Placed<'_>>) {
+    let form = |path: &str, content: &FileContent| {
+        let is_rpm = matches!(content, FileContent::Database(found)
+            if found.first().is_some_and(|found| found.package.package_type == PackageType::Rpm));
+        RPM_FORMS.iter().position(|form| is_rpm && path.ends_with(form))
+    };
+    let newest = files.iter().filter_map(|(path, placed)| form(path, placed.content)).min();
+    files.retain(|path, placed| form(path, placed.content).is_none_or(|form| Some(form) == newest));
+}
+
+fn place(
+    found: &Found,
+    path: &str,
+    layer: Option<Digest>,
+    distro: Option<&Distro>,
+    owner: Option<&str>,
+) -> InstalledPackage {
+    let package = &found.package;
     let ecosystem = match package.package_type {
         t if t.is_os() => distro.and_then(Distro::ecosystem),
         t => t.language_ecosystem(),
     };
+    let mut details = found.details.clone();
+    details.owned_by = owner.map(str::to_owned);
+    let mut purl = package.purl(distro);
+    purl.set(InstalledPackage::MODULE, found.module.as_deref().unwrap_or_default());
     InstalledPackage {
-        purl: package.purl(distro).to_string(),
+        purl: purl.to_string(),
         package: package.clone(),
         ecosystem,
         path: path.to_owned(),
         layer,
+        details,
     }
+}
+
+/// The packages of the distribution that own files which name packages, by the hash of the path. Where several own one,
+/// it is the first by name. What lists its files and is not installed (any more) owns nothing.
+fn owners<'a>(files: &BTreeMap<String, Placed<'a>>) -> HashMap<u64, &'a str> {
+    let facts = || files.iter().map(|(path, placed)| (path, placed.content));
+    let wanted: HashSet<u64> = facts()
+        .filter(|(_, content)| matches!(content, FileContent::Packages(_)))
+        .map(|(path, _)| owned_hash(path))
+        .collect();
+    let of_system =
+        |content: &'a FileContent| content.found().iter().filter(|found| found.package.package_type.is_os());
+    let installed: HashSet<&str> = facts()
+        .flat_map(|(_, content)| of_system(content))
+        .map(|found| found.package.name.as_str())
+        .collect();
+    let mut owners: HashMap<u64, &'a str> = HashMap::new();
+    let mut own = |name: &'a str, paths: &[u64]| {
+        for path in paths.iter().filter(|path| wanted.contains(path)) {
+            let owner = owners.entry(*path).or_insert(name);
+            *owner = name.min(*owner);
+        }
+    };
+    for (_, content) in facts() {
+        match content {
+            FileContent::Files(list) if installed.contains(list.package.as_str()) => {
+                own(&list.package, &list.paths);
+            }
+            content => of_system(content).for_each(|found| own(&found.package.name, &found.owns)),
+        }
+    }
+    owners
 }
 
 /// Hard links into lower layers, before this layer hides anything: appliers resolve them while they unpack.

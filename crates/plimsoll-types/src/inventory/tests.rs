@@ -34,11 +34,11 @@ impl LayerInventory {
     }
 
     fn npm(self, path: &str, name: &str) -> Self {
-        self.file(path, FileContent::Packages(vec![Package::new(PackageType::Npm, name, "1.0.0")]))
+        self.file(path, FileContent::packages([Package::new(PackageType::Npm, name, "1.0.0")]))
     }
 
     fn dpkg(self, names: &[&str]) -> Self {
-        let packages = names.iter().map(|name| Package::new(PackageType::Deb, name, "1")).collect();
+        let packages = names.iter().map(|name| Package::new(PackageType::Deb, name, "1").into()).collect();
         self.file("var/lib/dpkg/status", FileContent::Database(packages))
     }
 }
@@ -123,4 +123,174 @@ fn releases_are_those_of_the_feeds() {
     ] {
         assert_eq!(ecosystem(distro).as_deref(), expected, "{distro}");
     }
+}
+
+#[test]
+fn a_file_that_a_package_of_the_distribution_brought_is_marked() {
+    const EGG: &str = "usr/lib/python3/dist-packages/requests-2.28.1.egg-info";
+    let list = |package: &str, path: &str| {
+        let owned = OwnedFiles { package: package.into(), paths: vec![owned_hash(path)] };
+        layer().file(&format!("var/lib/dpkg/info/{package}.list"), FileContent::Files(owned))
+    };
+    let owner = |layers: &[LayerInventory]| {
+        let layers: Vec<_> = layers.iter().map(|layer| (None, layer)).collect();
+        let image = ImageInventory::merge(&layers);
+        image.packages.into_iter().find(|p| p.package.name == "requests").unwrap().details.owned_by
+    };
+    let egg = layer().npm(EGG, "requests");
+    let dpkg = layer().dpkg(&["python3-requests"]);
+    let owned = Some("python3-requests".to_owned());
+    // In whatever layers the three are, and however the database spells the path.
+    assert_eq!(owner(&[egg.clone(), dpkg.clone(), list("python3-requests", EGG)]), owned);
+    let unmerged = EGG.strip_prefix("usr/").unwrap();
+    assert_eq!(owner(&[list("python3-requests", unmerged), egg.clone(), dpkg.clone()]), owned);
+    // Its list was removed, it lists another file, or it is not installed.
+    let gone = LayerInventory { whiteouts: vec!["var/lib/dpkg/info".into()], ..layer() };
+    assert_eq!(owner(&[egg.clone(), dpkg.clone(), list("python3-requests", EGG), gone]), None);
+    assert_eq!(owner(&[egg.clone(), dpkg.clone(), list("python3-requests", "usr/lib/x")]), None);
+    assert_eq!(owner(&[egg.clone(), dpkg, list("other", EGG)]), None);
+    // A database that lists the files itself.
+    let mut found = Found::from(Package::new(PackageType::Rpm, "python3-requests", "1-1"));
+    found.owns = vec![owned_hash(EGG)];
+    let rpm = layer().file("var/lib/rpm/rpmdb.sqlite", FileContent::Database(vec![found]));
+    assert_eq!(owner(&[egg, rpm]), owned);
+}
+
+#[test]
+fn the_newest_form_of_rpm_s_database_holds() {
+    let rpm = |directory: &str, form: &str, name: &str| {
+        let found = vec![Package::new(PackageType::Rpm, name, "1-1").into()];
+        layer().file(&format!("{directory}/{form}"), FileContent::Database(found))
+    };
+    let empty = layer().file("var/lib/rpm/rpmdb.sqlite", FileContent::Database(vec![]));
+    let old = rpm("var/lib/rpm", "Packages", "old");
+    let new = rpm("usr/lib/sysimage/rpm", "rpmdb.sqlite", "new");
+    assert_eq!(merged(&[old.clone(), new.clone()]), [("new".into(), 1)]);
+    assert_eq!(merged(&[new, old.clone()]), [("new".into(), 0)]);
+    assert_eq!(merged(&[old, empty]), [("old".into(), 0)]);
+}
+
+#[test]
+fn the_module_of_an_rpm_is_part_of_its_purl() {
+    let mut found = Found::from(Package::new(PackageType::Rpm, "npm", "1:8.19-1.16.module+el8"));
+    found.module = Some("nodejs:16:8060:ad008a3a".into());
+    let plain = Found::from(Package::new(PackageType::Rpm, "bash", "5-1"));
+    let base = layer().file("var/lib/rpm/rpmdb.sqlite", FileContent::Database(vec![plain, found]));
+    let image = ImageInventory::merge(&[(None, &base)]);
+    let modules: Vec<_> = image.packages.iter().map(|p| (p.package.name.as_str(), p.module())).collect();
+    assert_eq!(modules, [("bash", None), ("npm", Some("nodejs:16:8060:ad008a3a".into()))]);
+    assert_eq!(
+        image.packages[1].purl,
+        "pkg:rpm/npm@8.19-1.16.module%2Bel8?epoch=1&rpmmod=nodejs:16:8060:ad008a3a"
+    );
+}
+
+#[test]
+fn derivatives_have_the_packages_of_the_release_they_name() {
+    let ecosystem = |id: &str, like: &str, version: &str, codename: &str| {
+        let like = like.split_whitespace().map(str::to_owned).collect();
+        let (id, version_id, codename) = (id.into(), version.into(), codename.into());
+        let distro = Distro { id, like, version_id, codename, pretty_name: String::new() };
+        distro.ecosystem().map(|ecosystem| ecosystem.to_string())
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(ecosystem("linuxmint", "ubuntu debian", "21.3", "jammy"), some("Ubuntu:22.04"));
+    assert_eq!(ecosystem("mx", "debian", "23", "bookworm"), some("Debian:12"));
+    assert_eq!(ecosystem("raspbian", "debian", "11", "bullseye"), some("Debian:11"));
+    assert_eq!(ecosystem("ubuntu", "debian", "", "noble"), some("Ubuntu:24.04"));
+    assert_eq!(ecosystem("debian", "", "", "trixie/sid"), some("Debian:13"));
+    // A name of its own, packages of its own, or made of something that is not known.
+    assert_eq!(ecosystem("devuan", "debian", "5", "daedalus"), None);
+    assert_eq!(ecosystem("kali", "debian", "2023.4", "kali-rolling"), None);
+    assert_eq!(ecosystem("nobody", "rhel fedora", "9", ""), None);
+}
+
+#[test]
+fn alpine_s_branch_is_one_that_is_switched_on() {
+    let branch = |version: &str, branches: &[&str]| {
+        let distro = Distro { id: "alpine".into(), version_id: version.into(), ..Distro::default() };
+        let names = branches.iter().map(|name| (*name).to_owned()).collect();
+        let channels = Channels { kind: ChannelKind::AlpineBranches, names };
+        let base = layer()
+            .file("etc/os-release", FileContent::Distro(distro))
+            .file("etc/apk/repositories", FileContent::Channels(channels.clone()));
+        let image = ImageInventory::merge(&[(None, &base)]);
+        assert_eq!(image.channels.len(), 1);
+        image.distro.unwrap().ecosystem().unwrap().to_string()
+    };
+    assert_eq!(branch("3.18.4", &["v3.18"]), "Alpine:v3.18");
+    assert_eq!(branch("3.18.4", &["edge", "v3.18"]), "Alpine:v3.18");
+    assert_eq!(branch("3.18.4", &["v3.9", "v3.20"]), "Alpine:v3.20");
+    assert_eq!(branch("3.18.4", &["v3.20", "edge"]), "Alpine:edge");
+    assert_eq!(branch("3.18.4", &["local"]), "Alpine:v3.18");
+    assert_eq!(branch("3.21_alpha20240807", &["edge"]), "Alpine:edge");
+}
+
+/// A package by what told it.
+fn told(name: &str, evidence: &str) -> Found {
+    let details = Details { evidence: Some(evidence.to_owned()), ..Details::default() };
+    Found { details, ..Package::new(PackageType::Generic, name, "1").into() }
+}
+
+#[test]
+fn what_a_better_source_says_is_not_said_again() {
+    let files = |files: Vec<(&str, Vec<Found>)>| {
+        let add = |layer: LayerInventory, (path, found)| layer.file(path, FileContent::Packages(found));
+        let layer = files.into_iter().fold(layer(), add);
+        let image = ImageInventory::merge(&[(None, &layer)]);
+        image.packages.into_iter().map(|p| format!("{} {}", p.package.name, p.path)).collect::<Vec<_>>()
+    };
+    let content = |name: &str| told(name, "content: x");
+    // One program under many names; the same software in two different programs.
+    assert_eq!(files(vec![("bin/a", vec![content("x")]), ("bin/b", vec![content("x")])]), ["x bin/a"]);
+    let other = told("x", "content: y");
+    assert_eq!(files(vec![("bin/a", vec![content("x")]), ("bin/b", vec![other])]).len(), 2);
+    // A record beats what a program says, which beats what an SBOM says.
+    let record = || Found::from(Package::new(PackageType::Generic, "x", "1"));
+    let sbom = || told("x", "SBOM: y");
+    assert_eq!(
+        files(vec![("bin/a", vec![content("x")]), ("r", vec![record()]), ("s", vec![sbom()])]),
+        ["x r"]
+    );
+    assert_eq!(files(vec![("bin/a", vec![content("x")]), ("s", vec![sbom()])]), ["x bin/a"]);
+    assert_eq!(
+        files(vec![("a", vec![told("x", ".note.package")]), ("b", vec![told("x", ".note.package")])]),
+        ["x a"]
+    );
+    assert_eq!(files(vec![("s", vec![sbom()]), ("t", vec![told("z", "SBOM: y")])]), ["x s", "z t"]);
+}
+
+#[test]
+fn a_program_of_the_distribution_needs_no_guess() {
+    let mut bash = Found::from(Package::new(PackageType::Deb, "bash", "5.2.15-2"));
+    bash.owns = vec![owned_hash("bin/bash")];
+    let layer = layer()
+        .file("var/lib/dpkg/status", FileContent::Database(vec![bash]))
+        .file("usr/bin/bash", FileContent::Packages(vec![told("bash", "content: @(#)Bash version 1")]))
+        .file("usr/local/bin/bash", FileContent::Packages(vec![told("bash", "content: @(#)Bash version 2")]));
+    let image = ImageInventory::merge(&[(None, &layer)]);
+    let paths: Vec<_> = image.packages.iter().map(|p| p.path.as_str()).collect();
+    assert_eq!(paths, ["var/lib/dpkg/status", "usr/local/bin/bash"]);
+}
+
+#[test]
+fn ecosystems_have_the_releases_that_feeds_file_them_under() {
+    let of = |id: &str, version: &str, name: &str| {
+        let distro =
+            Distro { id: id.into(), version_id: version.into(), pretty_name: name.into(), ..Distro::default() };
+        distro.ecosystem().map(|ecosystem| ecosystem.to_string()).unwrap_or_default()
+    };
+    assert_eq!(of("rhel", "9.4", ""), "Red Hat:9");
+    assert_eq!(of("centos", "7", ""), "Red Hat:7");
+    assert_eq!(of("ol", "8.9", ""), "Oracle Linux:8");
+    assert_eq!(of("amzn", "2", ""), "Amazon Linux:2");
+    assert_eq!(of("amzn", "2018.03", ""), "Amazon Linux:1");
+    assert_eq!(of("mariner", "2.0", ""), "Azure Linux:2");
+    assert_eq!(of("sles", "15.5", ""), "SUSE:Linux Enterprise Server 15 SP5");
+    assert_eq!(of("sles", "15", ""), "SUSE:Linux Enterprise Server 15");
+    assert_eq!(of("opensuse-leap", "15.6", ""), "openSUSE:Leap 15.6");
+    assert_eq!(of("opensuse-tumbleweed", "20240101", ""), "openSUSE:Tumbleweed");
+    assert_eq!(of("openeuler", "22.03", "openEuler 22.03 (LTS-SP1)"), "openEuler:22.03-LTS-SP1");
+    let sid = Distro { id: "debian".into(), codename: "sid".into(), ..Distro::default() };
+    assert_eq!(sid.ecosystem().map(|ecosystem| ecosystem.to_string()).as_deref(), Some("Debian:sid"));
 }

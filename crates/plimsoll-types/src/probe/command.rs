@@ -86,10 +86,12 @@ impl ProbeCommand {
 fn write_limits(limits: &Limits) -> String {
     // Taken apart by name, so that a new limit cannot be forgotten here.
     let Limits {
+        compressed_bytes,
         unpacked_bytes,
         ratio,
         entries,
         path_bytes,
+        path_depth,
         file_bytes,
         memory_bytes,
         cpu_seconds,
@@ -97,7 +99,7 @@ fn write_limits(limits: &Limits) -> String {
         output_bytes,
     } = limits;
     format!(
-        "{unpacked_bytes},{ratio},{entries},{path_bytes},{file_bytes},{memory_bytes},{cpu_seconds},{wall_seconds},{output_bytes}"
+        "{compressed_bytes},{unpacked_bytes},{ratio},{entries},{path_bytes},{path_depth},{file_bytes},{memory_bytes},{cpu_seconds},{wall_seconds},{output_bytes}"
     )
 }
 
@@ -105,10 +107,12 @@ fn read_limits(list: &str) -> Option<Limits> {
     let mut numbers = list.split(',');
     let mut next = || numbers.next()?.parse::<u64>().ok();
     let limits = Limits {
+        compressed_bytes: next()?,
         unpacked_bytes: next()?,
         ratio: next()?,
         entries: next()?,
         path_bytes: next()?.try_into().ok()?,
+        path_depth: next()?.try_into().ok()?,
         file_bytes: next()?.try_into().ok()?,
         memory_bytes: next()?,
         cpu_seconds: next()?,
@@ -130,6 +134,8 @@ mod tests {
             for allow_missing_walls in [false, true] {
                 // Nine different numbers: two that changed places would show.
                 let limits = Limits {
+                    compressed_bytes: 10,
+                    path_depth: 11,
                     unpacked_bytes: 1,
                     ratio: 2,
                     entries: 3,

@@ -14,6 +14,7 @@ fn zlib() -> InstalledPackage {
         path: String::new(),
         layer: None,
         purl: String::new(),
+        details: Default::default(),
     }
 }
 

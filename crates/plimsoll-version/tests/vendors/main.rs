@@ -324,6 +324,41 @@ fn rubygems_agree() {
     check_weak("RubyGems", Scheme::Gem, tool::rubygems(), &of_one(&generator.pairs(PAIRS, |_| true)));
 }
 
+/// Every ecosystem of the feeds, judged by its own tool as far as the time of a process for each pair allows.
+#[test]
+fn real_ranges_hold_what_the_vendors_say() {
+    let apk_root = tool::apk_root();
+    let apk = || apk_root.as_ref().map_err(Clone::clone).and_then(tool::apk);
+    let alpine = [".1", "_rc1", "_p1", "a", ".0-r0"];
+    feeds::check_ranges("Alpine", Scheme::Apk, apk(), &alpine, 6_000);
+    feeds::check_ranges("Wolfi", Scheme::Apk, apk(), &alpine, 6_000);
+    let debian = ["~", "~bpo10+1", "+b1", ".1", "a"];
+    feeds::check_ranges("Debian", Scheme::Dpkg, tool::dpkg(), &debian, 6_000);
+    feeds::check_ranges("AlmaLinux", Scheme::Rpm, tool::rpm(), &["~1", "^1", ".1", ".alma.1", "_2"], 40_000);
+    let python = ["rc1", ".dev0", ".post1", "+cu118", ".0", ".1"];
+    feeds::check_ranges("PyPI", Scheme::Pep440, tool::packaging(), &python, 40_000);
+    feeds::check_ranges("RubyGems", Scheme::Gem, tool::rubygems(), &[".a", ".0", ".1", ".rc1", "-1"], 40_000);
+    let go = ["-0", "-rc.1", "-0.20230101000000-abcdefabcdef", "+incompatible"];
+    feeds::check_ranges("Go", Scheme::Go, tool::go_semver(), &go, 40_000);
+    feeds::check_ranges(
+        "crates.io",
+        Scheme::Semver,
+        tool::node_semver(),
+        &["-0", "-alpha.1", "+build"],
+        40_000,
+    );
+    feeds::check_ranges(
+        "Packagist",
+        Scheme::Composer,
+        tool::composer(),
+        &["-beta1", "-p1", ".0", "-dev", "RC2"],
+        40_000,
+    );
+    let bitnami =
+        Tool::Each(Box::new(|a, b| reference::bitnami(a, b).map_or(Answer::Refused, Answer::Order)));
+    feeds::check_ranges("Bitnami", Scheme::Bitnami, Ok(bitnami), &["-0", "-1", "-10", "+x"], 80_000);
+}
+
 /// Each pair has the order that the tool gives it, where it gives one.
 fn check(name: &str, scheme: Scheme, tool: Result<Tool, String>, pairs: &[Pair]) {
     let answers = match tool.and_then(|tool| tool.judge(pairs)) {
@@ -397,8 +432,8 @@ fn check_weak(name: &str, scheme: Scheme, tool: Result<Tool, String>, pairs: &[P
 }
 
 /// Tools that `./test` does not install: they are large, or need the network or the shared data.
-const OPTIONAL: [&str; 8] =
-    ["apk", "Go toolchains", "Bitnami", "CRAN", "Haskell", "Hex", "Java runtime", "opam"];
+const OPTIONAL: [&str; 9] =
+    ["apk", "Alpine", "Wolfi", "Go toolchains", "Bitnami", "CRAN", "Haskell", "Hex", "Java runtime"];
 
 fn skip(name: &str, reason: &str) {
     let is_optional = OPTIONAL.iter().any(|optional| name.starts_with(optional));

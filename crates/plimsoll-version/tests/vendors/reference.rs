@@ -111,7 +111,8 @@ pub(crate) fn bitnami(a: &str, b: &str) -> Option<Ordering> {
 
 /// Julia's manual, "Version Number Literals", and what its regular expression takes.
 pub(crate) fn julia(a: &str, b: &str) -> Option<Ordering> {
-    fn parse(text: &str) -> Option<([u128; 3], Option<Vec<&str>>, Option<Vec<&str>>)> {
+    type Identifiers<'a> = Option<Vec<&'a str>>;
+    fn parse(text: &str) -> Option<([u128; 3], Identifiers<'_>, Identifiers<'_>)> {
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
         let (rest, build) = match text.split_once('+') {
             Some((rest, "")) => (rest, Some(vec![""])),

@@ -1,5 +1,7 @@
 //! Assessments: one for each generation, of each registry.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use plimsoll_types::Generation;
@@ -39,7 +41,13 @@ async fn assessments(
     let exemptions = Exemptions::load(store).await?;
     let mut all = Vec::new();
     for generation in generations {
-        let mut summaries = store.registry_summaries(*generation).await?;
+        let mut summaries = match registries.as_slice() {
+            [registry] => {
+                let summary = store.in_registry(registry.id).registry_summary(*generation).await?;
+                BTreeMap::from([(registry.id, summary)])
+            }
+            _ => store.registry_summaries(*generation).await?,
+        };
         for registry in &registries {
             let summary = summaries.remove(&registry.id).unwrap_or_default();
             let exempting = exemptions.of(&registry.scope, *generation, call.now);

@@ -67,4 +67,8 @@ pub(super) const ALL: &[Operation] = &[
         .needs(READ_FINDINGS)
         .gives("PastFindingList")
         .asks(&["asOf", "vulnerability", "repository", "digest", "$top", "$skipToken"]),
+    get("/{scope}/providers/Plimsoll.Security/affectedImages", "AffectedImages_List", "Which images have a vulnerability")
+        .needs(READ_FINDINGS)
+        .gives("AffectedImageList")
+        .asks(&["vulnerability", "$top", "$skipToken"]),
 ];

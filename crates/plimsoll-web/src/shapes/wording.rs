@@ -68,10 +68,7 @@ pub(super) fn remediation(package: &InstalledPackage, found: &Match) -> String {
             format!("Move to a release in which {} is still looked after", installed(package))
         }
         (None, Status::Fixed | Status::NotAffected) => "There is nothing to do".to_owned(),
-        (
-            None,
-            Status::Affected | Status::FixDeferred | Status::UnderInvestigation | Status::Unknown,
-        ) => {
+        (None, Status::Affected | Status::FixDeferred | Status::UnderInvestigation | Status::Unknown) => {
             format!(
                 "No fixed version of {} is known yet. Remove it where it is not needed",
                 installed(package)

@@ -143,6 +143,83 @@ async fn a_security_reader_sees_findings_where_he_is_one_and_acr_pull_sees_none(
     send(&api, &findings(REGISTRY), &basic, Value::Null).await.fails(401, "InvalidAuthenticationToken");
 }
 
+/// The rows of a query, for the one who has the token.
+async fn query(api: &Api, token: &str, text: &str, subscriptions: Value) -> Answer {
+    let mut body = json!({"query": text});
+    if !subscriptions.is_null() {
+        body["subscriptions"] = subscriptions;
+    }
+    let line = "POST /providers/Microsoft.ResourceGraph/resources?api-version=2022-10-01";
+    send(api, line, &[("authorization", &format!("Bearer {token}"))], body).await
+}
+
+#[tokio::test]
+async fn a_query_shows_each_what_he_may_see_and_nothing_else() {
+    use plimsoll_types::log::{Event, What};
+
+    let api = Api::closed().await;
+    let registry = api.store.registry_by_host("quay.example:5000").await.unwrap().unwrap();
+    let login = Event {
+        at: instant(),
+        correlation: "c".into(),
+        login_server: "quay.example:5000".into(),
+        identity: "ada".into(),
+        address: "203.0.113.9".into(),
+        user_agent: "skopeo/1".into(),
+        duration_ms: 1,
+        status: 200,
+        what: What::Login { token: String::new() },
+    };
+    api.store.log_events(&[(registry.id, login)]).await.unwrap();
+    let tables = [
+        "resources",
+        "resourcecontainers",
+        "securityresources",
+        "securityresources | where type has 'subassessments'",
+        "ContainerRegistryLoginEvents",
+    ];
+    let count = async |token: &str, table: &str| {
+        let answer = query(&api, token, &format!("{table} | count"), Value::Null).await.is(200);
+        answer.body["data"][0]["Count"].as_i64().unwrap_or_default()
+    };
+    let owner = somebody(&api, "owner", &[("Owner", "/")]).await;
+    let security = somebody(&api, "security", &[("Security Reader", REGISTRY)]).await;
+    let puller = somebody(&api, "puller", &[("AcrPull", "/")]).await;
+    let nobody = somebody(&api, "nobody", &[]).await;
+    let stranger =
+        somebody(&api, "stranger", &[("Owner", "/subscriptions/99999999-0000-0000-0000-000000000000")]).await;
+    for table in tables {
+        assert!(count(&owner, table).await > 0, "{table}");
+        for other in [&nobody, &stranger] {
+            assert_eq!(count(other, table).await, 0, "{table}");
+        }
+    }
+    assert_eq!(count(&security, tables[3]).await, count(&owner, tables[3]).await);
+    for (who, table) in [(&security, tables[4]), (&puller, tables[3]), (&puller, tables[4])] {
+        assert_eq!(count(who, table).await, 0, "{table}");
+    }
+    // Whatever the query does, it starts from the rows that the caller may see.
+    let findings = "securityresources | where type has 'subassessments'";
+    for text in [
+        format!("resources | join kind=fullouter ({findings}) on id"),
+        format!("union ({findings}), (securityresources), (resources)"),
+        format!("print a = toscalar({findings} | count) | where a > 0"),
+        format!("let Hidden = {findings}; Hidden | union Hidden"),
+        format!(
+            "print id = '' | where id in (({findings} | project id)) or 1 == 1 | join kind=rightouter ({findings}) on id"
+        ),
+        "search 'CVE'".to_owned(),
+    ] {
+        let answer = query(&api, &stranger, &text, Value::Null).await;
+        let rows = answer.body["data"].as_array().map_or(0, Vec::len);
+        assert!(rows == 0 && answer.status != StatusCode::INTERNAL_SERVER_ERROR, "{text}: {}", answer.body);
+    }
+    // Who names a subscription of which he may see nothing is told so.
+    let subscription = SUBSCRIPTION.trim_start_matches("/subscriptions/");
+    query(&api, &stranger, "resources", json!([subscription])).await.is(403);
+    query(&api, &owner, "resources", json!([subscription])).await.is(200);
+}
+
 #[tokio::test]
 async fn roles_are_given_and_taken_away_and_count_at_once() {
     let api = Api::closed().await;

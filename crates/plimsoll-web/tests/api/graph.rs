@@ -212,6 +212,11 @@ async fn what_the_database_does_changes_no_answer() {
         "| where properties.additionalData.artifactDetails.registryHost == 'pier.example:5000' | count",
         "| where properties.id == 'CVE-2024-0003' | project id, properties.status.severity",
         "| where properties.additionalData.vulnerabilityDetails.cveId in ('CVE-2024-0003', 'CVE-2024-0001') | project id",
+        "| where properties.id == 'CVE-2024-0003' | summarize count() by tostring(properties.additionalData.artifactDetails.repositoryName), tostring(properties.status.code)",
+        "| where properties.id == 'CVE-2024-0001' | summarize n = count() by tostring(properties.additionalData.artifactDetails.digest), tostring(properties.status.severity), subscriptionId",
+        "| where properties.additionalData.vulnerabilityDetails.cveId == 'CVE-2024-0003' | summarize count() by tostring(properties.id), type",
+        "| where properties.id == 'CVE-2024-0001' and properties.additionalData.artifactDetails.registryHost == 'quay.example:5000' | count",
+        "| where properties.id == 'CVE-1999-0001' | summarize count() by type",
         "| where properties.status.severity in ('High', 'Critical') | count",
         "| where isempty(properties.status.severity) and type has 'subassessments' | project name, properties.status.code",
         "| where properties.status.code != 'Unhealthy' | project id, type",
@@ -231,6 +236,12 @@ async fn what_the_database_does_changes_no_answer() {
     ];
     let mut answers: Vec<Vec<Vec<String>>> = Vec::new();
     for graph in Graph::everywhere(settings).await {
+        let rule = json!({"properties": {"criteria": {"cves": "CVE-2024-0001"}, "reason": "not reachable", "author": "ada"}});
+        let path = format!(
+            "/subscriptions/{SUB}/providers/Plimsoll.Security/disableRules/one?api-version=2026-11-01"
+        );
+        let (status, _, shown) = graph.request(Method::PUT, &path, rule).await;
+        assert_eq!(status, StatusCode::CREATED, "{shown}");
         let mut of_this = Vec::new();
         for query in queries {
             let query = format!("securityresources {query}");
@@ -688,4 +699,72 @@ async fn subscriptions_and_registries_have_their_tables() {
         assert!(row["link"].as_str().unwrap().starts_with("http"));
     }
     assert!(graph.store.registries().await.unwrap().len() == 2);
+}
+
+#[tokio::test]
+async fn resource_logs_are_tables() {
+    use plimsoll_types::log::{Event, Operation, Repository, What};
+
+    for graph in Graph::everywhere(GraphSettings::default()).await {
+        let registry = graph.store.registry_by_host("quay.example:5000").await.unwrap().unwrap();
+        let event = |seconds: i64, identity: &str, what: What| Event {
+            at: instant().plus_millis(1000 * seconds),
+            correlation: format!("c{seconds}"),
+            login_server: "quay.example:5000".into(),
+            identity: identity.into(),
+            address: "203.0.113.9".into(),
+            user_agent: "skopeo/1".into(),
+            duration_ms: 12,
+            status: 200,
+            what,
+        };
+        let of = |operation: Operation, repository: &str| {
+            What::Repository(Repository {
+                operation,
+                repository: repository.into(),
+                tag: Some("1.0".into()),
+                digest: None,
+                media_type: None,
+                artifact_type: None,
+                size: Some(7),
+            })
+        };
+        let mut events: Vec<_> = (0..1200)
+            .map(|n| {
+                (
+                    registry.id,
+                    event(n, if n % 3 == 0 { "scanner" } else { "ada" }, of(Operation::Pull, "team/app")),
+                )
+            })
+            .collect();
+        events.push((registry.id, event(1200, "ada", of(Operation::Push, "team/other"))));
+        events.push((registry.id, event(1201, "ada", What::Login { token: "t".into() })));
+        graph.store.log_events(&events).await.unwrap();
+
+        let counted = graph
+            .rows("ContainerRegistryRepositoryEvents | summarize count() by Identity, OperationName | order by count_ asc")
+            .await;
+        assert_eq!(
+            json!(counted),
+            json!([
+                {"Identity": "ada", "OperationName": "Push", "count_": 1},
+                {"Identity": "scanner", "OperationName": "Pull", "count_": 400},
+                {"Identity": "ada", "OperationName": "Pull", "count_": 800},
+            ])
+        );
+        let at = |seconds: i64| instant().plus_millis(1000 * seconds).to_string();
+        let between = format!(
+            "containerregistryrepositoryevents | where TimeGenerated > datetime({}) and TimeGenerated <= datetime({}) \
+            | where Identity == 'ada' and Repository =~ 'TEAM/APP' | project TimeGenerated, Tag, Size, LoginServer",
+            at(3),
+            at(6)
+        );
+        let rows = graph.rows(&between).await;
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        assert_eq!((&rows[0]["Tag"], &rows[0]["Size"]), (&json!("1.0"), &json!(7)));
+        let logins = graph.rows("ContainerRegistryLoginEvents | project JwtId, _ResourceId").await;
+        assert_eq!(logins.len(), 1);
+        assert_eq!(logins[0]["JwtId"], "t");
+        assert!(logins[0]["_ResourceId"].as_str().unwrap().ends_with("/registries/quay"), "{logins:?}");
+    }
 }

@@ -137,6 +137,23 @@ fn every_way_to_hand_over_an_image_gives_the_same_findings() {
 }
 
 #[test]
+fn an_sbom_of_each_format_leads_to_the_findings_of_the_image() {
+    let desk = Desk::new();
+    let findings = |target: &str| json(&desk.scan(&[target, "--format", "json"]))["findings"].clone();
+    let expected = findings(&desk.target());
+    assert!(!expected.as_array().expect("a list").is_empty());
+    for format in ["cyclonedx", "spdx", "json"] {
+        let file = desk.folder.path().join(format!("bom.{format}"));
+        let file = file.to_str().expect("a path");
+        let arguments = ["sbom", &desk.target(), "--format", format, "-o", file];
+        let output = desk.house.command(&arguments).output().expect("it runs");
+        assert_eq!(status(&output), 0, "{}", text(&output.stderr));
+        assert_eq!(findings(&format!("sbom:{file}")), expected, "{format}");
+    }
+    assert_eq!(status(&desk.house.command(&["sbom", "oci-dir:/nowhere"]).output().expect("it runs")), 2);
+}
+
+#[test]
 fn the_exit_status_tells_findings_from_errors() {
     let desk = Desk::new();
     assert_eq!(status(&desk.scan(&[&desk.target(), "--fail-on", "high"])), 1);

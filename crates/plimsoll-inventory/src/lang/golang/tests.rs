@@ -75,7 +75,7 @@ fn modules_come_with_their_replacements_and_the_standard_library() {
             "example.com/tool ",
             "golang.org/x/net v0.1.0",
             "github.com/fork/old v1.2.3",
-            "./local "
+            "example.com/local "
         ]
     );
     let old = Archive::default().file("usr/bin/tool", old_binary()).read();
@@ -94,7 +94,7 @@ fn a_binary_is_one_under_any_name_and_through_links() {
 fn the_block_is_found_across_pieces_of_any_size() {
     for (file, parts) in [(binary(), 5), (old_binary(), 5)] {
         for size in [1, 7, 511, 4096] {
-            let spans = elf::spans(&file[..FIRST_PAGES.min(file.len())]);
+            let spans = spans(&file[..crate::catalogers::FIRST_PAGES.min(file.len())]);
             let mut reader = Box::new(Binary {
                 spans,
                 offset: 0,
@@ -142,6 +142,35 @@ fn releases_lose_what_vendors_add() {
 }
 
 #[test]
+fn the_linker_may_have_been_told_the_version_of_the_main_module() {
+    let version = |flags: &str| {
+        let modules =
+            format!("path\texample.com/tool\nmod\texample.com/tool\t(devel)\t\nbuild\t-ldflags={flags}\n");
+        super::packages("go1.20", &modules)[1].version.clone()
+    };
+    for (flags, expected) in [
+        (r#""-s -w -X main.version=1.2.3 -X main.commit=abc""#, "v1.2.3"),
+        (r#""-X 'example.com/tool/cmd.Version=v1.2.3-rc.1' -X main.date=x""#, "v1.2.3-rc.1"),
+        (r#""-X=github.com/prometheus/common/version.Version=2.45.0""#, "v2.45.0"),
+        (r#""-X \"main.gitVersion=v1.28.2+k3s1\"""#, "v1.28.2+k3s1"),
+        (r#""-X github.com/other/version.Version=9.9.9 -X main.Version=1.0.0""#, "v1.0.0"),
+        // Two that disagree, a version of something else, what is no version.
+        (r#""-X main.version=1.2.3 -X main.gitversion=1.2.4""#, ""),
+        (r#""-X github.com/lib/pq.Version=1.2.3""#, ""),
+        (r#""-X main.version=master -X main.schemaVersion=1.2.3""#, ""),
+        ("-s", ""),
+        (r#""-X"#, ""),
+    ] {
+        assert_eq!(version(flags), expected, "{flags}");
+    }
+    let tree = "path\tgo.etcd.io/etcd/server/v3\nmod\tgo.etcd.io/etcd/server/v3\t(devel)\t\n\
+                dep\tgo.etcd.io/etcd/api/v3\tv3.5.9\t\n=>\t../api\t(devel)\t\n";
+    let found = super::packages("go1.20", tree);
+    assert_eq!((found[1].version.as_str(), found[2].name.as_str()), ("v3.5.9", "go.etcd.io/etcd/api/v3"));
+    assert_eq!(found[2].version, "");
+}
+
+#[test]
 fn a_binary_without_a_module_is_named_by_its_package() {
     let found = super::packages("go1.20", "path\tgithub.com/docker/cli/cmd/docker\nbuild\tx\n");
     assert_eq!(found[1].name, "github.com/docker/cli/cmd/docker");
@@ -181,7 +210,7 @@ fn what_go_builds_is_read_as_go_reads_it() {
 
         let layer = Archive::default().file(name, std::fs::read(folder.path().join(name)).unwrap()).read();
         assert_eq!(layer.problems, []);
-        assert_eq!(layer.files[0].content, FileContent::Packages(expected), "{name}");
+        assert_eq!(layer.files[0].content, FileContent::packages(expected), "{name}");
     }
 }
 

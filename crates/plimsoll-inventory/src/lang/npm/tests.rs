@@ -59,3 +59,38 @@ fn name_and_version_are_taken_from_whatever_surrounds_them() {
         assert_eq!(read(broken), (vec![], 1), "{broken:.20}");
     }
 }
+
+#[test]
+fn licences_are_kept_in_all_their_shapes() {
+    let licenses = |member: &str| {
+        let text = format!(r#"{{"name":"a","version":"1",{member}}}"#);
+        Archive::default().file(PATH, text).read().files[0].content.found()[0].details.licenses.clone()
+    };
+    assert_eq!(licenses(r#""license":"MIT""#), ["MIT"]);
+    assert_eq!(licenses(r#""license":{"type":"BSD","url":"x"}"#), ["BSD"]);
+    assert_eq!(licenses(r#""licenses":[{"type":"MIT"},{"type":"GPL"}]"#), ["MIT", "GPL"]);
+    assert_eq!(licenses(r#""license":7"#), Vec::<String>::new());
+}
+
+#[test]
+fn what_yarn_runs_out_of_archives_is_found() {
+    use crate::zip::tests::{Builder, How};
+    let path = "app/.yarn/cache/lodash-npm-4.17.20-abc.zip";
+    let zip = Builder::default()
+        .with(
+            "node_modules/lodash/package.json",
+            br#"{"name":"lodash","version":"4.17.20","license":"MIT"}"#,
+            How::Deflated,
+        )
+        .with(
+            "node_modules/lodash/node_modules/x/package.json",
+            br#"{"name":"x","version":"1"}"#,
+            How::Deflated,
+        )
+        .with("node_modules/lodash/fp/package.json", b"{}", How::Stored)
+        .finish();
+    let layer = Archive::default().file(path, zip).read();
+    assert_eq!((packages(&layer), layer.problems), (vec![format!("{path} lodash 4.17.20")], vec![]));
+    assert_eq!(Archive::default().file(path, "no zip").read().problems.len(), 1);
+    assert!(!super::yarn::matches("app/cache/x.zip"));
+}

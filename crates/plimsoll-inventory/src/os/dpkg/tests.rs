@@ -1,7 +1,7 @@
 //! Stanzas of `status` and of `status.d`.
 
 use plimsoll_types::Package;
-use plimsoll_types::inventory::FileContent;
+use plimsoll_types::inventory::{Confidence, FileContent, FileFact, owned_hash};
 
 use super::matches;
 use crate::tests::Archive;
@@ -12,10 +12,7 @@ fn read(path: &str, content: impl AsRef<[u8]>) -> Vec<Package> {
     layer
         .files
         .into_iter()
-        .flat_map(|file| match file.content {
-            FileContent::Database(packages) | FileContent::Packages(packages) => packages,
-            FileContent::Distro(_) => vec![],
-        })
+        .flat_map(|file| file.content.found().iter().map(|found| found.package.clone()).collect::<Vec<_>>())
         .collect()
 }
 
@@ -33,6 +30,21 @@ fn the_database_and_the_files_of_distroless_are_read() {
         ["var/lib/dpkg/status.d/libc6.md5sums", "var/lib/dpkg/status-old", "opt/vcpkg/installed/vcpkg/status"]
     {
         assert!(!matches(path), "{path}");
+    }
+}
+
+#[test]
+fn the_files_of_a_package_are_listed_beside_the_database() {
+    let list = "/.\r\n/usr\n/usr/bin\n/usr/bin/tool\n/lib/python3/dist-packages/x-1.egg-info\n\
+                /usr/share/doc/x/copyright\n/usr/lib/../../../etc\nx/README.md";
+    let layer = Archive::default().file("var/lib/dpkg/info/python3-x:amd64.list", list).read();
+    let [FileFact { content: FileContent::Files(files), .. }] = &layer.files[..] else { panic!("{layer:?}") };
+    assert_eq!(files.package, "python3-x");
+    let egg = "usr/lib/python3/dist-packages/x-1.egg-info";
+    assert_eq!(files.paths, [owned_hash("usr/bin/tool"), owned_hash(egg)]);
+    // The description of the format, scripts, checksums: of no interest.
+    for other in ["var/lib/dpkg/info/format", "var/lib/dpkg/info/x.postinst", "opt/dpkg/info/x.list"] {
+        assert_eq!(Archive::default().file(other, "/usr/bin/tool\n").read().files, [], "{other}");
     }
 }
 
@@ -127,4 +139,15 @@ fn this_machine_s_own_database_is_read_as_dpkg_reads_it() {
     found.sort();
     assert!(!expected.is_empty());
     assert_eq!(found, expected);
+}
+
+#[test]
+fn who_built_a_package_and_whether_it_is_whole_is_kept() {
+    let content = "Package: docker-ce\nStatus: install ok installed\nMaintainer: Docker <support@docker.com>\nVersion: 5:25\n\n\
+        Package: x\nStatus: install ok half-installed\nOrigin: Somebody\nMaintainer: y\nVersion: 1\n";
+    let layer = Archive::default().file("var/lib/dpkg/status", content).read();
+    let details: Vec<_> = layer.files[0].content.found().iter().map(|found| &found.details).collect();
+    assert_eq!(details[0].origin.as_deref(), Some("Docker <support@docker.com>"));
+    assert_eq!(details[1].origin.as_deref(), Some("Somebody"));
+    assert_eq!((details[0].confidence, details[1].confidence), (Confidence::High, Confidence::Low));
 }

@@ -6,6 +6,7 @@
 //! shape as REST's; where a query only counts them, the store counts.
 
 mod findings;
+mod logs;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -24,6 +25,7 @@ use crate::call::Call;
 use crate::error::Error;
 use crate::shapes::TENANT;
 use findings::Findings;
+use logs::Logs;
 use plimsoll_types::Generation;
 
 /// Rows that are handed over at once.
@@ -44,6 +46,7 @@ pub(super) struct Source<'s> {
     scan: Scan,
     ready: VecDeque<Row>,
     findings: Option<Findings<'s>>,
+    logs: Option<Logs<'s>>,
     left: u64,
 }
 
@@ -74,6 +77,11 @@ impl Sources {
 
     /// The rows of a scan.
     pub(super) async fn scan(&self, call: &Call<'_>, scan: Scan) -> Result<Source<'_>, Error> {
+        if let Ok(table) = scan.table.parse() {
+            let left = scan.limit.unwrap_or(u64::MAX);
+            let logs = Some(Logs::open(self, call, table, &scan));
+            return Ok(Source { ready: VecDeque::new(), findings: None, logs, scan, left });
+        }
         let mut rows = Vec::new();
         let mut findings = None;
         let kinds: &[&str] = match &*scan.table {
@@ -90,8 +98,13 @@ impl Sources {
             rows.extend(listed.into_iter().map(|row| columns(row, kind)).filter(|row| passes(&scan, row)));
         }
         let left = scan.limit.unwrap_or(u64::MAX);
-        let mut source =
-            Source { ready: rows.iter().map(|row| projected(&scan, row)).collect(), findings, scan, left };
+        let mut source = Source {
+            ready: rows.iter().map(|row| projected(&scan, row)).collect(),
+            findings,
+            logs: None,
+            scan,
+            left,
+        };
         if source.scan.grouped {
             source.group(call).await?;
         }
@@ -154,6 +167,16 @@ impl Source<'_> {
             return Ok(None);
         }
         while self.ready.is_empty() {
+            if let Some(logs) = &mut self.logs {
+                let Some(rows) = logs.next(call, BATCH).await? else { return Ok(None) };
+                let passes = |row: &&logs::Logged| {
+                    self.scan.filters.iter().all(|filter| filter.test.admits(&row.cell(&filter.path)))
+                };
+                let projected =
+                    |row: &logs::Logged| self.scan.paths.iter().map(|path| row.cell(path)).collect();
+                self.ready.extend(rows.iter().filter(passes).map(projected));
+                continue;
+            }
             let Some(findings) = &mut self.findings else { return Ok(None) };
             let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(BATCH);
             match findings.next(call, wanted).await? {

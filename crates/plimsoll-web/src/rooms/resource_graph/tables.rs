@@ -4,6 +4,7 @@ use plimsoll_query::{Catalog, Column, Table, Tests, Type, Value};
 
 use crate::shapes::TENANT;
 use plimsoll_types::Generation;
+use plimsoll_types::log;
 
 /// The table of findings, assessments, plans and scores.
 pub(super) const SECURITY: &str = "securityresources";
@@ -46,6 +47,11 @@ pub(super) const TEXT_COLUMNS: [&str; 9] =
 pub(super) const DOCUMENT_COLUMNS: [&str; 7] =
     ["sku", "plan", "properties", "tags", "identity", "zones", "extendedLocation"];
 
+pub(super) const TIME: &str = "TimeGenerated";
+pub(super) const OPERATION: &str = "OperationName";
+pub(super) const IDENTITY: &str = "Identity";
+pub(super) const REPOSITORY_NAME: &str = "Repository";
+
 /// The word that stands in `assessedResourceType`.
 pub(super) fn assessed(generation: Generation) -> &'static str {
     match generation {
@@ -79,7 +85,30 @@ pub(super) fn catalog() -> Catalog {
         common(RESOURCES, &[REGISTRY, WEBHOOK, REPLICATION, QUERY]),
         common(CONTAINERS, &[SUBSCRIPTION, GROUP]),
         security,
+        logged(log::Table::Repository),
+        logged(log::Table::Login),
     ])
+}
+
+/// A table of resource logs, with the types that its columns have in Azure Monitor.
+fn logged(table: log::Table) -> Table {
+    let columns = table.columns().map(|name| {
+        let kind = match name {
+            TIME => Type::DateTime,
+            "Size" => Type::Long,
+            "_BilledSize" => Type::Real,
+            _ => Type::String,
+        };
+        Column::new(name, kind)
+    });
+    let text = || Tests::Text { ascii: false };
+    let mut logged = Table::new(table.as_str(), columns.collect()).with_path(TIME, Tests::Instant, false);
+    for name in
+        [OPERATION, IDENTITY].into_iter().chain((table == log::Table::Repository).then_some(REPOSITORY_NAME))
+    {
+        logged = logged.with_path(name, text(), false);
+    }
+    logged
 }
 
 fn common(name: &str, types: &[&str]) -> Table {

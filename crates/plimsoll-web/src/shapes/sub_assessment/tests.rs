@@ -55,6 +55,7 @@ fn libcrypto() -> InstalledPackage {
         path: "lib/apk/db/installed".into(),
         layer: Some(Digest::sha256(b"layer")),
         purl: "pkg:apk/alpine/libcrypto1.0@1.0.2n-r0".into(),
+        details: Default::default(),
     }
 }
 
@@ -200,6 +201,7 @@ fn what_nobody_knows_is_left_out_and_lists_stay_lists() {
         path: "app/node_modules/lodash/package.json".into(),
         layer: None,
         purl: "pkg:npm/lodash@4.17.4".into(),
+        details: Default::default(),
     };
     let mut bare = an_overflow();
     bare.vulnerability = "GHSA-aaaa-bbbb-cccc".into();

@@ -1,7 +1,9 @@
 //! Sub-assessments as rows.
 
+use std::collections::HashMap;
+
 use plimsoll_query::{Scan, Test, Value};
-use plimsoll_store::{FindingCursor, FindingFilter, FindingGroup, Registry};
+use plimsoll_store::{FindingCursor, FindingFilter, FindingGroup, Registry, RegistryId};
 use plimsoll_types::Generation;
 use serde_json::{Map, json};
 
@@ -93,15 +95,41 @@ impl<'s> Findings<'s> {
         };
         let by_repository = read.iter().any(|path| REPOSITORY.contains(path));
         let by_image = read.iter().any(|path| DIGEST.contains(path));
-        let groups = |path: &&str| is_plain(path) || REPOSITORY.contains(path) || DIGEST.contains(path);
+        // Where the store leaves out all but one vulnerability, its name is the same in all rows.
+        let vulnerability = self.filter.vulnerability.clone();
+        let is_named = |path: &&str| vulnerability.is_some() && [VULNERABILITY, CVE].contains(path);
+        let groups = |path: &&str| {
+            is_plain(path) || is_named(path) || REPOSITORY.contains(path) || DIGEST.contains(path)
+        };
         if !read.iter().all(groups) {
             return Ok(None);
         }
         let mut counted = Vec::new();
+        if let Some(vulnerability) = &vulnerability {
+            for generation in Generation::ALL {
+                let parts = self.parts.iter().filter(|(of, _)| *of == generation);
+                let registries: HashMap<RegistryId, &Registry> =
+                    parts.map(|(_, registry)| (registry.id, *registry)).collect();
+                let ids: Vec<RegistryId> = registries.keys().copied().collect();
+                let store = &call.web.store;
+                let groups =
+                    store.finding_groups_of(vulnerability, &ids, generation, by_repository, by_image).await?;
+                for (id, group) in groups {
+                    let Some(registry) = registries.get(&id) else { continue };
+                    let is_exempt = self.exemptions.of(&registry.scope, generation, call.now).is_some();
+                    let mut row = row_of(&group, generation, registry, is_exempt);
+                    name(&mut row, vulnerability, generation);
+                    counted.push((row, i64::try_from(group.count).unwrap_or(i64::MAX)));
+                }
+            }
+            self.parts.clear();
+            return Ok(Some(counted));
+        }
         for (generation, registry) in std::mem::take(&mut self.parts) {
             let store = call.web.store.in_registry(registry.id);
+            let filter = FindingFilter { generation, ..self.filter.clone() };
             let is_exempt = self.exemptions.of(&registry.scope, generation, call.now).is_some();
-            for group in store.finding_groups(generation, by_repository, by_image).await? {
+            for group in store.finding_groups(&filter, by_repository, by_image).await? {
                 let count = i64::try_from(group.count).unwrap_or(i64::MAX);
                 counted.push((row_of(&group, generation, registry, is_exempt), count));
             }
@@ -128,6 +156,19 @@ fn narrowed(scan: &Scan) -> FindingFilter {
     let vulnerability = only(VULNERABILITY).or_else(|| only(CVE)).filter(|id| !id.is_empty());
     filter.vulnerability = vulnerability.map(|id| id.as_ref().to_owned());
     filter
+}
+
+/// Says in a row which vulnerability it is about, where [`SubAssessment`] does.
+fn name(row: &mut Columns, vulnerability: &str, generation: Generation) {
+    let Some(properties) = row.get_mut("properties") else { return };
+    properties["id"] = vulnerability.into();
+    if generation == Generation::Second {
+        let details = &mut properties["additionalData"]["vulnerabilityDetails"];
+        if !details.is_object() {
+            *details = json!({});
+        }
+        details["cveId"] = vulnerability.into();
+    }
 }
 
 /// The part of a row that all rows of a group have in common; it is at the places where [`SubAssessment`] has it.

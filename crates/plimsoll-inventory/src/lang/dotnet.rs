@@ -1,0 +1,104 @@
+//! .NET: the libraries that an application or a runtime was published with (dotnet/sdk, "runtime configuration file",
+//! `deps.json`).
+//!
+//! `libraries` lists what the project refers to; what of it was put beside the application, `targets` says: a library of which
+//! no file is deployed is not there.
+
+use std::collections::HashMap;
+
+use plimsoll_types::inventory::FileContent;
+use plimsoll_types::probe::Limits;
+use plimsoll_types::{Package, PackageType};
+use serde::Deserialize;
+
+use super::json::{Size, Table, Text};
+use super::{object, some};
+use crate::catalogers::{Reader, Unreadable, Whole};
+
+/// `*.deps.json`.
+pub(crate) fn matches(path: &str) -> bool {
+    path.ends_with(".deps.json")
+}
+
+/// Reads the whole file.
+pub(crate) fn reader(path: &str, limits: &Limits) -> Box<dyn Reader> {
+    Whole::boxed(path, limits, parse)
+}
+
+#[derive(Deserialize)]
+struct Dependencies {
+    #[serde(rename = "runtimeTarget", default)]
+    target: Target,
+    #[serde(default)]
+    targets: Table<Table<Assets>>,
+    #[serde(default)]
+    libraries: Table<Library>,
+}
+
+/// An object with a name in newer files, the name alone in older ones.
+#[derive(Deserialize, Default)]
+#[serde(untagged)]
+enum Target {
+    Named {
+        name: String,
+    },
+    Name(String),
+    #[default]
+    Nothing,
+}
+
+#[derive(Deserialize, Default)]
+struct Library {
+    #[serde(rename = "type", default)]
+    kind: Text,
+}
+
+/// The files of a library that are deployed.
+#[derive(Deserialize, Default)]
+struct Assets {
+    #[serde(default)]
+    runtime: Size,
+    #[serde(default)]
+    native: Size,
+    #[serde(rename = "runtimeTargets", default)]
+    runtime_targets: Size,
+    #[serde(default)]
+    resources: Size,
+}
+
+impl Assets {
+    fn are_some(&self) -> bool {
+        [self.runtime, self.native, self.runtime_targets, self.resources].iter().any(|size| size.0 > 0)
+    }
+}
+
+fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
+    let dependencies: Dependencies = object(bytes)?;
+    let name = match &dependencies.target {
+        Target::Named { name } | Target::Name(name) => name.as_str(),
+        Target::Nothing => "",
+    };
+    let targets = &dependencies.targets.0;
+    let target = targets.iter().find(|(target, _)| target == name).or(targets.first());
+    let assets: Option<HashMap<&str, &Assets>> = target.map(|(_, Table(libraries))| {
+        libraries.iter().map(|(name, assets)| (name.as_str(), assets)).collect()
+    });
+    let is_deployed = |library: &str| {
+        assets.as_ref().is_none_or(|assets| assets.get(library).is_some_and(|assets| assets.are_some()))
+    };
+    let packages = dependencies.libraries.0.iter().filter_map(|(library, Library { kind })| {
+        let (name, version) = library.split_once('/')?;
+        // A runtime that was published along with its application is the package of that name.
+        let name = match kind.as_str() {
+            "package" => name,
+            "runtimepack" => name.strip_prefix("runtimepack.").unwrap_or(name),
+            _ => return None,
+        };
+        let is_there = is_deployed(library) && !name.is_empty() && !version.is_empty();
+        is_there.then(|| Package::new(PackageType::Nuget, name, version).into())
+    });
+    Ok(some(packages.collect()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Rust: the list of crates in programs that were built with `cargo auditable` (github.com/rust-secure-code/cargo-auditable,
+//! "The audit data format").
+//!
+//! It is a section `.dep-v0` of JSON under zlib. Where a section is, the end of a program says, and what passes cannot be asked
+//! again: so the reader looks for what such a section looks like in the parts that hold data, and takes the first that is one.
+//! A program without it tells nothing of what it was built of.
+
+use plimsoll_types::inventory::{Confidence, Details, FileContent, Found};
+use plimsoll_types::{Package, PackageType};
+use serde::Deserialize;
+
+use super::compressed::{Kind, Search};
+use super::json::{List, Text};
+use super::{object, some};
+use crate::catalogers::{Reader, Start, Unreadable, Want};
+
+/// The section: zlib of any level above the lowest, in read-only data, no larger than the format's own readers take.
+const LIST: Kind = Kind {
+    magic: &[b"\x78\xda", b"\x78\x9c", b"\x78\x5e"],
+    header: 0,
+    is_zlib: true,
+    beginning: b"{\"packages\":[",
+    most: 8 * 1024 * 1024,
+    is_writable: false,
+};
+
+/// A reader for a program that may have such a list.
+pub(crate) fn sniff(start: &Start<'_>) -> Option<Box<dyn Reader>> {
+    Some(Box::new(Auditable(Search::of(LIST, start)?)))
+}
+
+struct Auditable(Search);
+
+impl Reader for Auditable {
+    fn read(&mut self, piece: &[u8]) -> Want {
+        if self.0.push(piece) { Want::More } else { Want::Nothing }
+    }
+
+    /// The window is as large as a piece, and the list has its own limit.
+    fn held(&self) -> usize {
+        0
+    }
+
+    fn finish(self: Box<Self>, _: bool) -> Result<Option<FileContent>, Unreadable> {
+        let list = self.0.finish().map_err(Unreadable::because)?;
+        list.map_or(Ok(None), |list| parse(&list))
+    }
+}
+
+#[derive(Deserialize)]
+struct Dependencies {
+    #[serde(default)]
+    packages: List<Crate>,
+}
+
+#[derive(Deserialize)]
+struct Crate {
+    #[serde(default)]
+    name: Text,
+    #[serde(default)]
+    version: Text,
+    #[serde(default)]
+    source: Text,
+    /// `build` for what ran while it was built, and is not in it.
+    #[serde(default)]
+    kind: Text,
+}
+
+fn parse(list: &[u8]) -> Result<Option<FileContent>, Unreadable> {
+    let dependencies: Dependencies = object(list)?;
+    let crates = dependencies.packages.0.into_iter().filter(|one| {
+        one.kind.as_str() != "build" && !one.name.as_str().is_empty() && !one.version.as_str().is_empty()
+    });
+    let packages = crates.map(|one| {
+        let package = Package::new(PackageType::Cargo, one.name.as_str(), one.version.as_str());
+        // Of the same name as on crates.io, and not from there: it may be the same thing, or somebody's own.
+        let confidence = match one.source.as_str() {
+            "crates.io" | "registry" | "" => Confidence::High,
+            _ => Confidence::Medium,
+        };
+        let origin = one.source.0.filter(|source| source != "crates.io");
+        Found { details: Details { confidence, origin, ..Details::default() }, ..package.into() }
+    });
+    Ok(some(packages.collect()))
+}
+
+#[cfg(test)]
+mod tests;
