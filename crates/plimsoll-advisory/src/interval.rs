@@ -22,13 +22,9 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    /// The order of an ecosystem, by its name without release.
+    /// The order of an ecosystem, by its name with or without release.
     pub(crate) fn of_ecosystem(name: &str) -> Self {
-        match name {
-            // Publishers whose packages no bucket names.
-            "Amazon Linux" | "Oracle Linux" => Self::By(Scheme::Rpm),
-            _ => Scheme::of_ecosystem(name).map_or(Self::Exact, Self::By),
-        }
+        Scheme::of_ecosystem(name).map_or(Self::Exact, Self::By)
     }
 
     /// The number that stands for it in the database.
@@ -39,18 +35,15 @@ impl Order {
         }
     }
 
-    /// Its name, for a person.
-    pub(crate) fn name(self) -> String {
-        match self {
-            Self::Exact => "text".to_owned(),
-            Self::By(scheme) => format!("{scheme:?}").to_ascii_lowercase(),
-        }
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        if code == 0 { Some(Self::Exact) } else { Scheme::from_code(code).map(Self::By) }
     }
 
-    pub(crate) fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::Exact),
-            _ => Scheme::from_code(code).map(Self::By),
+    /// Its name, for a person.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "text",
+            Self::By(scheme) => scheme.name(),
         }
     }
 
@@ -70,7 +63,7 @@ pub(crate) fn keys_fingerprint() -> u64 {
     let samples =
         ["", "0", "1", "1.0", "1.10", "2:1.0-1", "1.2.3-rc.1+b2", "v1.0_p1-r3", "1!2.0.dev1", "1.0~a^b", "x"];
     let mut all = Vec::new();
-    for order in (1..=u8::MAX).map_while(Order::from_code) {
+    for order in Scheme::ALL.map(Order::By) {
         for sample in samples {
             all.extend_from_slice(&order.key(sample).bytes);
             all.push(0xff);
@@ -107,7 +100,7 @@ pub(crate) struct Compiled {
     pub(crate) unevaluated: u32,
 }
 
-/// Compiles an item of `affected` whose ecosystem has this name.
+/// Compiles an item of `affected` whose ecosystem has this name, with or without release.
 pub(crate) fn compile(affected: &Affected, ecosystem: &str) -> Compiled {
     let own = Order::of_ecosystem(ecosystem);
     let bound = affected
@@ -134,34 +127,17 @@ pub(crate) fn compile(affected: &Affected, ecosystem: &str) -> Compiled {
         }
     }
     for version in affected.versions.iter().filter(|version| version.len() <= MAX_VERSION_BYTES) {
-        let key = own.key(comparable(ecosystem, version).as_ref());
+        let key = own.key(version.trim_ascii());
         if key.bytes.len() < MAX_KEY_BYTES {
             found.push((own, Interval::only(key)));
         }
     }
-    for code in (0..=u8::MAX).map_while(Order::from_code) {
-        let intervals: Vec<_> =
-            found.iter().filter(|(order, _)| *order == code).map(|(_, interval)| interval.clone()).collect();
-        if !intervals.is_empty() {
-            compiled.intervals.push((code, union(intervals)));
-        }
+    found.sort_by_key(|(order, _)| order.code());
+    for of_order in found.chunk_by(|a, b| a.0 == b.0) {
+        let intervals = of_order.iter().map(|(_, interval)| interval.clone()).collect();
+        compiled.intervals.extend(of_order.first().map(|(order, _)| (*order, union(intervals))));
     }
     compiled
-}
-
-/// The spelling under which a version is compared, where an ecosystem has several for one.
-pub(crate) fn comparable<'a>(ecosystem: &str, version: &'a str) -> std::borrow::Cow<'a, str> {
-    let version = version.trim_ascii();
-    match ecosystem {
-        // Tags are written with and without `v`.
-        "Packagist" => version
-            .strip_prefix(['v', 'V'])
-            .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-            .unwrap_or(version)
-            .into(),
-        "NuGet" if version.bytes().any(|b| b.is_ascii_uppercase()) => version.to_ascii_lowercase().into(),
-        _ => version.into(),
-    }
 }
 
 /// The versions that are builds of one: what somebody else added to a version that advisories speak of.
@@ -214,39 +190,61 @@ fn behind(key: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What happens at one version: how many events of which kind.
+/// What happens at a version.
 struct Stop<'a> {
     key: Key,
-    introduced: u32,
-    fixed: u32,
-    last_affected: u32,
-    fix: Option<&'a str>,
+    kind: Kind<'a>,
 }
 
-/// Walks the events of a range. `None` where one of them cannot be placed.
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    Introduced,
+    Fixed(&'a str),
+    LastAffected,
+}
+
+/// Walks the events of a range, as the schema's evaluation does for each version. `None` where one of them cannot be placed.
 ///
-/// Two events may stand at one version, in any order, and real records do both `fixed 2.4.50, introduced 2.4.50` (the
-/// flaw goes on) and `introduced 2026.1.0, fixed 2026.1.0` (there is none). So the events of one version are counted
-/// together: open behind it is what was opened and not closed.
+/// Several events may stand at one version, and real records have both `fixed 2.4.50, introduced 2.4.50` (the flaw goes on)
+/// and `introduced 2026.1.0, fixed 2026.1.0` (there is none). The schema sorts by version and says no more; its publishers'
+/// own tools leave such events in the order of the file, and so do we.
 fn walk(range: &Range, order: Order, bound: Option<&UpperBound<'_>>) -> Option<Vec<Interval>> {
     let mut intervals = Vec::new();
     let mut open: Option<Key> = None;
-    for stop in stops(&range.events, order)? {
-        let closing = stop.fixed + stop.last_affected;
-        let stays_open = u32::from(open.is_some()) + stop.introduced > closing;
-        let inclusive = stop.last_affected > 0 && (stop.fixed == 0 || stop.introduced > 0);
-        let end = || if inclusive { behind(&stop.key.bytes) } else { stop.key.bytes.clone() };
-        match open.take() {
-            Some(start) if stays_open => open = Some(start),
-            Some(start) => intervals.push(Interval {
-                end: Some(end()),
+    let stops = stops(&range.events, order)?;
+    for of_version in stops.chunk_by(|a, b| a.key.bytes == b.key.bytes) {
+        let Some(key) = of_version.first().map(|stop| &stop.key) else { continue };
+        let key = Key { bytes: key.bytes.clone(), weak: of_version.iter().any(|stop| stop.key.weak) };
+        // What holds at the version itself, and what behind it.
+        let (mut at, mut behind_it) = (open.is_some(), open.is_some());
+        let mut fix = None;
+        for stop in of_version {
+            match stop.kind {
+                Kind::Introduced => (at, behind_it) = (true, true),
+                Kind::Fixed(version) => {
+                    (at, behind_it) = (false, false);
+                    fix = fix.or(Some(version));
+                }
+                Kind::LastAffected => behind_it = false,
+            }
+        }
+        match (open.take(), at, behind_it) {
+            (Some(start), false, _) => intervals.push(Interval {
+                weak: start.weak || key.weak,
                 start: start.bytes,
-                fix: stop.fix.filter(|_| !inclusive).map(str::to_owned),
-                weak: start.weak || stop.key.weak,
+                end: Some(key.bytes),
+                fix: fix.map(str::to_owned),
             }),
-            None if stays_open => open = Some(stop.key),
-            None if stop.introduced > 0 && inclusive => intervals.push(Interval::only(stop.key)),
-            None => {}
+            (Some(start), true, false) => intervals.push(Interval {
+                weak: start.weak || key.weak,
+                start: start.bytes,
+                end: Some(behind(&key.bytes)),
+                fix: None,
+            }),
+            (Some(start), true, true) => open = Some(start),
+            (None, true, false) => intervals.push(Interval::only(key)),
+            (None, true, true) => open = Some(key),
+            (None, false, _) => {}
         }
     }
     if let Some(start) = open {
@@ -258,38 +256,20 @@ fn walk(range: &Range, order: Order, bound: Option<&UpperBound<'_>>) -> Option<V
     }
 }
 
-/// The events by version, lowest first.
+/// The events by version, lowest first, those of one version in the order of the file.
 fn stops<'a>(events: &'a [Event], order: Order) -> Option<Vec<Stop<'a>>> {
     let mut stops: Vec<Stop<'a>> = Vec::with_capacity(events.len());
     for event in events {
-        let stop =
-            |key, introduced, fixed, last_affected, fix| Stop { key, introduced, fixed, last_affected, fix };
-        match event {
-            Event { introduced: Some(version), .. } => {
-                stops.push(stop(boundary(version, order)?, 1, 0, 0, None))
-            }
-            Event { fixed: Some(version), .. } => {
-                stops.push(stop(boundary(version, order)?, 0, 1, 0, Some(version.as_str())));
-            }
-            Event { last_affected: Some(version), .. } => {
-                stops.push(stop(place(version, order)?, 0, 0, 1, None))
-            }
+        let (key, kind) = match event {
+            Event { introduced: Some(version), .. } => (boundary(version, order)?, Kind::Introduced),
+            Event { fixed: Some(version), .. } => (boundary(version, order)?, Kind::Fixed(version)),
+            Event { last_affected: Some(version), .. } => (place(version, order)?, Kind::LastAffected),
             // A limit has its own turn; an event of a later schema is none that we know.
-            Event { .. } => {}
-        }
+            Event { .. } => continue,
+        };
+        stops.push(Stop { key, kind });
     }
     stops.sort_by(|a, b| a.key.bytes.cmp(&b.key.bytes));
-    stops.dedup_by(|later, first| {
-        let same = later.key.bytes == first.key.bytes;
-        if same {
-            first.introduced += later.introduced;
-            first.fixed += later.fixed;
-            first.last_affected += later.last_affected;
-            first.fix = first.fix.or(later.fix);
-            first.key.weak |= later.key.weak;
-        }
-        same
-    });
     Some(stops)
 }
 

@@ -9,14 +9,13 @@ mod explain;
 mod group;
 mod owner;
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use plimsoll_types::{Ecosystem, InstalledPackage, Match, PackageType, Status};
 
 use crate::Database;
 use crate::database::Statement;
-use crate::interval::{Builds, Key, Order, comparable};
+use crate::interval::{Builds, Key, Order};
 use crate::osv::Authority;
 
 pub use explain::{Account, Judgement, explain};
@@ -186,7 +185,7 @@ fn subscribers_release(ecosystem: &Ecosystem, version: &str) -> Option<Ecosystem
 /// A version, and its keys as far as they were asked for: most packages need one, packages that nobody advises none.
 struct Installed<'v> {
     ecosystem: &'v str,
-    version: Cow<'v, str>,
+    version: &'v str,
     keys: Vec<(u8, Keys)>,
 }
 
@@ -199,7 +198,7 @@ struct Keys {
 impl<'v> Installed<'v> {
     fn new(ecosystem: &'v Ecosystem, version: &'v str) -> Self {
         let ecosystem = ecosystem.name();
-        Self { ecosystem, version: comparable(ecosystem, version), keys: Vec::new() }
+        Self { ecosystem, version: version.trim_ascii(), keys: Vec::new() }
     }
 
     fn keys(&mut self, order: u8) -> Option<&Keys> {
@@ -207,8 +206,8 @@ impl<'v> Installed<'v> {
             Some(at) => at,
             None => {
                 let by = Order::from_code(order)?;
-                let builds = Builds::of(self.ecosystem, &self.version, by);
-                self.keys.push((order, Keys { key: by.key(&self.version), builds }));
+                let builds = Builds::of(self.ecosystem, self.version, by);
+                self.keys.push((order, Keys { key: by.key(self.version), builds }));
                 self.keys.len() - 1
             }
         };

@@ -194,8 +194,9 @@ impl Publisher {
 
     /// Reads one of its files. `name` is its path below the address, or the repository's ecosystem for an updateinfo.
     ///
-    /// Fails where the file as a whole cannot be read; what of it is not what the format says is counted and left out.
+    /// A file that is packed with gzip or zstd is unpacked on the way. Fails where the file as a whole cannot be read; what of it is not what the format says is counted and left out.
     pub fn read(self, name: &str, bytes: impl Read, into: &mut Collected) -> Result<(), Error> {
+        let bytes = tar::unpacked(bytes)?;
         match self {
             Self::Debian => debian::read(bytes, into),
             Self::Ubuntu => tar::each(bytes, &mut |path, content| ubuntu::read(path, content, into)),

@@ -14,8 +14,6 @@ use crate::Error;
 use crate::osv::one_line;
 use crate::publishers::Csaf;
 
-/// Bytes of one document.
-pub const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 /// Statements, each counted once for each of its products.
 const MAX_STATEMENTS: usize = 1_000_000;
 /// Characters of a reason.
@@ -51,11 +49,14 @@ pub struct Image<'a> {
 }
 
 impl Vex {
+    /// Bytes of one document.
+    pub const MAX_DOCUMENT_BYTES: usize = 64 << 20;
+
     /// Reads one more document, whose form its content tells. `name` says where it came from, for a document without an id.
     /// Returns how many statements it has.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<usize, Error> {
-        if bytes.len() > MAX_DOCUMENT_BYTES {
-            return Err(Error::too_large(format!("{name} has more than {MAX_DOCUMENT_BYTES} bytes")));
+        if bytes.len() > Self::MAX_DOCUMENT_BYTES {
+            return Err(Error::too_large(format!("{name} has more than {} bytes", Self::MAX_DOCUMENT_BYTES)));
         }
         let bad = |what: &str| Error::damaged(format!("{name} is no VEX document: {what}"));
         let value: Value = serde_json::from_slice(bytes).map_err(|error| bad(&error.to_string()))?;

@@ -25,6 +25,9 @@ pub(crate) struct Database<'a> {
     log: Log<'a>,
 }
 
+/// What is done with a row, by its id and its columns.
+pub(crate) type Row<'r> = dyn FnMut(i64, &[Value]) -> Result<(), Unreadable> + 'r;
+
 /// A value of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
@@ -85,7 +88,7 @@ impl<'a> Database<'a> {
     pub(crate) fn rows(
         &self,
         table: &str,
-        row: &mut dyn FnMut(i64, &[Value]) -> Result<(), Unreadable>,
+        row: &mut Row<'_>,
     ) -> Result<Option<()>, Unreadable> {
         let mut root = None;
         self.walk(1, &mut |_, columns| {
@@ -108,7 +111,7 @@ impl<'a> Database<'a> {
     fn walk(
         &self,
         root: u32,
-        row: &mut dyn FnMut(i64, &[Value]) -> Result<(), Unreadable>,
+        row: &mut Row<'_>,
     ) -> Result<(), Unreadable> {
         let mut seen = Seen::new(self.page_count(), self.bytes.len().saturating_add(self.log.bytes));
         // Pages that wait, the next one last.

@@ -696,7 +696,9 @@ impl<'a> Sizes<'a> {
         if packed != full {
             return Self { packed, rest: fields };
         }
-        Self { packed: number(fields, 0, 8), rest: fields.get(8..).unwrap_or_default() }
+        // Without the field that it points to, the number means what it says, and leads out of any archive.
+        let packed = if fields.len() < 8 { full } else { number(fields, 0, 8) };
+        Self { packed, rest: fields.get(8..).unwrap_or_default() }
     }
 
     fn offset(&self, said: u64) -> u64 {

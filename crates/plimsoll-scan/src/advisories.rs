@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use plimsoll_advisory::Database;
+use plimsoll_advisory::vex::Vex;
 use plimsoll_types::{Ecosystem, InstalledPackage, Match, Timestamp};
 use tokio::sync::watch;
 
@@ -32,6 +33,7 @@ pub struct Advisories {
     generation: u64,
     updated_at: Option<Timestamp>,
     database: Database,
+    vex: Vex,
 }
 
 impl Advisories {
@@ -45,12 +47,23 @@ impl Advisories {
     pub(crate) fn open_generation(folder: &Path, generation: u64) -> Result<Self> {
         let database = Database::open(&file_of(folder, generation))?;
         let updated_at = crate::feeds::last_checked(folder).or(Some(database.created_at()));
-        Ok(Self { generation, updated_at, database })
+        Ok(Self { generation, updated_at, database, vex: Vex::default() })
     }
 
     /// A database that lies somewhere else, as tests have it.
     pub fn from_database(generation: u64, database: Database) -> Self {
-        Self { generation, updated_at: Some(database.created_at()), database }
+        Self { generation, updated_at: Some(database.created_at()), database, vex: Vex::default() }
+    }
+
+    /// The same with VEX documents, whose word comes last.
+    pub fn with_vex(mut self, vex: Vex) -> Self {
+        self.vex = vex;
+        self
+    }
+
+    /// The VEX documents that are heeded.
+    pub(crate) fn vex(&self) -> &Vex {
+        &self.vex
     }
 
     /// Its number; greater is newer.

@@ -6,15 +6,20 @@
 //! others, and one that would lose much of its data at once keeps it too, until somebody says that this is right.
 
 mod bucket;
+mod carry;
+mod publish;
 mod state;
 mod sync;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use plimsoll_advisory::publishers::Publisher;
 use plimsoll_types::Timestamp;
 
 pub use bucket::FeedLocation;
+pub use carry::Imported;
+pub use publish::PublisherFeed;
 pub(crate) use state::last_checked;
 pub use sync::Change;
 
@@ -29,6 +34,7 @@ use state::State;
 pub struct Feeds {
     folder: PathBuf,
     location: FeedLocation,
+    publishers: Vec<PublisherFeed>,
     clock: Clock,
 }
 
@@ -109,6 +115,23 @@ pub struct FeedStatus {
     pub checked_at: Option<Timestamp>,
     /// The ecosystems, sorted by name.
     pub ecosystems: Vec<EcosystemStatus>,
+    /// The publishers' own feeds, sorted by name.
+    pub publishers: Vec<PublisherStatus>,
+}
+
+/// A publisher's own feed in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublisherStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it was asked last.
+    pub location: Option<String>,
+    /// Vulnerabilities that it speaks of.
+    pub advisories: u64,
+    /// When it was asked last with success.
+    pub checked_at: Option<Timestamp>,
+    /// Why it could not be brought up to date the last time.
+    pub failure: Option<String>,
 }
 
 /// One ecosystem of the database.
@@ -135,7 +158,13 @@ pub struct EcosystemStatus {
 impl Feeds {
     /// A feed for the database in `folder`. Nothing is touched yet.
     pub fn new(folder: &Path, location: FeedLocation, clock: Clock) -> Self {
-        Self { folder: folder.to_owned(), location, clock }
+        Self { folder: folder.to_owned(), location, publishers: Vec::new(), clock }
+    }
+
+    /// Publishers' own feeds that are read beside the bucket.
+    pub fn with_publishers(mut self, publishers: Vec<PublisherFeed>) -> Self {
+        self.publishers = publishers;
+        self
     }
 
     /// Where the data come from.
@@ -152,7 +181,9 @@ impl Feeds {
         let state = State::load(&self.folder);
         let base = self.base()?.map(Arc::new);
         let bucket = Bucket::new(&self.location)?;
-        sync::update(lock, &self.folder, &bucket, state, base, options, &self.clock, progress).await
+        let publishers = &self.publishers;
+        sync::update(lock, &self.folder, &bucket, publishers, state, base, options, &self.clock, progress)
+            .await
     }
 
     /// What is known, and how old it is; `None` where there is no database yet. Blocks on the disk.
@@ -179,6 +210,7 @@ impl Feeds {
             bytes: database.bytes(),
             advisories: database.advisories(),
             ecosystems: ecosystems.collect(),
+            publishers: publishers(database, &state),
             feed: state.location,
             checked_at: state.checked_at,
         }))
@@ -189,7 +221,8 @@ impl Feeds {
         advisories::current_generation(&self.folder).ok().flatten()?;
         let state = State::load(&self.folder);
         let checked = state.checked_at.filter(|_| state.location == Some(self.location.to_string()))?;
-        Some((self.clock)().0.saturating_sub(checked.0))
+        // A clock that went back says nothing about how long ago it was.
+        Some((self.clock)().0.saturating_sub(checked.0)).filter(|age| *age >= 0)
     }
 
     /// The database to start from. One that cannot be read is no base: it will be compiled anew.
@@ -203,6 +236,23 @@ impl Feeds {
             Err(error) => Err(error),
         }
     }
+}
+
+fn publishers(database: &plimsoll_advisory::Database, state: &State) -> Vec<PublisherStatus> {
+    let all = Publisher::ALL.into_iter().filter_map(|publisher| {
+        let (name, feed) = (publisher.name(), state.feeds.get(publisher.name()));
+        let advisories = database.ids(name).count() as u64;
+        (advisories > 0 || feed.is_some()).then(|| PublisherStatus {
+            name: name.to_owned(),
+            location: feed.and_then(|feed| feed.location.clone()),
+            advisories,
+            checked_at: feed.and_then(|feed| feed.checked_at),
+            failure: feed.and_then(|feed| feed.failure.clone()),
+        })
+    });
+    let mut all: Vec<_> = all.collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
 }
 
 /// The right to write in the folder; the operating system takes it back when the process ends, however it ends.

@@ -17,6 +17,7 @@ mod assess;
 mod client;
 mod clock;
 mod error;
+mod explain;
 mod exploits;
 mod feeds;
 mod flight;
@@ -33,11 +34,15 @@ pub use assess::verdict_state;
 pub use client::{ClientOptions, CredentialFiles, Credentials, FetchedManifest, RegistryClient, Secret};
 pub use clock::{Clock, system as system_clock};
 pub use error::{Error, ErrorKind, Result};
+pub use explain::{Explanation, Story, Told, explain};
 pub use exploits::ExploitFeeds;
 pub use feeds::{
-    Change, EcosystemStatus, FeedEvent, FeedLocation, FeedProgress, FeedStatus, Feeds, UpdateOptions, Updated,
+    Change, EcosystemStatus, FeedEvent, FeedLocation, FeedProgress, FeedStatus, Feeds, Imported,
+    PublisherFeed, PublisherStatus, UpdateOptions, Updated,
 };
 pub use notify::{Notifier, NotifySettings, Reach, Shapes, TellAssessment, TellFinding};
+pub use plimsoll_advisory::publishers::Publisher;
+pub use plimsoll_advisory::vex::Vex;
 pub use pipeline::{ScanEvent, ScanProgress, scan_target};
 pub use plimsoll_types::coverage::Coverage;
 pub use report::Report;

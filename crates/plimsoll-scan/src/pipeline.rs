@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
+use plimsoll_advisory::vex;
 use plimsoll_types::coverage::LayerCoverage;
 use plimsoll_types::manifest::ImageConfig;
 use plimsoll_types::{
@@ -158,10 +159,10 @@ fn conclude(
 ) -> Report {
     let Merged { inventory, layers } = merged;
     progress(ScanEvent::Matching { packages: inventory.packages.len() });
-    let findings =
-        advisories.map(|advisories| match_all(advisories, &inventory.packages)).unwrap_or_default();
+    let matches = advisories.map(|advisories| match_all(advisories, &inventory.packages, &image));
+    let matches = matches.unwrap_or_default();
     let coverage = assess::coverage(Looked { inventory: &inventory, layers, platform, advisories, now });
-    Report::new(image, inventory, findings, coverage)
+    Report::new(image, inventory, matches, coverage)
 }
 
 /// Reads each different layer once, as many at the same time as the sandbox allows. The answer is in the order of the
@@ -286,20 +287,32 @@ pub(crate) fn merge(
     Merged { inventory, layers }
 }
 
-/// Matches each different package version once.
-fn match_all(advisories: &Advisories, packages: &[InstalledPackage]) -> Vec<(InstalledPackage, Match)> {
+/// Matches each different package version once. What is no finding is kept where somebody's word was set aside for it.
+fn match_all(
+    advisories: &Advisories,
+    packages: &[InstalledPackage],
+    image: &Image,
+) -> Vec<(InstalledPackage, Match)> {
     let mut known: HashMap<_, Vec<Match>> = HashMap::new();
-    let mut findings = Vec::new();
+    let mut all = Vec::new();
+    let digest = image.digest.as_ref().map(Digest::to_string);
+    let this = vex::Image { digest: digest.as_deref(), reference: image.reference.as_deref() };
     for package in packages {
-        let key = (package.package.package_type, &package.ecosystem, package.package.advised_as());
+        let (name, version) = package.package.advised_as();
+        let source = package.package.source_name();
+        let key = (package.package.package_type, &package.ecosystem, name, source, version);
         let matches = known.entry(key).or_insert_with(|| advisories.find(package));
-        findings.extend(
-            matches.iter().filter(|found| is_finding(found)).map(|found| (package.clone(), found.clone())),
-        );
+        if matches.is_empty() {
+            continue;
+        }
+        let mut matches = matches.clone();
+        if !advisories.vex().is_empty()
+            && let Ok(purl) = package.purl.parse()
+        {
+            matches.iter_mut().for_each(|found| advisories.vex().heed(found, &purl, this));
+        }
+        let is_told = |found: &Match| found.is_finding() || found.evidence.suppressed.is_some();
+        all.extend(matches.into_iter().filter(is_told).map(|found| (package.clone(), found)));
     }
-    findings
-}
-
-fn is_finding(found: &Match) -> bool {
-    found.is_finding()
+    all
 }

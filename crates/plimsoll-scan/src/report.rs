@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use plimsoll_types::inventory::Distro;
 use plimsoll_types::sbom::{self, Format, Subject};
 use plimsoll_types::{
-    Coverage, Cvss, Digest, Ecosystem, Health, ImageInventory, InstalledPackage, Match, Severity, Status,
+    Coverage, Cvss, Digest, Evidence, Ecosystem, Health, ImageInventory, InstalledPackage, Match, Severity, Status,
     Timestamp,
 };
 use serde::Serialize;
@@ -27,6 +27,9 @@ pub struct Report {
     pub coverage: Coverage,
     /// The findings, worst first, then by package.
     pub findings: Vec<Finding>,
+    /// What an advisory calls affected and somebody whose word counts more does not, with the reason; in the same order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suppressed: Vec<Finding>,
     /// All packages. They are written as an SBOM, not in this JSON.
     #[serde(skip)]
     pub inventory: ImageInventory,
@@ -151,6 +154,9 @@ pub struct Finding {
     pub cvss: Vec<Cvss>,
     /// Whether the version, or the advisory's, is none of its ecosystem, so that the comparison is a guess.
     pub weak: bool,
+    /// What else is known of the verdict.
+    #[serde(skip_serializing_if = "Evidence::is_empty")]
+    pub evidence: Evidence,
     /// When the first of the advisories was published.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "instant")]
     pub published: Option<Timestamp>,
@@ -193,14 +199,20 @@ impl Report {
         matches: Vec<(InstalledPackage, Match)>,
         coverage: Coverage,
     ) -> Self {
-        let mut findings: Vec<Finding> =
-            matches.into_iter().map(|(package, found)| finding(package, found)).collect();
-        findings.sort_by(|a, b| {
-            let key = |finding: &Finding| Reverse(finding.severity);
-            (key(a), &a.package, &a.vulnerability).cmp(&(key(b), &b.package, &b.vulnerability))
-        });
+        let (findings, suppressed): (Vec<_>, Vec<_>) =
+            matches.into_iter().partition(|(_, found)| found.is_finding());
+        let sorted = |matches: Vec<(InstalledPackage, Match)>| {
+            let mut findings: Vec<Finding> =
+                matches.into_iter().map(|(package, found)| finding(package, found)).collect();
+            findings.sort_by(|a, b| {
+                let key = |finding: &Finding| Reverse(finding.severity);
+                (key(a), &a.package, &a.vulnerability).cmp(&(key(b), &b.package, &b.vulnerability))
+            });
+            findings
+        };
+        let (findings, suppressed) = (sorted(findings), sorted(suppressed));
         let summary = summarise(&findings, &inventory, &coverage);
-        Self { schema_version: 1, image, summary, coverage, findings, inventory }
+        Self { schema_version: 1, image, summary, coverage, findings, suppressed, inventory }
     }
 
     /// The worst severity among the findings; `None` without findings.
@@ -220,9 +232,9 @@ impl Report {
     }
 }
 
-fn finding(installed: InstalledPackage, found: Match) -> Finding {
-    Finding {
-        package: FindingPackage {
+impl From<InstalledPackage> for FindingPackage {
+    fn from(installed: InstalledPackage) -> Self {
+        Self {
             source: installed.package.source_name().to_owned(),
             source_version: installed.package.source_version().to_owned(),
             name: installed.package.name,
@@ -231,7 +243,13 @@ fn finding(installed: InstalledPackage, found: Match) -> Finding {
             purl: installed.purl,
             layer: installed.layer,
             path: installed.path,
-        },
+        }
+    }
+}
+
+fn finding(installed: InstalledPackage, found: Match) -> Finding {
+    Finding {
+        package: installed.into(),
         vulnerability: found.vulnerability,
         severity: found.severity,
         status: found.status,
@@ -241,6 +259,7 @@ fn finding(installed: InstalledPackage, found: Match) -> Finding {
         aliases: found.aliases,
         cvss: found.cvss,
         weak: found.weak,
+        evidence: found.evidence,
         published: found.published,
         modified: found.modified,
         description: found.description,

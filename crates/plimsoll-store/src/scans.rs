@@ -254,7 +254,8 @@ impl Store {
     }
 
     /// Up to `n` package versions behind `after` in row order that were last matched with an older generation than
-    /// `generation`; with `names`, only those advised under one of these (ecosystem name, lookup name) pairs.
+    /// `generation`; with `names`, only those advised under one of these (ecosystem name, lookup name) pairs. The lookup name
+    /// `NAME (source)` is that of all packages built from a source package.
     pub async fn packages_to_rematch(
         &self,
         generation: u64,
@@ -272,17 +273,27 @@ impl Store {
             return rows.iter().map(read_package).collect();
         };
         let mut found = Vec::new();
-        for part in names.chunks(NAMES_AT_ONCE) {
+        let sources: Vec<(&str, &str)> = names
+            .iter()
+            .filter_map(|(ecosystem, name)| Some((ecosystem.as_str(), name.strip_suffix(" (source)")?)))
+            .collect();
+        let names: Vec<(&str, &str)> =
+            names.iter().map(|(ecosystem, name)| (ecosystem.as_str(), name.as_str())).collect();
+        // In SQLite a cross join is not turned round: each name is one search in the index.
+        let by_name = "n cross join packages p where p.ecosystem_name = n.ecosystem and p.lookup_name = n.name";
+        // Sources have no index: one pass over the packages for all of them.
+        let by_source = "packages p where (p.ecosystem_name, coalesce(p.source, p.name)) in \
+            (select n.ecosystem, n.name from n)";
+        let parts = names.chunks(NAMES_AT_ONCE).map(|part| (by_name, part));
+        for (join, part) in parts.chain(sources.chunks(NAMES_AT_ONCE).map(|part| (by_source, part))) {
             let rows: Vec<_> = (0..part.len()).map(|i| format!("(${},${})", 4 + 2 * i, 5 + 2 * i)).collect();
-            // In SQLite a cross join is not turned round: each name is one search in the index.
             let sql = format!(
-                "with n (ecosystem, name) as (values {}) select {PACKAGE_COLUMNS} from n cross join packages p \
-                where p.ecosystem_name = n.ecosystem and p.lookup_name = n.name \
+                "with n (ecosystem, name) as (values {}) select {PACKAGE_COLUMNS} from {join} \
                 and p.generation < $1 and p.id > $2 order by p.id limit $3",
                 rows.join(",")
             );
             let mut values = fixed.to_vec();
-            values.extend(part.iter().flat_map(|(ecosystem, name)| args![ecosystem, name]));
+            values.extend(part.iter().flat_map(|(ecosystem, name)| args![*ecosystem, *name]));
             let rows = self.db.all("look for package versions to match", sql, &values).await?;
             found.extend(rows.iter().map(read_package).collect::<Result<Vec<_>>>()?);
         }

@@ -90,6 +90,10 @@ pub struct DistroCoverage {
     /// The ecosystem its packages are advised under, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ecosystem: Option<Ecosystem>,
+    /// The last day on which its publisher gave fixes for this release to everybody, where that day is over. What was found
+    /// since then may have been looked for in this release by nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
 }
 
 /// An ecosystem of an image's packages.

@@ -37,6 +37,9 @@ pub(crate) struct Common {
     /// Where advisories come from, in the layout of the OSV bucket: https://…, http://… or file:DIR [env: PLIMSOLL_FEED] [default: OSV's public bucket]
     #[arg(long, global = true, value_name = "URL")]
     feed: Option<String>,
+    /// Publishers' own feeds beside it, separated by commas: debian,alpine=https://mirror.example/secdb; `none` for none [env: PLIMSOLL_PUBLISHERS] [default: those of distributions where the feed is the public one, else none]
+    #[arg(long, global = true, value_name = "LIST")]
+    publishers: Option<String>,
     /// Only these ecosystems of the feed, separated by commas: Debian,Alpine,npm [env: PLIMSOLL_ECOSYSTEMS] [default: all that it has]
     #[arg(long, global = true, value_name = "LIST")]
     ecosystems: Option<String>,
@@ -64,9 +67,11 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     /// Find the known vulnerabilities of an image, without a server
     Scan(Scan),
+    /// The whole story of one verdict: which package, where from, which advisory, what was compared, who decided
+    Explain(Explain),
     /// List all packages of an image as an SBOM, without a server and without advisories
     Sbom(Sbom),
-    /// The advisory database: bring it up to date, or see what it knows
+    /// The advisory database: bring it up to date, see what it knows, carry it to another machine
     #[command(subcommand)]
     Db(Db),
     /// Versions as their ecosystems order them
@@ -402,6 +407,36 @@ pub(crate) struct Scan {
     /// Do not fetch advisories even if there are none yet
     #[arg(long)]
     pub(crate) offline: bool,
+    /// VEX document (OpenVEX, CSAF or CycloneDX) whose word on a vulnerability comes last; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vex: Vec<PathBuf>,
+}
+
+/// Flags of `explain`.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  plimsoll explain alpine:3.20 CVE-2024-6387\n  plimsoll explain sbom:app.cdx.json GHSA-xxxx-yyyy-zzzz --format json"
+)]
+pub(crate) struct Explain {
+    /// What to scan, as `scan` takes it
+    pub(crate) target: String,
+    /// The vulnerability or the advisory, by any of its names
+    pub(crate) vulnerability: String,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
+    pub(crate) format: PlainFormat,
+    /// Which image of an index, such as linux/arm64 [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// Speak plain HTTP to registries beyond this machine
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+    /// Do not fetch advisories even if there are none yet
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// VEX document (OpenVEX, CSAF or CycloneDX); may be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vex: Vec<PathBuf>,
 }
 
 /// The forms of an answer.
@@ -457,6 +492,25 @@ pub(crate) enum Db {
         /// Take everything anew, and believe a feed that has shrunk
         #[arg(long)]
         full: bool,
+    },
+    /// Write the database to a file for a machine without a network
+    Export {
+        /// The file
+        file: PathBuf,
+        /// Sign it with this Ed25519 private key (PEM, PKCS #8)
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Take the database from a file that `export` wrote
+    Import {
+        /// The file
+        file: PathBuf,
+        /// Take it only if it is signed with the key to this Ed25519 public key (PEM)
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Take it even if it is older than what is there
+        #[arg(long)]
+        force: bool,
     },
     /// What is known, and how old it is
     Status {
@@ -728,6 +782,7 @@ impl Cli {
             (key::DATA, common.data.clone()),
             (key::FEED, common.feed.clone()),
             (key::ECOSYSTEMS, common.ecosystems.clone()),
+            (key::PUBLISHERS, common.publishers.clone()),
             (key::LOG, common.log.clone()),
             (key::LOG_FORMAT, common.log_format.clone()),
             (key::ALLOW_MISSING_WALLS, switch(common.allow_missing_walls)),

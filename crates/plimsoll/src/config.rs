@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use plimsoll_access::{Mode, OidcSettings};
-use plimsoll_scan::ExploitFeeds;
+use plimsoll_scan::{ExploitFeeds, Publisher, PublisherFeed};
 use plimsoll_types::{Scope, Watch};
 use plimsoll_web::GraphSettings;
 
@@ -25,6 +25,7 @@ pub(crate) mod key {
     pub(crate) const FEED: &str = "feed";
     pub(crate) const FEED_INTERVAL: &str = "feed_interval";
     pub(crate) const ECOSYSTEMS: &str = "ecosystems";
+    pub(crate) const PUBLISHERS: &str = "publishers";
     pub(crate) const SUBSCRIPTION: &str = "subscription";
     pub(crate) const RESOURCE_GROUP: &str = "resource_group";
     pub(crate) const REGISTRY: &str = "registry";
@@ -69,6 +70,7 @@ pub(crate) mod key {
         FEED,
         FEED_INTERVAL,
         ECOSYSTEMS,
+        PUBLISHERS,
         SUBSCRIPTION,
         RESOURCE_GROUP,
         REGISTRY,
@@ -183,6 +185,8 @@ pub(crate) struct Settings {
     pub(crate) feed_interval: Duration,
     /// Empty means all that the feed has.
     pub(crate) ecosystems: Vec<String>,
+    /// Publishers' own feeds.
+    pub(crate) publishers: Vec<PublisherFeed>,
     pub(crate) scope: Scope,
     /// What the host names of new registries end with; without one, it follows from the first registry's.
     pub(crate) login_server_suffix: Option<String>,
@@ -343,6 +347,7 @@ impl Typed {
             feed: self.one_of(key::FEED, &["file:", "http://", "https://"], || PUBLIC_FEED.to_owned())?,
             feed_interval: Duration::from_secs(60 * self.number(key::FEED_INTERVAL, 1..=43_200, 360)?),
             ecosystems: self.list(key::ECOSYSTEMS),
+            publishers: self.publishers()?,
             scope: Scope {
                 subscription: self.guid(key::SUBSCRIPTION, "00000000-0000-0000-0000-000000000000")?,
                 resource_group: self.word(key::RESOURCE_GROUP, "plimsoll")?,
@@ -537,6 +542,35 @@ impl Typed {
         }
     }
 
+    /// Those of distributions whose data are small enough to be read by everybody, unless advisories come from somewhere else
+    /// than the public feed.
+    fn publishers(&self) -> Result<Vec<PublisherFeed>> {
+        const USUAL: [Publisher; 9] = [
+            Publisher::Debian,
+            Publisher::Alpine,
+            Publisher::Wolfi,
+            Publisher::Chainguard,
+            Publisher::AzureLinux,
+            Publisher::RedHat,
+            Publisher::Amazon,
+            Publisher::Oracle,
+            Publisher::Photon,
+        ];
+        let is_public = self.text(key::FEED).is_none_or(|named| named.value == PUBLIC_FEED);
+        match self.text(key::PUBLISHERS) {
+            Some(named) if named.value.trim() == "none" => Ok(Vec::new()),
+            Some(named) => self
+                .list(key::PUBLISHERS)
+                .iter()
+                .map(|text| text.parse().with_context(|| format!("{named} cannot be understood")))
+                .collect(),
+            None if is_public => {
+                USUAL.into_iter().map(|publisher| Ok(publisher.name().parse()?)).collect()
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// The public addresses, unless advisories come from somewhere else: whoever has a mirror has it for a reason.
     fn exploits(&self) -> Result<ExploitFeeds> {
         let is_public = self.text(key::FEED).is_none_or(|named| named.value == PUBLIC_FEED);
@@ -717,6 +751,23 @@ mod tests {
         assert!(complaint(None, &[(key::TLS_KEY, "k")]).starts_with("--tls-key is given without"));
         assert!(complaint(files, &[(key::TLS, "dev")]).contains("tls_cert names a file, but tls = dev"));
         assert!(complaint(None, &[(key::TLS, "on")]).contains("must be off or dev"));
+    }
+
+    #[test]
+    fn publishers_are_asked_where_the_feed_is_public_or_where_they_are_named() {
+        let of = |flags: &[(&'static str, &str)]| typed(None, &[], flags).expect("it is understood").publishers;
+        let names = |feeds: Vec<PublisherFeed>| -> Vec<String> {
+            feeds.iter().map(|feed| format!("{}={}", feed.publisher.name(), feed.location)).collect()
+        };
+        assert!(names(of(&[])).contains(&"alpine=https://secdb.alpinelinux.org".to_owned()));
+        assert_eq!(of(&[(key::PUBLISHERS, "none")]), []);
+        assert_eq!(of(&[(key::FEED, "file:/srv/osv")]), []);
+        let own = [(key::FEED, "file:/srv/osv"), (key::PUBLISHERS, "debian=file:/srv/debian.json, nvd")];
+        assert_eq!(
+            names(of(&own)),
+            ["debian=file:/srv/debian.json", "nvd=https://nvd.nist.gov/feeds/json/cve/2.0"]
+        );
+        assert!(complaint(None, &[], &[(key::PUBLISHERS, "nobody")]).starts_with("--publishers"));
     }
 
     #[test]

@@ -21,8 +21,31 @@ pub(crate) async fn run(command: &cli::Db, settings: &Settings) -> Result<()> {
             show_update(&updated);
             Ok(())
         }
+        cli::Db::Export { file, key } => {
+            let generation = feeds(settings)?.export(file, read_key(key.as_deref())?.as_deref())?;
+            println!("generation {generation} is in {}", file.display());
+            Ok(())
+        }
+        cli::Db::Import { file, key, force } => {
+            let imported = feeds(settings)?.import(file, read_key(key.as_deref())?.as_deref(), *force)?;
+            println!(
+                "generation {}{}: {} advisories{}",
+                imported.generation,
+                if imported.was_there { ", which was there already" } else { "" },
+                imported.advisories,
+                if imported.is_signed { ", signed with the key" } else { "" }
+            );
+            Ok(())
+        }
         cli::Db::Status { format } => show_status(&feeds(settings)?, *format),
     }
+}
+
+fn read_key(path: Option<&std::path::Path>) -> Result<Option<String>> {
+    let read = |path: &std::path::Path| {
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the key {}", path.display()))
+    };
+    path.map(read).transpose()
 }
 
 /// The folder of the compiled database.
@@ -33,7 +56,8 @@ pub(crate) fn folder(settings: &Settings) -> PathBuf {
 /// The feed of the settings over the database of the settings.
 pub(crate) fn feeds(settings: &Settings) -> Result<Feeds> {
     let location: FeedLocation = settings.feed.parse()?;
-    Ok(Feeds::new(&folder(settings), location, plimsoll_scan::system_clock()))
+    let feeds = Feeds::new(&folder(settings), location, plimsoll_scan::system_clock());
+    Ok(feeds.with_publishers(settings.publishers.clone()))
 }
 
 /// Brings the database up to date, with progress on a terminal.
@@ -89,6 +113,19 @@ fn show_status(feeds: &Feeds, format: PlainFormat) -> Result<()> {
         ]);
     }
     println!("{rows}\n");
+    if !status.publishers.is_empty() {
+        let mut rows = table::table(&["Publisher", "Vulnerabilities", "Asked", "Where", "Last failure"]);
+        for publisher in &status.publishers {
+            rows.add_row([
+                table::cell(&publisher.name),
+                table::cell(&publisher.advisories.to_string()),
+                table::cell(&publisher.checked_at.map_or("never".to_owned(), minute)),
+                table::cell(publisher.location.as_deref().unwrap_or("")),
+                table::cell(publisher.failure.as_deref().unwrap_or("")),
+            ]);
+        }
+        println!("{rows}\n");
+    }
     println!(
         "{} advisories, generation {}, compiled {}, {:.1} MB",
         status.advisories,
@@ -120,6 +157,13 @@ fn status_json(status: &FeedStatus) -> serde_json::Value {
             "newest": ecosystem.newest.to_string(),
             "checkedAt": text(ecosystem.checked_at),
             "failure": ecosystem.failure,
+        })).collect::<Vec<_>>(),
+        "publishers": status.publishers.iter().map(|publisher| json!({
+            "name": publisher.name,
+            "location": publisher.location,
+            "advisories": publisher.advisories,
+            "checkedAt": text(publisher.checked_at),
+            "failure": publisher.failure,
         })).collect::<Vec<_>>(),
     })
 }

@@ -9,6 +9,7 @@ mod config;
 mod db;
 mod deliveries;
 mod doctor;
+mod explain;
 mod fsck;
 mod import;
 mod listener;
@@ -78,6 +79,7 @@ async fn dispatch(cli: &Cli, settings: &Settings) -> Result<ExitCode> {
     match &cli.command {
         Command::Serve(_) => serve::run(settings).await.map(|()| ExitCode::SUCCESS),
         Command::Scan(scan) => scan::run(scan, settings).await,
+        Command::Explain(explain) => explain::run(explain, settings).await,
         Command::Sbom(sbom) => sbom::run(sbom, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Db(command) => db::run(command, settings).await.map(|()| ExitCode::SUCCESS),
         Command::Token(tokens) => access::tokens(&tokens.command, settings).await.map(|()| ExitCode::SUCCESS),

@@ -1,7 +1,7 @@
 //! `plimsoll scan`: one image, one answer.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use plimsoll_scan::report::{Finding, Report};
 use plimsoll_scan::{
     Advisories, ClientOptions, CredentialFiles, Sandbox, ScanEvent, ScanProgress, SourceOptions, Target,
-    UpdateOptions,
+    UpdateOptions, Vex,
 };
 use plimsoll_types::probe::Limits;
 use plimsoll_types::sbom;
@@ -24,6 +24,14 @@ use crate::{FOUND, db};
 
 /// Scans, answers, and exits with [`FOUND`] where `--fail-on` says so.
 pub(crate) async fn run(scan: &cli::Scan, settings: &Settings) -> Result<ExitCode> {
+    let (report, _) = scanned(scan, settings).await?;
+    answer(scan, &report)?;
+    let fails = |threshold: Severity| report.worst().is_some_and(|worst| worst >= threshold);
+    Ok(if scan.fail_on.is_some_and(fails) { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+}
+
+/// Scans what was asked for. The advisories are those that it was matched with.
+pub(crate) async fn scanned(scan: &cli::Scan, settings: &Settings) -> Result<(Report, Option<Advisories>)> {
     let target: Target = scan.target.parse()?;
     let platform = scan.platform.as_deref().map(plimsoll_scan::parse_platform).transpose()?;
     let options = SourceOptions {
@@ -31,7 +39,8 @@ pub(crate) async fn run(scan: &cli::Scan, settings: &Settings) -> Result<ExitCod
         client: ClientOptions { insecure: scan.plain_http, ..ClientOptions::default() },
         credentials: CredentialFiles::from_environment(|name| std::env::var_os(name)),
     };
-    let advisories = advisories(scan, settings).await?;
+    let vex = vex(scan)?;
+    let advisories = advisories(scan, settings).await?.map(|advisories| advisories.with_vex(vex));
     let sandbox = sandbox(settings);
     let spinner = Spinner::start(&format!("{}: looking", printable(&scan.target)));
     let now = plimsoll_scan::system_clock()();
@@ -40,9 +49,21 @@ pub(crate) async fn run(scan: &cli::Scan, settings: &Settings) -> Result<ExitCod
             .await;
     spinner.finish();
     let report = report.with_context(|| format!("cannot scan {}", printable(&scan.target)))?;
-    answer(scan, &report)?;
-    let fails = |threshold: Severity| report.worst().is_some_and(|worst| worst >= threshold);
-    Ok(if scan.fail_on.is_some_and(fails) { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+    Ok((report, advisories))
+}
+
+/// The VEX documents that were named.
+fn vex(scan: &cli::Scan) -> Result<Vex> {
+    let mut vex = Vex::default();
+    for path in &scan.vex {
+        let mut bytes = Vec::new();
+        let limit = Vex::MAX_DOCUMENT_BYTES as u64 + 1;
+        std::fs::File::open(path)
+            .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        vex.add(&path.display().to_string(), &bytes)?;
+    }
+    Ok(vex)
 }
 
 /// The probes, as the settings want them.
@@ -148,7 +169,19 @@ fn as_table(report: &Report) -> String {
         }
         let _ = writeln!(text, "\n{rows}");
     }
+    if !report.suppressed.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n{} more are no findings by the word of the publisher or of a VEX document; --format json tells why.",
+            report.suppressed.len()
+        );
+    }
     let _ = write!(text, "\n{}", conclusion(report));
+    if let Some((distro, day)) =
+        report.coverage.distro.as_ref().and_then(|distro| Some((&distro.name, distro.ended.as_ref()?)))
+    {
+        let _ = write!(text, "\n{} was looked after until {day}; flaws found since may be missing.", printable(distro));
+    }
     for problem in &report.coverage.problems {
         let _ = write!(text, "\n  not read: {}", printable(&problem.to_string()));
     }

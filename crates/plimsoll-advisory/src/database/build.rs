@@ -454,8 +454,9 @@ struct Compiled {
 fn statements(record: &Record) -> BTreeMap<(String, String, String, u8), Compiled> {
     let mut statements: BTreeMap<_, Compiled> = BTreeMap::new();
     for affected in &record.affected {
-        let Some((ecosystem, name)) = affected.package.as_ref().and_then(filed_under) else { continue };
-        let compiled = interval::compile(affected, ecosystem.name());
+        let Some(package) = &affected.package else { continue };
+        let Some((ecosystem, name)) = filed_under(package) else { continue };
+        let compiled = interval::compile(affected, &package.ecosystem);
         let release = ecosystem.release().unwrap_or_default().to_owned();
         let status = format::status_code(affected.statement.status.unwrap_or(Status::Affected));
         let key = (ecosystem.name().to_owned(), release, name, status);
@@ -464,7 +465,7 @@ fn statements(record: &Record) -> BTreeMap<(String, String, String, u8), Compile
             statement.orders.entry(order.code()).or_default().extend(intervals);
         }
         if statement.orders.is_empty() {
-            statement.orders.insert(Order::of_ecosystem(ecosystem.name()).code(), Vec::new());
+            statement.orders.insert(Order::of_ecosystem(&package.ecosystem).code(), Vec::new());
         }
         let about = About {
             severity: Facts::of_package(affected),

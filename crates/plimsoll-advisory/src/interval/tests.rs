@@ -8,7 +8,7 @@ fn affected(json: &str) -> Affected {
 
 /// Whether a version is in the compiled intervals of an item of `affected`.
 fn holds(affected: &Affected, ecosystem: &str, version: &str) -> bool {
-    let version = comparable(ecosystem, version);
+    let version = version.trim_ascii();
     compile(affected, ecosystem).intervals.iter().any(|(order, intervals)| {
         let key = order.key(&version).bytes;
         let inside = |i: &Interval| i.start <= key && i.end.as_ref().is_none_or(|end| key < *end);
@@ -96,7 +96,7 @@ fn versions_and_ranges_are_a_union() {
     let both = r#"{"ranges":[{"type":"GIT","repo":"r","events":[{"introduced":"0"}]},{"type":"ECOSYSTEM","events":[{"introduced":"2"},{"fixed":"3"}]}],"versions":["1.0","5.0.0"]}"#;
     check("PyPI", both, "1.0 1.0.0 1 2.5 5", "1.0.1 0.9 3 5.0.1");
     let listed = r#"{"versions":["1.0","v2.0"]}"#;
-    check("Packagist", listed, "1.0 v1.0 2.0 v2.0", "1.0.0 1");
+    check("Packagist", listed, "1.0 v1.0 1.0.0 2.0 v2.0", "1.0.1 1.0-beta 2.1");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct Account {
     /// The version that was compared.
     pub version: String,
     /// By which order: `dpkg`, `pep440`; `text` where only the same text is the same version.
-    pub order: String,
+    pub order: &'static str,
     /// What it says of versions of this package, a line for each of its releases.
     pub ranges: Vec<String>,
     /// What came of it.
@@ -69,7 +69,7 @@ pub fn explain(database: &Database, package: &InstalledPackage, vulnerability: &
             authority: statement.authority(),
             name: name.to_owned(),
             version: version.to_owned(),
-            order: Order::from_code(statement.order()).map_or_else(String::new, Order::name),
+            order: Order::from_code(statement.order()).map_or("", Order::name),
             judgement,
             weak,
             note: about.note,

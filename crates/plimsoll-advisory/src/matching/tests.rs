@@ -495,7 +495,7 @@ fn the_story_of_a_verdict_has_every_advisory_that_speaks_of_it() {
     );
     let first = &story[0];
     assert_eq!(
-        (first.name.as_str(), first.version.as_str(), first.order.as_str()),
+        (first.name.as_str(), first.version.as_str(), first.order),
         ("glibc", "2.31-13", "dpkg")
     );
     assert_eq!(first.ranges, ["Debian:11 glibc: introduced 0, fixed 2.31-14"]);

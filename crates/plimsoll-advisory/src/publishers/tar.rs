@@ -11,11 +11,8 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 const MAX_ENTRIES: u64 = 5_000_000;
 const BLOCK: usize = 512;
 
-/// Hands each regular file on, by its path. Gzip and zstd are recognised by their first bytes.
-pub(super) fn each(
-    mut bytes: impl Read,
-    take: &mut dyn FnMut(&str, &[u8]) -> Result<(), Error>,
-) -> Result<(), Error> {
+/// What is packed, unpacked: gzip and zstd are recognised by their first bytes.
+pub(super) fn unpacked<'r>(mut bytes: impl Read + 'r) -> Result<Box<dyn Read + 'r>, Error> {
     let mut magic = [0; 4];
     let mut filled = 0;
     while filled < magic.len() {
@@ -25,19 +22,23 @@ pub(super) fn each(
         }
     }
     let whole = std::io::Cursor::new(magic[..filled].to_vec()).chain(bytes);
-    match magic {
-        [0x1f, 0x8b, ..] => files(flate2::read::MultiGzDecoder::new(whole), take),
+    Ok(match magic {
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(whole)),
         [0x28, 0xb5, 0x2f, 0xfd] => {
             let mut decoder = zstd::Decoder::new(whole).map_err(broken)?;
             // 128 MB: what `zstd --long` needs.
             decoder.window_log_max(27).map_err(broken)?;
-            files(decoder, take)
+            Box::new(decoder)
         }
-        _ => files(whole, take),
-    }
+        _ => Box::new(whole),
+    })
 }
 
-fn files(bytes: impl Read, take: &mut dyn FnMut(&str, &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+/// Hands each regular file on, by its path.
+pub(super) fn each(
+    bytes: impl Read,
+    take: &mut dyn FnMut(&str, &[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut bytes = bytes.take(MAX_TOTAL_BYTES);
     let mut long_name: Option<String> = None;
     for _ in 0..MAX_ENTRIES {

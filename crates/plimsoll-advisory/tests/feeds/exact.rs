@@ -125,7 +125,7 @@ fn own_order(ecosystem: &str) -> Scheme {
         "PyPI" => Scheme::Pep440,
         "RubyGems" => Scheme::Gem,
         "Go" => Scheme::Go,
-        "Packagist" => Scheme::of_ecosystem("Packagist").unwrap_or(Scheme::Semver),
+        "Packagist" => Scheme::Composer,
         "crates.io" | "Bitnami" => Scheme::Semver,
         other => panic!("{other} is not among the shared feeds"),
     }

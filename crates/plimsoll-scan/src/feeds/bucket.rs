@@ -192,6 +192,55 @@ impl Bucket {
         Err(failure.into_iter().fold(Error::new(ErrorKind::Unavailable, message), Error::because))
     }
 
+    /// A file of any name as an open file, unless it is still the one that `known` came from. From the web it goes to a file
+    /// in `folder` that has no name any more.
+    pub(super) async fn file(
+        &self,
+        path: &str,
+        limit: u64,
+        known: Option<&Validator>,
+        folder: &Path,
+        progress: &(dyn Fn(u64, Option<u64>) + Sync),
+    ) -> Result<Got<File>> {
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        if let FeedLocation::Folder(root) = &self.location {
+            return opened(&path_of(root, &parts), limit, known);
+        }
+        let mut failure = None;
+        for attempt in 1..=ATTEMPTS {
+            let Some(mut response) = self.get(&parts, known).await? else { return Ok(Got::Missing) };
+            if response.status() == StatusCode::NOT_MODIFIED {
+                return Ok(Got::Unchanged);
+            }
+            let (validator, total) = (validator_of(response.headers()), response.content_length());
+            let mut file = nameless(folder)?;
+            let mut bytes = 0;
+            loop {
+                match response.chunk().await {
+                    Ok(Some(chunk)) => {
+                        bytes += chunk.len() as u64;
+                        if bytes > limit {
+                            return Err(too_large(path, limit));
+                        }
+                        file.write_all(&chunk).map_err(|error| Error::file("write to", folder, error))?;
+                        progress(bytes, total);
+                    }
+                    Ok(None) => {
+                        file.rewind().map_err(|error| Error::file("read in", folder, error))?;
+                        return Ok(Got::File(file, validator));
+                    }
+                    Err(error) => {
+                        failure = Some(error);
+                        break;
+                    }
+                }
+            }
+            tokio::time::sleep(backoff(Duration::from_secs(1), Duration::from_secs(30), attempt)).await;
+        }
+        let message = format!("{}/{path} broke off", self.location);
+        Err(failure.into_iter().fold(Error::new(ErrorKind::Unavailable, message), Error::because))
+    }
+
     async fn small(&self, parts: &[&str], limit: u64, known: Option<&Validator>) -> Result<Got<Vec<u8>>> {
         if let FeedLocation::Folder(root) = &self.location {
             return small_file(&path_of(root, parts), limit, known);
@@ -295,15 +344,28 @@ fn open_file(path: &Path) -> Result<Option<File>> {
     }
 }
 
-fn small_file(path: &Path, limit: u64, known: Option<&Validator>) -> Result<Got<Vec<u8>>> {
+/// A file of a folder. Its time and size are what a server's entity tag is.
+fn opened(path: &Path, limit: u64, known: Option<&Validator>) -> Result<Got<File>> {
     let Some(file) = open_file(path)? else { return Ok(Got::Missing) };
     let metadata = file.metadata().map_err(|error| Error::file("read", path, error))?;
+    if metadata.len() > limit {
+        return Err(too_large(&path.display().to_string(), limit));
+    }
     let since = |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let validator =
         metadata.modified().ok().map(|at| Validator::Tag(format!("{}-{}", since(at), metadata.len())));
     if validator.is_some() && validator.as_ref() == known {
         return Ok(Got::Unchanged);
     }
+    Ok(Got::File(file, validator))
+}
+
+fn small_file(path: &Path, limit: u64, known: Option<&Validator>) -> Result<Got<Vec<u8>>> {
+    let (file, validator) = match opened(path, limit, known)? {
+        Got::File(file, validator) => (file, validator),
+        Got::Unchanged => return Ok(Got::Unchanged),
+        Got::Missing => return Ok(Got::Missing),
+    };
     let mut bytes = Vec::new();
     let mut reader = std::io::Read::take(BufReader::new(file), limit + 1);
     std::io::Read::read_to_end(&mut reader, &mut bytes).map_err(|error| Error::file("read", path, error))?;

@@ -36,6 +36,12 @@ pub(super) struct FeedState {
     /// Why that did not succeed the last time.
     #[serde(default)]
     pub(super) failure: Option<String>,
+    /// Where a publisher's own feed was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) location: Option<String>,
+    /// The validators of a publisher's files, by their paths.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) files: BTreeMap<String, Validator>,
 }
 
 /// What a server gives to ask "has it changed?" with (RFC 9110, section 8.8).

@@ -1,6 +1,6 @@
 //! One update: ask for each ecosystem what is needed, then compile all that came into one new generation.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, Seek};
 use std::path::Path;
@@ -12,6 +12,7 @@ use plimsoll_advisory::{Builder, Database, osv};
 use plimsoll_types::Timestamp;
 
 use super::bucket::{Bucket, Got};
+use super::publish::{self, PublisherFeed};
 use super::state::{FeedState, State, Validator};
 use super::{FeedEvent, FeedProgress, Lock, UpdateOptions, Updated};
 use crate::advisories::{self, Advisories};
@@ -55,12 +56,16 @@ enum Fetched {
     Nothing,
     Archive(File),
     Records { changed: Vec<osv::Record>, removed: Vec<String> },
+    /// All files of a publisher.
+    Published(publish::Files),
 }
 
 struct Answer {
     ecosystem: String,
     fetched: Result<Fetched>,
     validator: Option<Validator>,
+    /// What is remembered of a publisher's feed.
+    remembered: Option<FeedState>,
 }
 
 /// Everything an update needs while it asks.
@@ -80,6 +85,7 @@ pub(super) async fn update(
     lock: Lock,
     folder: &Path,
     bucket: &Bucket,
+    publishers: &[PublisherFeed],
     state: State,
     base: Option<Arc<Advisories>>,
     options: &UpdateOptions,
@@ -94,8 +100,12 @@ pub(super) async fn update(
     let asked: Vec<_> = wanted.into_iter().map(|ecosystem| this.ask(ecosystem).boxed()).collect();
     let mut answers: Vec<Answer> = stream::iter(asked).buffer_unordered(PARALLEL_FEEDS).collect().await;
     answers.sort_by(|a, b| a.ecosystem.cmp(&b.ecosystem));
+    for feed in publishers {
+        answers.push(this.ask_publisher(feed, clock()).await);
+    }
 
-    let now = clock();
+    // A clock that went back must not bring back what was withdrawn meanwhile.
+    let now = clock().max(base.as_deref().map_or(Timestamp(0), |base| base.database().created_at()));
     let mut next = if same_feed { state.clone() } else { State::default() };
     next.location = Some(location);
     for answer in &answers {
@@ -170,14 +180,41 @@ impl Update<'_> {
         };
         let change = match &fetched {
             Ok(Fetched::Nothing) => Change::None,
-            Ok(Fetched::Archive(_)) => Change::Whole { records: 0, unreadable: 0 },
+            Ok(Fetched::Archive(_) | Fetched::Published(_)) => Change::Whole { records: 0, unreadable: 0 },
             Ok(Fetched::Records { changed, removed }) => {
                 Change::Partly { changed: changed.len() as u64, removed: removed.len() as u64 }
             }
             Err(error) => Change::Failed(error.chain()),
         };
         (self.progress)(FeedEvent::Fetched { ecosystem: ecosystem.clone(), change });
-        Answer { ecosystem, fetched, validator }
+        Answer { ecosystem, fetched, validator, remembered: None }
+    }
+
+    async fn ask_publisher(&self, feed: &PublisherFeed, now: Timestamp) -> Answer {
+        let name = feed.publisher.name().to_owned();
+        let known = self.known.feeds.get(&name).cloned().unwrap_or_default();
+        let is_there =
+            self.base.as_deref().is_some_and(|base| base.database().ids(&name).next().is_some());
+        let is_same = known.location == Some(feed.location.to_string());
+        let validators = if is_there && is_same && !self.options.full { known.files } else { BTreeMap::new() };
+        let told = |bytes, total| {
+            (self.progress)(FeedEvent::Downloaded { ecosystem: name.clone(), bytes, total });
+        };
+        let fetched = publish::fetch(feed, self.folder, &validators, now, &told).await;
+        let (fetched, files) = match fetched {
+            Ok(None) => (Ok(Fetched::Nothing), validators.clone()),
+            Ok(Some((files, validators))) => (Ok(Fetched::Published(files)), validators),
+            Err(error) => (Err(error), BTreeMap::new()),
+        };
+        let change = match &fetched {
+            Ok(Fetched::Nothing) => Change::None,
+            Ok(_) => Change::Whole { records: 0, unreadable: 0 },
+            Err(error) => Change::Failed(error.chain()),
+        };
+        (self.progress)(FeedEvent::Fetched { ecosystem: name.clone(), change });
+        let remembered =
+            FeedState { files, location: Some(feed.location.to_string()), ..FeedState::default() };
+        Answer { ecosystem: name, fetched, validator: None, remembered: Some(remembered) }
     }
 
     async fn fetch(&self, ecosystem: &str) -> Result<(Fetched, Option<Validator>)> {
@@ -263,7 +300,10 @@ impl Update<'_> {
 
 fn note(feed: &mut FeedState, answer: &Answer, now: Timestamp) {
     match &answer.fetched {
-        Ok(_) => *feed = FeedState { list: answer.validator.clone(), checked_at: Some(now), failure: None },
+        Ok(_) => {
+            let remembered = answer.remembered.clone().unwrap_or_default();
+            *feed = FeedState { list: answer.validator.clone(), checked_at: Some(now), ..remembered };
+        }
         Err(error) => feed.failure = Some(error.chain()),
     }
 }
@@ -276,7 +316,7 @@ fn outcome(fetched: Result<Fetched>) -> Change {
 }
 
 /// Protects from a feed that was emptied by a mistake or by an attacker: an image must not become healthy by it.
-fn refuse_drop(before: usize, gone: usize) -> Result<()> {
+pub(super) fn refuse_drop(before: usize, gone: usize) -> Result<()> {
     if gone > SMALL_DROP && gone * 10 > before * 3 {
         let message =
             format!("{gone} of {before} advisories would be gone at once; the data before that is kept");
@@ -303,6 +343,8 @@ fn compile(
         let change = match answer.fetched {
             Err(error) => Change::Failed(error.chain()),
             Ok(Fetched::Nothing) => Change::None,
+            Ok(Fetched::Published(files)) => publish::take(&mut builder, database, files, accept_drop)
+                .unwrap_or_else(|error| Change::Failed(error.chain())),
             Ok(Fetched::Archive(file)) => take_archive(&mut builder, database, &name, file, accept_drop)
                 .unwrap_or_else(|error| Change::Failed(error.chain())),
             Ok(Fetched::Records { changed, removed }) => {

@@ -240,3 +240,244 @@ async fn a_real_feed_updated_in_part_equals_a_fresh_import() {
     assert_eq!(new.database().changed_names(fresh.database()), []);
     assert_eq!(new.database().advisories(), fresh.database().advisories());
 }
+
+const TRACKER: &str = r#"{"musl": {"CVE-2019-14697": {"description":"d","releases":{
+    "bookworm":{"status":"open","repositories":{},"urgency":"low","nodsa":"Minor issue","nodsa_reason":"ignored"}}}}}"#;
+
+fn secdb(fixes: &str) -> String {
+    format!(r#"{{"distroversion":"v3.4","reponame":"main","packages":[{{"pkg":{{"name":"musl","secfixes":{{{fixes}}}}}}}]}}"#)
+}
+
+/// The publisher's own feed on a server: what it says comes before the bucket, and it is fetched again only when it changed.
+#[tokio::test]
+async fn a_publisher_s_own_feed_is_read_beside_the_bucket() {
+    let database = Database::new(&Feed::sample());
+    let site = database.folder.path().join("site");
+    std::fs::create_dir_all(site.join("secdb/v3.4")).unwrap();
+    std::fs::write(site.join("tracker.json"), TRACKER).unwrap();
+    let main = site.join("secdb/v3.4/main.json");
+    std::fs::write(&main, secdb(r#""0":["CVE-2019-14697"],"1.1.14-r16":["CVE-2024-7"]"#)).unwrap();
+    let server = Server::of_folder(site.clone(), &[]).await;
+    let named = |text: &str| -> plimsoll_scan::PublisherFeed { text.parse().unwrap() };
+    let publishers = vec![
+        named(&format!("debian=http://{}/tracker.json", server.host)),
+        named(&format!("alpine=http://{}/secdb", server.host)),
+    ];
+    let feeds = database.feeds().with_publishers(publishers);
+    let update = async || feeds.update(&UpdateOptions::default(), &quiet()).await.unwrap();
+    let updated = update().await;
+    assert_eq!(change(&updated, "alpine"), &Change::Whole { records: 2, unreadable: 0 });
+    assert_eq!(change(&updated, "debian"), &Change::Whole { records: 1, unreadable: 0 });
+
+    // The bucket calls musl affected, its publisher says that it never was.
+    let advisories = database.handle().load().unwrap();
+    let found = advisories.find(&musl());
+    let told: Vec<_> = found.iter().map(|m| (m.vulnerability.as_str(), m.status.as_str())).collect();
+    assert_eq!(told, [("CVE-2019-14697", "not-affected"), ("CVE-2024-7", "affected")]);
+    assert!(found[0].evidence.suppressed.is_some());
+
+    let again = update().await;
+    assert_eq!((change(&again, "alpine"), change(&again, "debian")), (&Change::None, &Change::None));
+    assert!(!again.changed);
+
+    // One that breaks keeps what it said and holds up nobody.
+    std::fs::write(site.join("tracker.json"), "<html>not now</html>").unwrap();
+    std::fs::write(&main, secdb(r#""1.1.14-r16":["CVE-2019-14697"]"#)).unwrap();
+    let third = update().await;
+    assert!(matches!(change(&third, "debian"), Change::Failed(reason) if reason.contains("Debian")), "{third:?}");
+    assert_eq!(change(&third, "alpine"), &Change::Whole { records: 1, unreadable: 0 });
+    let status = feeds.status().unwrap().unwrap();
+    let debian = status.publishers.iter().find(|publisher| publisher.name == "debian").unwrap();
+    assert!(debian.advisories == 1 && debian.failure.is_some() && debian.checked_at.is_some(), "{debian:?}");
+    assert!(database.handle().load().unwrap().find(&musl())[0].is_finding());
+}
+
+#[tokio::test]
+async fn a_publisher_that_shrinks_to_a_tenth_is_not_believed() {
+    let database = Database::new(&Feed::sample());
+    let path = database.folder.path().join("security.json");
+    let write = |count: u32| {
+        let cves: Vec<String> = (0..count).map(|n| format!(r#""CVE-2024-{:04}""#, 1000 + n)).collect();
+        let json = format!(
+            r#"{{"packages":[{{"pkg":{{"name":"curl","secfixes":{{"8.0.0-r1":[{}]}}}}}}]}}"#,
+            cves.join(",")
+        );
+        std::fs::write(&path, json).unwrap();
+    };
+    let feed = format!("wolfi=file:{}", path.display()).parse().unwrap();
+    let feeds = database.feeds().with_publishers(vec![feed]);
+    write(100);
+    assert_eq!(
+        change(&feeds.update(&UpdateOptions::default(), &quiet()).await.unwrap(), "wolfi"),
+        &Change::Whole { records: 100, unreadable: 0 }
+    );
+    write(10);
+    for _ in 0..2 {
+        let updated = feeds.update(&UpdateOptions::default(), &quiet()).await.unwrap();
+        assert!(
+            matches!(change(&updated, "wolfi"), Change::Failed(reason) if reason.contains("90 of 100")),
+            "{updated:?}"
+        );
+        assert_eq!(feeds.status().unwrap().unwrap().publishers[0].advisories, 100);
+    }
+    let options = UpdateOptions { accept_drop: true, ..UpdateOptions::default() };
+    feeds.update(&options, &quiet()).await.unwrap();
+    assert_eq!(feeds.status().unwrap().unwrap().publishers[0].advisories, 10);
+}
+
+/// Keys of `openssl genpkey -algorithm ed25519`, made for this test.
+const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIBLGWcpWY8jpkQNao4b3SB3Ccl0fC/OGYkilOUU+cnmZ\n-----END PRIVATE KEY-----\n";
+const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAfPWyDzScf0kzgrDnNhgIRzzUluFAJSA+lH5XSSv0KLc=\n-----END PUBLIC KEY-----\n";
+
+#[tokio::test]
+async fn a_database_is_carried_to_a_machine_without_a_network() {
+    let here = Database::of(&Feed::sample()).await;
+    let there = Database::new(&Feed::new());
+    let file = here.folder.path().join("advisories.plimsoll");
+    let generation = here.feeds().export(&file, None).unwrap();
+    let imported = there.feeds().import(&file, None, false).unwrap();
+    assert_eq!((imported.generation, imported.advisories, imported.was_there), (generation, 3, false));
+    assert_eq!(known(&there), ["CVE-2019-14697"]);
+    let status = there.feeds().status().unwrap().unwrap();
+    assert!(status.checked_at.is_some() && status.ecosystems[0].checked_at.is_some());
+    assert!(there.feeds().import(&file, None, false).unwrap().was_there);
+
+    // Signed: only by this key, and only whole.
+    assert_eq!(there.feeds().import(&file, Some(PUBLIC), true).unwrap_err().kind(), ErrorKind::Damaged);
+    here.feeds().export(&file, Some(PRIVATE)).unwrap();
+    assert!(there.feeds().import(&file, Some(PUBLIC), true).unwrap().is_signed);
+    let bytes = std::fs::read(&file).unwrap();
+    for at in (0..bytes.len()).step_by(bytes.len() / 40) {
+        let mut turned = bytes.clone();
+        turned[at] ^= 0x20;
+        std::fs::write(&file, &turned).unwrap();
+        let refused = there.feeds().import(&file, Some(PUBLIC), true);
+        // A byte of gzip's own header, its time or system, says nothing of what is packed.
+        assert!(refused.is_err() || turned[at] != bytes[at] && at < 2_000, "byte {at}");
+        std::fs::write(&file, &bytes[..at]).unwrap();
+        assert!(there.feeds().import(&file, None, true).is_err(), "cut at {at}");
+    }
+    assert_eq!(known(&there), ["CVE-2019-14697"]);
+}
+
+#[tokio::test]
+async fn an_older_database_is_taken_only_by_force() {
+    let here = Database::of(&Feed::sample()).await;
+    let file = here.folder.path().join("old");
+    let old = here.feeds().export(&file, None).unwrap();
+    here.publish(&later());
+    let new = here.update().await.generation;
+    assert!(new > old);
+    let error = here.feeds().import(&file, None, false).unwrap_err();
+    assert!(error.kind() == ErrorKind::Denied && error.to_string().contains("--force"), "{error}");
+    assert_eq!(known(&here), ["CVE-2024-2"]);
+    let forced = here.feeds().import(&file, None, true).unwrap();
+    assert!(forced.generation > new, "what was matched before is matched anew");
+    assert_eq!(known(&here), ["CVE-2019-14697"]);
+}
+
+/// A clock that goes back neither stops updates nor brings back what was withdrawn.
+#[tokio::test]
+async fn a_clock_that_goes_back_is_survived() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    let database = Database::new(&Feed::sample());
+    let now = Arc::new(AtomicI64::new(1_800_000_000_000));
+    let clock = Arc::clone(&now);
+    let location = FeedLocation::Folder(database.folder.path().join("feed"));
+    let clock = Arc::new(move || plimsoll_types::Timestamp(clock.load(Ordering::SeqCst)));
+    let feeds = plimsoll_scan::Feeds::new(&database.advisories(), location, clock);
+    let first = feeds.update(&UpdateOptions::default(), &quiet()).await.unwrap();
+    now.store(1_600_000_000_000, Ordering::SeqCst);
+    assert_eq!(feeds.age_ms(), None, "nobody can tell, so that it is asked again");
+    database.publish(&later());
+    let second = feeds.update(&UpdateOptions::default(), &quiet()).await.unwrap();
+    assert!(second.generation > first.generation);
+    assert_eq!(known(&database), ["CVE-2024-2"]);
+    let created = database.handle().load().unwrap().database().created_at();
+    assert_eq!(created.0, 1_800_000_000_000);
+}
+
+/// Broken data of every kind: each is told, and yesterday's data are still in use.
+#[tokio::test]
+async fn whatever_a_feed_sends_yesterday_s_data_stay_in_use() {
+    let database = Database::of(&Feed::sample()).await;
+    let newer = Feed::sample().advisory(3, "ALPINE-CVE-2024-9", "Alpine:v3.4", "musl", "1.1.14-r18");
+    let alpine = database.folder.path().join("feed/Alpine");
+    let record = |body: String| {
+        newer.write(&database.folder.path().join("feed"), true);
+        std::fs::write(alpine.join("ALPINE-CVE-2024-9.json"), body).unwrap();
+    };
+    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    let long = "9".repeat(1 << 20);
+    let version = format!(
+        r#"{{"id":"ALPINE-CVE-2024-9","modified":"2024-01-03T00:00:00Z","affected":[{{"package":{{"ecosystem":"Alpine:v3.4","name":"zlib"}},
+            "ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"{long}"}}]}}]}}]}}"#
+    );
+    for body in [deep, "{\"id\":7}".to_owned(), String::new(), "PK".to_owned(), version] {
+        record(body);
+        database.update().await;
+        assert_eq!(known(&database), ["CVE-2019-14697"]);
+    }
+    // Two gigabytes of one advisory: the file is sparse, and it is never read as a whole.
+    newer.write(&database.folder.path().join("feed"), true);
+    let huge = std::fs::File::create(alpine.join("ALPINE-CVE-2024-9.json")).unwrap();
+    huge.set_len(2 << 30).unwrap();
+    let updated = database.update().await;
+    assert!(matches!(change(&updated, "Alpine"), Change::Failed(reason) if reason.contains("more than")), "{updated:?}");
+    assert_eq!(known(&database), ["CVE-2019-14697"]);
+}
+
+/// A real feed, an image that holds every package of which it speaks, and a later state of the feed: of the package versions
+/// in the store only those are matched again whose names the difference has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delta_costs_matching_of_the_packages_that_it_names_and_of_no_others() {
+    use std::collections::BTreeSet;
+    let (Some(before), Some(after)) =
+        (plimsoll_testkit::shared::find("feeds/osv"), plimsoll_testkit::shared::find("feeds/osv-delta"))
+    else {
+        return;
+    };
+    let options = UpdateOptions { ecosystems: vec!["Alpine".into()], ..UpdateOptions::default() };
+    let database = Database::new(&Feed::new());
+    database.feeds_from(FeedLocation::Folder(before.clone())).update(&options, &quiet()).await.unwrap();
+    let old = database.handle().load().unwrap();
+
+    let mut names = BTreeSet::new();
+    let archive = std::fs::File::open(before.join("Alpine/all.zip")).unwrap();
+    plimsoll_advisory::feed::read_archive(std::io::BufReader::new(archive), |record| {
+        let packages = record.affected.into_iter().filter_map(|affected| affected.package);
+        names.extend(packages.map(|package| package.name));
+    })
+    .unwrap();
+    let packages: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1.0-r0")).collect();
+    let image = plimsoll_testkit::image::Image::of(
+        &[plimsoll_testkit::image::Layer::new().alpine("3.10.9", &packages).tar()],
+        plimsoll_testkit::image::Packing::Gzip,
+    );
+    let house = crate::worker::House::new(database).await;
+    house.push(&image).await;
+    house.verdict(&image).await;
+
+    house.database.feeds_from(FeedLocation::Folder(after)).update(&options, &quiet()).await.unwrap();
+    house.handle.refresh().unwrap();
+    let new = house.handle.load().unwrap();
+    for _ in 0..2_400 {
+        if house.store.matched_generation().await.unwrap() == new.generation() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    let untouched = house
+        .store
+        .packages_to_rematch(new.generation(), None, plimsoll_store::PackageId(0), 10_000)
+        .await
+        .unwrap();
+    let untouched: BTreeSet<String> = untouched.into_iter().map(|stored| stored.package.package.name).collect();
+    let named: BTreeSet<String> =
+        new.database().changed_names(old.database()).into_iter().map(|(_, name)| name).collect();
+    let expected: BTreeSet<String> = names.difference(&named).cloned().collect();
+    eprintln!("{} package versions, {} matched again", names.len(), names.len() - untouched.len());
+    assert_eq!(untouched, expected);
+    assert!(names.len() > 300 && untouched.len() > 150, "{} of {}", untouched.len(), names.len());
+}

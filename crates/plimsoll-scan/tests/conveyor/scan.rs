@@ -370,3 +370,42 @@ async fn the_same_layer_twice_is_read_once_and_counts_twice() {
     assert_eq!((report.image.layers.len(), said(&report).len()), (3, 1));
     assert_eq!(report.coverage.conclusion.reason, None);
 }
+
+#[tokio::test]
+async fn a_vex_document_has_the_last_word_and_the_story_tells_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = oci_dir(folder.path(), &old_alpine());
+    let database = Database::of(&Feed::sample()).await;
+    let advisories = || Advisories::open(&database.advisories()).unwrap().unwrap();
+    let scan = async |advisories: &Advisories| {
+        scan_with(&target, &SourceOptions::default(), Some(advisories)).await.unwrap().0
+    };
+    let plain = advisories();
+    let report = scan(&plain).await;
+    assert_eq!((report.findings.len(), report.suppressed.len()), (1, 0));
+    let story = plimsoll_scan::explain(&report, &plain, "cve-2019-14697");
+    assert_eq!(story.packages.len(), 1);
+    let musl = &story.packages[0];
+    assert!(musl.affected && musl.package.path == "lib/apk/db/installed" && musl.package.layer.is_some());
+    assert_eq!((musl.advisories[0].order, musl.advisories[0].judgement.as_str()), ("apk", "affected"));
+    assert_eq!(musl.advisories[0].ranges, ["Alpine:v3.4 musl: introduced 0, fixed 1.1.14-r16"]);
+    assert_eq!(plimsoll_scan::explain(&report, &plain, "CVE-1999-0001").packages, []);
+
+    let purl = &report.findings[0].package.purl;
+    let document = json!({
+        "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://a.example/1", "author": "A",
+        "timestamp": "2026-01-01T00:00:00Z", "version": 1,
+        "statements": [{"vulnerability": {"name": "CVE-2019-14697"}, "products": [{"@id": purl}],
+            "status": "not_affected", "justification": "vulnerable_code_not_present"}],
+    });
+    let mut vex = plimsoll_scan::Vex::default();
+    assert_eq!(vex.add("a.json", document.to_string().as_bytes()).unwrap(), 1);
+    let heeding = advisories().with_vex(vex);
+    let report = scan(&heeding).await;
+    assert_eq!((report.findings.len(), report.suppressed.len()), (0, 1));
+    assert_eq!(report.summary.state, Health::Healthy);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["suppressed"][0]["evidence"]["suppressed"]["source"], "https://a.example/1");
+    let story = plimsoll_scan::explain(&report, &heeding, "CVE-2019-14697");
+    assert!(!story.packages[0].affected && story.packages[0].verdict.is_some());
+}

@@ -100,8 +100,19 @@ impl Distro {
             "minimos" => Some(Ecosystem::of("MinimOS")),
             "almalinux" => released("AlmaLinux", major),
             "rocky" => released("Rocky Linux", major),
-            "azurelinux" => released("Azure Linux", major),
-            "openeuler" => released("openEuler", &self.version_id),
+            "azurelinux" | "mariner" | "cbl-mariner" => released("Azure Linux", major),
+            "openeuler" => released("openEuler", &self.openeuler_release()),
+            // What is rebuilt from Red Hat's sources under its own name has feeds of its own; CentOS has none.
+            "rhel" | "centos" => released("Red Hat", major),
+            "ol" => released("Oracle Linux", major),
+            "amzn" => released("Amazon Linux", if major == "2018" { "1" } else { major }),
+            "sles" | "sled" | "sles_sap" | "sle_hpc" => self.suse_release("Linux Enterprise Server"),
+            "sle-micro" | "sle-micro-rancher" => released("SUSE", &format!("Linux Enterprise Micro {}", self.version_id)),
+            "sl-micro" => released("SUSE", &format!("Linux Micro {}", self.version_id)),
+            "opensuse-leap" => released("openSUSE", &format!("Leap {}", self.version_id)),
+            // Rolling: VERSION_ID is a date and means nothing.
+            "opensuse-tumbleweed" => Some(Ecosystem::release_of("openSUSE", "Tumbleweed")),
+            "echo" => Some(Ecosystem::of("Echo")),
             "mageia" => released("Mageia", major),
             "photon" => released("Photon OS", &self.version_id),
             _ => None,
@@ -173,7 +184,25 @@ impl Distro {
             "bookworm" => "12",
             "trixie" => "13",
             "forky" => "14",
+            "duke" => "15",
+            "sid" => "sid",
             _ => "",
+        }
+    }
+
+    /// `15.5` is the fifth service pack of 15.
+    fn suse_release(&self, product: &str) -> Option<Ecosystem> {
+        let (major, pack) = self.version_id.split_once('.').unwrap_or((&self.version_id, ""));
+        let pack = if pack.is_empty() { String::new() } else { format!(" SP{pack}") };
+        (!major.is_empty()).then(|| Ecosystem::release_of("SUSE", &format!("{product} {major}{pack}")))
+    }
+
+    /// `22.03-LTS-SP1`, which stands in parentheses in the name for a person: `openEuler 22.03 (LTS-SP1)`.
+    fn openeuler_release(&self) -> String {
+        let kind = self.pretty_name.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+        match kind {
+            Some((kind, _)) if !self.version_id.is_empty() => format!("{}-{}", self.version_id, kind.trim()),
+            _ => self.version_id.clone(),
         }
     }
 

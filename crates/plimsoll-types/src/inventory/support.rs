@@ -11,11 +11,14 @@ impl Distro {
     /// The last day of support; `None` where it is not known, or where there is none, as for rolling releases.
     pub fn supported_until(&self) -> Option<Date> {
         let ecosystem = self.ecosystem();
-        let (name, release) = match &ecosystem {
-            Some(ecosystem) => (ecosystem.name(), ecosystem.release()?),
-            None => (self.id.as_str(), self.version_id.as_str()),
+        let dates =
+            |name: &str| TABLE.iter().find(|(names, _)| names.contains(&name)).map(|(_, dates)| *dates);
+        // A rebuild may end on another day than that whose advisories it goes by.
+        let (dates, release) = match (dates(&self.id), &ecosystem) {
+            (Some(dates), _) => (dates, self.version_id.as_str()),
+            (None, Some(ecosystem)) => (dates(ecosystem.name())?, ecosystem.release()?),
+            (None, None) => return None,
         };
-        let dates = TABLE.iter().find(|(names, _)| names.contains(&name)).map(|(_, dates)| *dates)?;
         // `9.3` is a state of 9; `3.4` of Alpine is no state of 3.
         let major = release.split('.').next().unwrap_or_default();
         let find = |release: &str| dates.iter().find(|(known, _)| *known == release);

@@ -226,6 +226,13 @@ fn alpine_s_branch_is_one_that_is_switched_on() {
     assert_eq!(branch("3.21_alpha20240807", &["edge"]), "Alpine:edge");
 }
 
+#[test]
+fn layers_that_say_to_be_endless_are_no_more_than_that() {
+    let endless = LayerInventory { unpacked_bytes: u64::MAX, entries: u64::MAX, ..layer() };
+    let image = ImageInventory::merge(&[(None, &endless), (None, &endless)]);
+    assert_eq!((image.unpacked_bytes, image.entries), (u64::MAX, u64::MAX));
+}
+
 /// A package by what told it.
 fn told(name: &str, evidence: &str) -> Found {
     let details = Details { evidence: Some(evidence.to_owned()), ..Details::default() };
@@ -271,4 +278,26 @@ fn a_program_of_the_distribution_needs_no_guess() {
     let image = ImageInventory::merge(&[(None, &layer)]);
     let paths: Vec<_> = image.packages.iter().map(|p| p.path.as_str()).collect();
     assert_eq!(paths, ["var/lib/dpkg/status", "usr/local/bin/bash"]);
+}
+
+#[test]
+fn ecosystems_have_the_releases_that_feeds_file_them_under() {
+    let of = |id: &str, version: &str, name: &str| {
+        let distro =
+            Distro { id: id.into(), version_id: version.into(), pretty_name: name.into(), ..Distro::default() };
+        distro.ecosystem().map(|ecosystem| ecosystem.to_string()).unwrap_or_default()
+    };
+    assert_eq!(of("rhel", "9.4", ""), "Red Hat:9");
+    assert_eq!(of("centos", "7", ""), "Red Hat:7");
+    assert_eq!(of("ol", "8.9", ""), "Oracle Linux:8");
+    assert_eq!(of("amzn", "2", ""), "Amazon Linux:2");
+    assert_eq!(of("amzn", "2018.03", ""), "Amazon Linux:1");
+    assert_eq!(of("mariner", "2.0", ""), "Azure Linux:2");
+    assert_eq!(of("sles", "15.5", ""), "SUSE:Linux Enterprise Server 15 SP5");
+    assert_eq!(of("sles", "15", ""), "SUSE:Linux Enterprise Server 15");
+    assert_eq!(of("opensuse-leap", "15.6", ""), "openSUSE:Leap 15.6");
+    assert_eq!(of("opensuse-tumbleweed", "20240101", ""), "openSUSE:Tumbleweed");
+    assert_eq!(of("openeuler", "22.03", "openEuler 22.03 (LTS-SP1)"), "openEuler:22.03-LTS-SP1");
+    let sid = Distro { id: "debian".into(), codename: "sid".into(), ..Distro::default() };
+    assert_eq!(sid.ecosystem().map(|ecosystem| ecosystem.to_string()).as_deref(), Some("Debian:sid"));
 }
