@@ -19,7 +19,7 @@ const DEPTH: u32 = 8;
 const ENTRIES: u32 = 2_000_000;
 
 /// Bytes that all kept entries and names may take together.
-const KEPT: usize = 32 * 1024 * 1024;
+const KEPT: usize = 24 * 1024 * 1024;
 
 /// What may stand before the first entry: the script of an archive that starts itself.
 const PREFIX: u64 = 1024 * 1024;

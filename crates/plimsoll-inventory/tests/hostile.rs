@@ -13,6 +13,9 @@ use plimsoll_types::{ImageInventory, LayerInventory, ProblemKind};
 
 use ProblemKind::{Damaged, LimitExceeded, Unreadable, Unsupported};
 
+#[path = "hostile/languages.rs"]
+mod languages;
+
 // What a reading may cost.
 
 /// Counts what this thread holds, so that tests beside each other do not count for each other.
