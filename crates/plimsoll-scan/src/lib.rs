@@ -41,9 +41,9 @@ pub use feeds::{
     PublisherFeed, PublisherStatus, UpdateOptions, Updated,
 };
 pub use notify::{Notifier, NotifySettings, Reach, Shapes, TellAssessment, TellFinding};
+pub use pipeline::{ScanEvent, ScanProgress, scan_target};
 pub use plimsoll_advisory::publishers::Publisher;
 pub use plimsoll_advisory::vex::Vex;
-pub use pipeline::{ScanEvent, ScanProgress, scan_target};
 pub use plimsoll_types::coverage::Coverage;
 pub use report::Report;
 pub use sandbox::{Input, Sandbox};

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use plimsoll_types::inventory::Distro;
 use plimsoll_types::sbom::{self, Format, Subject};
 use plimsoll_types::{
-    Coverage, Cvss, Digest, Evidence, Ecosystem, Health, ImageInventory, InstalledPackage, Match, Severity, Status,
-    Timestamp,
+    Coverage, Cvss, Digest, Ecosystem, Evidence, Health, ImageInventory, InstalledPackage, Match, Severity,
+    Status, Timestamp,
 };
 use serde::Serialize;
 

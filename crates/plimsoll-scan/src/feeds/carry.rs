@@ -100,7 +100,8 @@ impl Feeds {
             let mut line = Vec::new();
             let read = reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
             read.map_err(|error| Error::file("read", from, error))?;
-            let text = String::from_utf8(line).ok().and_then(|line| Some(line.strip_suffix('\n')?.to_owned()));
+            let text =
+                String::from_utf8(line).ok().and_then(|line| Some(line.strip_suffix('\n')?.to_owned()));
             text.ok_or_else(|| bad("it is no export of an advisory database"))
         };
         let (magic, label, signature) = (line()?, line()?, line()?);
@@ -121,7 +122,12 @@ impl Feeds {
         let current = advisories::current_generation(&self.folder)?.unwrap_or(0);
         if current == label.generation && !force {
             let advisories = Database::open(&advisories::file_of(&self.folder, current))?.advisories();
-            return Ok(Imported { generation: current, advisories, was_there: true, is_signed: key.is_some() });
+            return Ok(Imported {
+                generation: current,
+                advisories,
+                was_there: true,
+                is_signed: key.is_some(),
+            });
         }
         if label.generation < current && !force {
             let message = format!(
@@ -148,7 +154,8 @@ impl Feeds {
 }
 
 fn unpack(reader: impl BufRead, to: &Path, label: &Label) -> Result<()> {
-    let damaged = |what: &str| Error::new(ErrorKind::Damaged, format!("the exported database is damaged: {what}"));
+    let damaged =
+        |what: &str| Error::new(ErrorKind::Damaged, format!("the exported database is damaged: {what}"));
     let mut file = File::create(to).map_err(|error| Error::file("write", to, error))?;
     let mut unpacked = flate2::bufread::GzDecoder::new(reader).take(label.bytes + 1);
     let mut hash = Context::new(&SHA256);
@@ -206,6 +213,5 @@ fn public_key(text: &str) -> Result<Vec<u8>> {
     const PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
     let der = pem(text)?;
     let key = der.strip_prefix(&PREFIX).filter(|key| key.len() == 32);
-    key.map(<[u8]>::to_vec)
-        .ok_or_else(|| Error::new(ErrorKind::Usage, "the key is no Ed25519 public key"))
+    key.map(<[u8]>::to_vec).ok_or_else(|| Error::new(ErrorKind::Usage, "the key is no Ed25519 public key"))
 }

@@ -55,7 +55,10 @@ pub enum Change {
 enum Fetched {
     Nothing,
     Archive(File),
-    Records { changed: Vec<osv::Record>, removed: Vec<String> },
+    Records {
+        changed: Vec<osv::Record>,
+        removed: Vec<String>,
+    },
     /// All files of a publisher.
     Published(publish::Files),
 }
@@ -193,10 +196,10 @@ impl Update<'_> {
     async fn ask_publisher(&self, feed: &PublisherFeed, now: Timestamp) -> Answer {
         let name = feed.publisher.name().to_owned();
         let known = self.known.feeds.get(&name).cloned().unwrap_or_default();
-        let is_there =
-            self.base.as_deref().is_some_and(|base| base.database().ids(&name).next().is_some());
+        let is_there = self.base.as_deref().is_some_and(|base| base.database().ids(&name).next().is_some());
         let is_same = known.location == Some(feed.location.to_string());
-        let validators = if is_there && is_same && !self.options.full { known.files } else { BTreeMap::new() };
+        let validators =
+            if is_there && is_same && !self.options.full { known.files } else { BTreeMap::new() };
         let told = |bytes, total| {
             (self.progress)(FeedEvent::Downloaded { ecosystem: name.clone(), bytes, total });
         };

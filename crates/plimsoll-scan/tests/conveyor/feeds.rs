@@ -245,7 +245,9 @@ const TRACKER: &str = r#"{"musl": {"CVE-2019-14697": {"description":"d","release
     "bookworm":{"status":"open","repositories":{},"urgency":"low","nodsa":"Minor issue","nodsa_reason":"ignored"}}}}}"#;
 
 fn secdb(fixes: &str) -> String {
-    format!(r#"{{"distroversion":"v3.4","reponame":"main","packages":[{{"pkg":{{"name":"musl","secfixes":{{{fixes}}}}}}}]}}"#)
+    format!(
+        r#"{{"distroversion":"v3.4","reponame":"main","packages":[{{"pkg":{{"name":"musl","secfixes":{{{fixes}}}}}}}]}}"#
+    )
 }
 
 /// The publisher's own feed on a server: what it says comes before the bucket, and it is fetched again only when it changed.
@@ -284,7 +286,10 @@ async fn a_publisher_s_own_feed_is_read_beside_the_bucket() {
     std::fs::write(site.join("tracker.json"), "<html>not now</html>").unwrap();
     std::fs::write(&main, secdb(r#""1.1.14-r16":["CVE-2019-14697"]"#)).unwrap();
     let third = update().await;
-    assert!(matches!(change(&third, "debian"), Change::Failed(reason) if reason.contains("Debian")), "{third:?}");
+    assert!(
+        matches!(change(&third, "debian"), Change::Failed(reason) if reason.contains("Debian")),
+        "{third:?}"
+    );
     assert_eq!(change(&third, "alpine"), &Change::Whole { records: 1, unreadable: 0 });
     let status = feeds.status().unwrap().unwrap();
     let debian = status.publishers.iter().find(|publisher| publisher.name == "debian").unwrap();
@@ -424,7 +429,10 @@ async fn whatever_a_feed_sends_yesterday_s_data_stay_in_use() {
     let huge = std::fs::File::create(alpine.join("ALPINE-CVE-2024-9.json")).unwrap();
     huge.set_len(2 << 30).unwrap();
     let updated = database.update().await;
-    assert!(matches!(change(&updated, "Alpine"), Change::Failed(reason) if reason.contains("more than")), "{updated:?}");
+    assert!(
+        matches!(change(&updated, "Alpine"), Change::Failed(reason) if reason.contains("more than")),
+        "{updated:?}"
+    );
     assert_eq!(known(&database), ["CVE-2019-14697"]);
 }
 
@@ -473,7 +481,8 @@ async fn a_delta_costs_matching_of_the_packages_that_it_names_and_of_no_others()
         .packages_to_rematch(new.generation(), None, plimsoll_store::PackageId(0), 10_000)
         .await
         .unwrap();
-    let untouched: BTreeSet<String> = untouched.into_iter().map(|stored| stored.package.package.name).collect();
+    let untouched: BTreeSet<String> =
+        untouched.into_iter().map(|stored| stored.package.package.name).collect();
     let named: BTreeSet<String> =
         new.database().changed_names(old.database()).into_iter().map(|(_, name)| name).collect();
     let expected: BTreeSet<String> = names.difference(&named).cloned().collect();
