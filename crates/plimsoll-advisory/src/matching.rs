@@ -41,12 +41,18 @@ pub fn find(database: &Database, package: &InstalledPackage) -> Vec<Match> {
     let Some(ecosystem) = &package.ecosystem else { return Vec::new() };
     let (name, version) = package.package.advised_as();
     let source = (package.package.package_type == PackageType::Rpm).then(|| package.package.source_name());
-    find_asked(database, Asked { ecosystem, name, source, version })
+    let module = stream(package);
+    find_asked(database, Asked { ecosystem, name, source, version, module: module.as_deref() })
+}
+
+/// The module and stream of an rpm, without the module's version and context.
+fn stream(package: &InstalledPackage) -> Option<String> {
+    Some(package.module()?.splitn(3, ':').take(2).collect::<Vec<_>>().join(":"))
 }
 
 /// The vulnerabilities of a version of a package, by the name under which advisories speak of it.
 pub fn find_version(database: &Database, ecosystem: &Ecosystem, name: &str, version: &str) -> Vec<Match> {
-    find_asked(database, Asked { ecosystem, name, source: None, version })
+    find_asked(database, Asked { ecosystem, name, source: None, version, module: None })
 }
 
 fn find_asked(database: &Database, asked: Asked<'_>) -> Vec<Match> {
@@ -66,7 +72,7 @@ pub fn affecting<'d>(
     name: &str,
     version: &str,
 ) -> Vec<&'d str> {
-    let asked = Asked { ecosystem, name, source: None, version };
+    let asked = Asked { ecosystem, name, source: None, version, module: None };
     let words = words(database, &asked, &mut Installed::new(ecosystem, version));
     let affecting = words.iter().filter(|word| word.status.is_finding());
     let mut ids: Vec<_> = affecting.filter_map(|word| word.statement.id()).collect();
@@ -101,6 +107,8 @@ struct Asked<'a> {
     /// The source package of an rpm. Bulletins name binary packages; what has no fix is named by its source.
     source: Option<&'a str>,
     version: &'a str,
+    /// The module of an rpm with its stream, where its label is known: `nodejs:16`.
+    module: Option<&'a str>,
 }
 
 /// What an advisory says of the installed version.
@@ -146,7 +154,7 @@ fn words<'d>(database: &'d Database, asked: &Asked<'_>, installed: &mut Installe
 /// What is said of a package in its release. A version that only subscribers get is compared with what its publisher says
 /// to subscribers, wherever it says something to them.
 fn statements<'d>(database: &'d Database, asked: &Asked<'_>) -> Vec<Statement<'d>> {
-    let Asked { ecosystem, version, .. } = *asked;
+    let Asked { ecosystem, version, module, .. } = *asked;
     let name = ecosystem.lookup_name(asked.name);
     let mut all: Vec<Statement<'d>> = Vec::new();
     if let Some(subscribers) = subscribers_release(ecosystem, version) {
@@ -160,19 +168,25 @@ fn statements<'d>(database: &'d Database, asked: &Asked<'_>) -> Vec<Statement<'d
         let of_source = database.statements(ecosystem, &format!("{source} (source)"));
         all.extend(of_source.filter(|statement| !known.contains(&statement.advisory())));
     }
-    all.retain(|statement| is_of_stream(statement, version));
+    all.retain(|statement| is_of_stream(statement, version, module));
     all
 }
 
-/// Whether a statement is on packages of the same kind, of a module or of none: a module's packages are built beside the
-/// release's own, with versions of their own. Buckets do not say which a bulletin is on, so this is for publishers' feeds.
-fn is_of_stream(statement: &Statement<'_>, version: &str) -> bool {
-    if statement.authority() != Authority::Publisher || !statement.has_about() {
+/// Whether a statement is on packages of the same module and stream, or like them of none: a module's packages are built
+/// beside the release's own, with versions of their own. A package whose label nobody knows is compared with what buckets say of
+/// any stream, which is what the schema says, but not with what its publisher says of a module that it cannot be of.
+fn is_of_stream(statement: &Statement<'_>, version: &str, module: Option<&str>) -> bool {
+    let is_publisher = statement.authority() == Authority::Publisher;
+    if module.is_none() && (!is_publisher || !statement.has_about()) {
         return true;
     }
-    let Some(module) = statement.about().and_then(|about| about.module) else { return true };
-    let is_modular = version.contains(".module+") || version.contains(".module_");
-    is_modular && !module.is_empty()
+    let of = statement.about().and_then(|about| about.module);
+    match (of.as_deref(), module) {
+        (Some(""), Some(_)) | (None, None) => true,
+        (Some(of), Some(module)) => of == module,
+        (None, Some(_)) => false,
+        (Some(_), None) => version.contains(".module+") || version.contains(".module_"),
+    }
 }
 
 /// The release for subscribers whose package this is, by its version: `7.4.3-4ubuntu2.20+esm1`.

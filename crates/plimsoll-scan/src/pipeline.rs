@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
-use plimsoll_advisory::vex;
+use plimsoll_advisory::{matching, vex};
 use plimsoll_types::coverage::LayerCoverage;
 use plimsoll_types::manifest::ImageConfig;
 use plimsoll_types::{
@@ -296,6 +296,11 @@ fn match_all(
     let mut known: HashMap<_, Vec<Match>> = HashMap::new();
     let mut all = Vec::new();
     let digest = image.digest.as_ref().map(Digest::to_string);
+    let owners: HashMap<&str, &InstalledPackage> = packages
+        .iter()
+        .filter(|package| package.package.package_type.is_os())
+        .map(|package| (package.package.name.as_str(), package))
+        .collect();
     let this = vex::Image { digest: digest.as_deref(), reference: image.reference.as_deref() };
     for package in packages {
         let (name, version) = package.package.advised_as();
@@ -306,6 +311,10 @@ fn match_all(
             continue;
         }
         let mut matches = matches.clone();
+        let owner = package.details.owned_by.as_deref().and_then(|name| owners.get(name));
+        if let Some(owner) = owner.filter(|_| !package.package.package_type.is_os()) {
+            matching::heed_owner(advisories.database(), &mut matches, owner);
+        }
         if !advisories.vex().is_empty()
             && let Ok(purl) = package.purl.parse()
         {

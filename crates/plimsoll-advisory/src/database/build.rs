@@ -476,7 +476,7 @@ fn statements(record: &Record) -> BTreeMap<(String, String, String, u8), Compile
                 .as_ref()
                 .map(|fix| (fix.version.clone(), fix.subscription.clone())),
             fix_is_announced: affected.statement.fix_is_announced,
-            module: affected.statement.module.clone(),
+            module: affected.statement.module.clone().or_else(|| module(record, affected, ecosystem.name())),
             symbols: symbols(affected),
         };
         if statement.about == About::default() {
@@ -485,6 +485,27 @@ fn statements(record: &Record) -> BTreeMap<(String, String, String, u8), Compile
         statement.unevaluated += compiled.unevaluated;
     }
     statements
+}
+
+/// The module and stream that an item is on, empty where it is on a module that is not named; `None` where it is on none.
+/// Bulletins of Red Hat's relatives name the module in their title alone: `Important: nodejs:16 security update`.
+fn module(record: &Record, affected: &Affected, ecosystem: &str) -> Option<String> {
+    if !matches!(ecosystem, "AlmaLinux" | "Rocky Linux" | "Red Hat" | "Oracle Linux") {
+        return None;
+    }
+    let versions =
+        affected.ranges.iter().flat_map(|range| &range.events).filter_map(|event| event.fixed.as_deref());
+    if !versions.into_iter().any(|version| version.contains(".module+") || version.contains(".module_")) {
+        return None;
+    }
+    let is_stream = |word: &&str| {
+        word.split_once(':').is_some_and(|(name, stream)| {
+            !name.is_empty()
+                && stream.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && !stream.contains(':')
+        })
+    };
+    Some(record.summary.split_whitespace().find(is_stream).unwrap_or_default().to_owned())
 }
 
 /// `CWE-79` and its like.

@@ -51,7 +51,10 @@ pub fn explain(database: &Database, package: &InstalledPackage, vulnerability: &
     let mut installed = Installed::new(ecosystem, version);
     let mut accounts: Vec<Account> = Vec::new();
     let source = (package.package.package_type == PackageType::Rpm).then(|| package.package.source_name());
-    for statement in statements(database, &Asked { ecosystem, name, source, version }) {
+    let module = super::stream(package);
+    for statement in
+        statements(database, &Asked { ecosystem, name, source, version, module: module.as_deref() })
+    {
         let Some(advisory) = named(database, &statement, vulnerability) else { continue };
         let (judgement, weak) = judge(&statement, &advisory, &mut installed);
         let about = statement.about().unwrap_or_default();

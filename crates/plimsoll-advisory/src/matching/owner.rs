@@ -24,7 +24,7 @@ pub fn heed_owner(database: &Database, matches: &mut [Match], owner: &InstalledP
         return;
     }
     let words: Vec<(Status, &str, HashSet<&str>)> =
-        statements(database, &Asked { ecosystem, name, source: None, version })
+        statements(database, &Asked { ecosystem, name, source: None, version, module: None })
             .into_iter()
             .filter(|statement| statement.is_in_force())
             .filter_map(|statement| {

@@ -457,6 +457,37 @@ fn red_hat_s_repositories_and_suse_s_modules_are_their_release() {
 }
 
 #[test]
+fn a_package_of_a_module_is_compared_with_its_own_stream() {
+    let bulletin = |id: &str, title: &str, fixed: &str| {
+        record(id, &format!(r#","summary":"{title}""#), "AlmaLinux:8", "npm", "0", fixed)
+    };
+    let records = [
+        bulletin("ALSA-1", "Important: nodejs:16 security update", "1:8.19-1.16.20.module_el8"),
+        bulletin("ALSA-2", "Important: nodejs:18 security update", "1:9.2-1.18.14.module_el8"),
+        bulletin("ALSA-3", "Moderate: npm security update", "1:10-1.el8"),
+        bulletin("ALSA-4", "Moderate: security update", "1:11-1.module_el8"),
+    ];
+    let database = database(&records.each_ref().map(String::as_str));
+    let found = |purl: &str| -> Vec<String> {
+        let package = Package::new(PackageType::Rpm, "npm", "1:8.1-1.16.15.module_el8");
+        let mut installed = InstalledPackage::new(package, Some("AlmaLinux:8".parse().unwrap()));
+        installed.purl = purl.to_owned();
+        find(&database, &installed).into_iter().map(|found| found.vulnerability).collect()
+    };
+    let version = "8.1-1.16.15.module_el8";
+    assert_eq!(
+        found(&format!("pkg:rpm/almalinux/npm@{version}?rpmmod=nodejs:16:8060:ad")),
+        ["ALSA-1", "ALSA-4"]
+    );
+    assert_eq!(
+        found(&format!("pkg:rpm/almalinux/npm@{version}?rpmmod=nodejs:18:8060:ad")),
+        ["ALSA-2", "ALSA-4"]
+    );
+    // Without a label, what the schema says.
+    assert_eq!(found(&format!("pkg:rpm/almalinux/npm@{version}")), ["ALSA-1", "ALSA-2", "ALSA-3", "ALSA-4"]);
+}
+
+#[test]
 fn the_story_of_a_verdict_has_every_advisory_that_speaks_of_it() {
     let records = [
         record("DSA-1-1", r#","upstream":["CVE-1"]"#, "Debian:11", "glibc", "0", "2.31-14"),
