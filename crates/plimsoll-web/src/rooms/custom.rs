@@ -29,10 +29,17 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         _ => return Ok(None),
     };
     let id = call.path.resource(2)?;
-    if Generation::ALL.iter().any(|generation| is(generation.key(), id.name())) {
-        return Ok(None);
-    }
     let scope = id.parent().unwrap_or_else(ResourceId::root);
+    if Generation::ALL.iter().any(|generation| is(generation.key(), id.name())) {
+        let deed = match *call.method {
+            Method::PUT => "write",
+            Method::DELETE => "delete",
+            _ => return Ok(None),
+        };
+        call.authorize(&format!("{kind}/{deed}"), &scope)?;
+        let message = format!("{} is built in, and nobody writes it but Plimsoll", id.name());
+        return Err(Error::bad_request("BuiltInAssessment", message));
+    }
     let store = &call.web.store;
     match *call.method {
         Method::GET | Method::HEAD => {
