@@ -199,15 +199,15 @@ impl Publisher {
         let bytes = tar::unpacked(bytes)?;
         match self {
             Self::Debian => debian::read(bytes, into),
-            Self::Ubuntu => tar::each(bytes, &mut |path, content| ubuntu::read(path, content, into)),
+            Self::Ubuntu => tar::each(bytes, |path, content| ubuntu::read(path, content, into)),
             Self::Alpine => secdb::read(bytes, "ALPINE", "Alpine", into),
             Self::Wolfi => secdb::read(bytes, "WOLFI", "Wolfi", into),
             Self::Chainguard => secdb::read(bytes, "CHAINGUARD", "Chainguard", into),
             Self::AzureLinux => oval::read(bytes, into),
             Self::RedHat => {
-                tar::each(bytes, &mut |_, content| csaf::read(content, csaf::Vendor::RedHat, into))
+                tar::each(bytes, |_, content| csaf::read(content, csaf::Vendor::RedHat, into))
             }
-            Self::Suse => tar::each(bytes, &mut |_, content| csaf::read(content, csaf::Vendor::Suse, into)),
+            Self::Suse => tar::each(bytes, |_, content| csaf::read(content, csaf::Vendor::Suse, into)),
             Self::Amazon | Self::Oracle => updateinfo::read(bytes, name, into),
             Self::Photon => photon::read(bytes, name, into),
             Self::Nvd => nvd::read(bytes, into),
@@ -286,13 +286,14 @@ fn empty(id: &str) -> Record {
 
 /// The record of a CVE in a feed that numbers by CVE, with the CVE as its alias.
 fn of_cve<'c>(into: &'c mut Collected, feed: &str, cve: &str) -> Result<Option<&'c mut Record>, Error> {
-    let record = into.record(&format!("{feed}:{cve}"))?;
-    Ok(record.map(|record| {
-        if record.aliases.is_empty() && !cve.starts_with("TEMP-") {
-            record.aliases.push(cve.to_owned());
-        }
-        record
-    }))
+    let mut record = into.record(&format!("{feed}:{cve}"))?;
+    if let Some(record) = &mut record
+        && record.aliases.is_empty()
+        && !cve.starts_with("TEMP-")
+    {
+        record.aliases.push(cve.to_owned());
+    }
+    Ok(record)
 }
 
 /// An item on a package: affected from the beginning up to a fix, or for ever.

@@ -545,13 +545,12 @@ impl Typed {
     /// Those of distributions whose data are small enough to be read by everybody, unless advisories come from somewhere else
     /// than the public feed.
     fn publishers(&self) -> Result<Vec<PublisherFeed>> {
-        const USUAL: [Publisher; 9] = [
+        const USUAL: [Publisher; 8] = [
             Publisher::Debian,
             Publisher::Alpine,
             Publisher::Wolfi,
             Publisher::Chainguard,
             Publisher::AzureLinux,
-            Publisher::RedHat,
             Publisher::Amazon,
             Publisher::Oracle,
             Publisher::Photon,

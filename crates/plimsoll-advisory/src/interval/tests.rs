@@ -10,7 +10,7 @@ fn affected(json: &str) -> Affected {
 fn holds(affected: &Affected, ecosystem: &str, version: &str) -> bool {
     let version = version.trim_ascii();
     compile(affected, ecosystem).intervals.iter().any(|(order, intervals)| {
-        let key = order.key(&version).bytes;
+        let key = order.key(version).bytes;
         let inside = |i: &Interval| i.start <= key && i.end.as_ref().is_none_or(|end| key < *end);
         assert!(intervals.is_sorted_by(|a, b| a.end.as_ref().is_some_and(|end| *end < b.start)));
         intervals.iter().any(inside)

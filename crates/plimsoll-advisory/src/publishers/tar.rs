@@ -37,7 +37,7 @@ pub(super) fn unpacked<'r>(mut bytes: impl Read + 'r) -> Result<Box<dyn Read + '
 /// Hands each regular file on, by its path.
 pub(super) fn each(
     bytes: impl Read,
-    take: &mut dyn FnMut(&str, &[u8]) -> Result<(), Error>,
+    mut take: impl FnMut(&str, &[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut bytes = bytes.take(MAX_TOTAL_BYTES);
     let mut long_name: Option<String> = None;
