@@ -78,6 +78,8 @@ class Document(Case):
                 path += "?api-version=2022-12-01"
             if any(parameter["name"] == "resource" for parameter in operation.get("parameters", [])):
                 path += "&resource=https://containerregistry.azure.net"
+            if any(parameter["name"] == "vulnerability" for parameter in operation.get("parameters", [])):
+                path += "&vulnerability=CVE-2018-0732"
             with self.subTest(operation["operationId"]):
                 self.compare(operation, path)
             asked += 1
