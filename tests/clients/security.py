@@ -147,6 +147,29 @@ class Assessments(Case):
             self.assertIn(caught.exception.status_code, (400, 403, 405, 409))
             self.assertTrue(caught.exception.error.code)
 
+    def test_a_customers_own_lives(self):
+        key = "7d8f1c5a-0000-4000-8000-000000000001"
+        status = {"properties": {"resourceDetails": {"source": "Azure"}, "status": {"code": "Unhealthy"}}}
+        write = lambda code: CLIENT.assessments.create_or_update(
+            SERVER.registry_id, key, {"properties": {**status["properties"], "status": {"code": code}}}
+        )
+        self.refused("AssessmentMetadataNotFound", lambda: write("Unhealthy"), 400)
+        metadata = {"displayName": "Images are signed", "severity": "High", "assessmentType": "CustomerManaged"}
+        made = CLIENT.assessments_metadata.create_in_subscription(key, {"properties": metadata})
+        self.assertEqual((made.name, made.severity), (key, "High"))
+        self.assertEqual(CLIENT.assessments_metadata.get_in_subscription(key).display_name, "Images are signed")
+        self.assertIn(key, [one.name for one in CLIENT.assessments_metadata.list_by_subscription()])
+        self.assertEqual(write("Unhealthy").status.code, "Unhealthy")
+        self.refused("InvalidRequestContent", lambda: write("Sick"), 400)
+        found = CLIENT.assessments.get(SERVER.registry_id, key)
+        self.assertEqual((found.display_name, found.status.code), ("Images are signed", "Unhealthy"))
+        self.assertIn(key, [one.name for one in CLIENT.assessments.list(SERVER.scope)])
+        self.assertEqual(write("Healthy").status.first_evaluation_date, found.status.first_evaluation_date)
+        CLIENT.assessments.delete(SERVER.registry_id, key)
+        self.refused("ResourceNotFound", lambda: CLIENT.assessments.get(SERVER.registry_id, key), 404)
+        CLIENT.assessments_metadata.delete_in_subscription(key)
+        self.assertNotIn(key, [one.name for one in CLIENT.assessments_metadata.list_by_subscription()])
+
 
 class Metadata(Case):
     def test_list_and_list_by_subscription(self):

@@ -204,9 +204,7 @@ impl Publisher {
             Self::Wolfi => secdb::read(bytes, "WOLFI", "Wolfi", into),
             Self::Chainguard => secdb::read(bytes, "CHAINGUARD", "Chainguard", into),
             Self::AzureLinux => oval::read(bytes, into),
-            Self::RedHat => {
-                tar::each(bytes, |_, content| csaf::read(content, csaf::Vendor::RedHat, into))
-            }
+            Self::RedHat => tar::each(bytes, |_, content| csaf::read(content, csaf::Vendor::RedHat, into)),
             Self::Suse => tar::each(bytes, |_, content| csaf::read(content, csaf::Vendor::Suse, into)),
             Self::Amazon | Self::Oracle => updateinfo::read(bytes, name, into),
             Self::Photon => photon::read(bytes, name, into),

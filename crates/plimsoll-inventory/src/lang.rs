@@ -125,6 +125,7 @@ fn object<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Unreadabl
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Unreadable::because("it is not a JSON object"));
     }
+    json::refill();
     serde_json::from_slice(bytes).map_err(|error| not_json(&error))
 }
 

@@ -27,13 +27,13 @@ mod tag_value;
 /// Components of a document.
 const COMPONENTS: u64 = 1_000_000;
 
-/// What the packages of a document may take in memory.
-const WEIGHT: usize = 256 * 1024 * 1024;
+/// What the packages of a document that lies in an image may take in memory.
+const EMBEDDED_WEIGHT: usize = 16 * 1024 * 1024;
 
 /// Reads the document. See [`crate::read_sbom`].
 pub(crate) fn read(input: impl Read, limits: &Limits) -> Result<ImageInventory, Problem> {
     let bytes = read_whole(input, limits.file_bytes)?;
-    let document = parse(&bytes)?;
+    let document = parse_within(&bytes, limits.output_bytes)?;
     Ok(ImageInventory {
         distro: document.distro,
         packages: document.packages,
@@ -48,15 +48,20 @@ pub(crate) fn read(input: impl Read, limits: &Limits) -> Result<ImageInventory, 
 pub(crate) struct Document {
     pub(crate) distro: Option<Distro>,
     pub(crate) packages: Vec<InstalledPackage>,
-    problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
     entries: u64,
 }
 
-/// Understands the document; nesting is limited by the parser, to 128 levels of JSON.
+/// Understands a document that lies in an image.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Document, Problem> {
+    parse_within(bytes, EMBEDDED_WEIGHT)
+}
+
+/// Understands the document; nesting is limited by the parser, to 128 levels of JSON.
+fn parse_within(bytes: &[u8], most: usize) -> Result<Document, Problem> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let unsupported = |message: &str| Problem::new(ProblemKind::Unsupported, message);
-    let mut reading = Reading::default();
+    let mut reading = Reading { most, ..Reading::default() };
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         if !tag_value::is_one(bytes) {
             let message = "the document is no SBOM that Plimsoll reads: CycloneDX JSON, or SPDX as JSON or tags and values";
@@ -162,10 +167,14 @@ impl Component {
 #[derive(Default)]
 struct Reading {
     distro: Option<Distro>,
-    packages: Vec<(InstalledPackage, Option<String>)>,
+    packages: Vec<InstalledPackage>,
+    /// For each package, which of the `distro` qualifiers it has; zero for none.
+    distro_of: Vec<u32>,
+    distro_names: HashMap<String, u32>,
     problems: Problems,
     entries: u64,
     weight: usize,
+    most: usize,
     is_full: bool,
 }
 
@@ -175,7 +184,7 @@ impl Reading {
         if self.is_full {
             return;
         }
-        if self.entries > COMPONENTS || self.weight > WEIGHT {
+        if self.entries > COMPONENTS || self.weight > self.most {
             self.is_full = true;
             let message = "the document has more components than are read";
             return self.problems.add(Problem::new(ProblemKind::LimitExceeded, message));
@@ -232,37 +241,40 @@ impl Reading {
         installed.path = if component.path.is_empty() { component.reference } else { component.path };
         installed.layer = component.layer;
         installed.details = Details { licenses: component.licenses.0, ..component.details };
-        let distro = purl.qualifier("distro").map(str::to_owned);
-        self.weight += size_of::<(InstalledPackage, Option<String>)>()
+        let named = u32::try_from(self.distro_names.len() + 1).unwrap_or(0);
+        let distro = purl.qualifier("distro").filter(|_| installed.package.package_type.is_os());
+        let distro = distro.map_or(0, |name| *self.distro_names.entry(name.to_owned()).or_insert(named));
+        self.weight += size_of::<InstalledPackage>()
             + 2 * installed.purl.len()
             + installed.path.len()
             + installed.details.licenses.iter().map(|text| text.len() + 40).sum::<usize>();
-        self.packages.push((installed, distro));
+        self.packages.push(installed);
+        self.distro_of.push(distro);
     }
 
     fn finish(self) -> Document {
-        let first_named =
-            || self.packages.iter().find_map(|(_, name)| Distro::from_purl_name(name.as_deref()?));
-        let distro = self.distro.clone().or_else(first_named);
-        let own_name = self.distro.as_ref().map(Distro::purl_name);
-        // What `distro` qualifiers say, each read once.
-        let mut named: HashMap<String, Option<Distro>> = HashMap::new();
-        let mut packages = Vec::with_capacity(self.packages.len());
-        for (mut installed, name) in self.packages {
+        let Self { distro: system, mut packages, distro_of, distro_names, problems, entries, .. } = self;
+        let own_name = system.as_ref().map(Distro::purl_name);
+        // What `distro` qualifiers say, in their order. That of the system itself says less than the system.
+        let mut named: Vec<(u32, Option<Distro>)> = distro_names
+            .into_iter()
+            .map(|(name, number)| {
+                let is_own = own_name.as_ref() == Some(&name);
+                (number, Distro::from_purl_name(&name).filter(|_| !is_own))
+            })
+            .collect();
+        named.sort_by_key(|(number, _)| *number);
+        let distro = system.or_else(|| named.iter().find_map(|(_, distro)| distro.clone()));
+        for (installed, number) in packages.iter_mut().zip(distro_of) {
             if installed.package.package_type.is_os() {
-                let of_name = match name {
-                    Some(name) if own_name.as_ref() != Some(&name) => {
-                        named.entry(name).or_insert_with_key(|name| Distro::from_purl_name(name)).as_ref()
-                    }
-                    _ => None,
-                };
+                let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+                let of_name = at.and_then(|at| named.get(at)?.1.as_ref());
                 installed.ecosystem = of_name.or(distro.as_ref()).and_then(Distro::ecosystem);
             }
-            packages.push(installed);
         }
         packages.sort();
         packages.dedup();
-        Document { distro, packages, problems: self.problems.finish(), entries: self.entries }
+        Document { distro, packages, problems: problems.finish(), entries }
     }
 }
 

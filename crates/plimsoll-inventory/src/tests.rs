@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use plimsoll_types::inventory::{FileContent, Problem, ProblemKind, path_hash};
 use plimsoll_types::probe::Limits;
-use plimsoll_types::{Digest, LayerInventory};
+use plimsoll_types::{Digest, ImageInventory, LayerInventory};
 use proptest::prelude::*;
 
 use crate::{read_layer, walk};
@@ -628,4 +628,47 @@ mod real {
         assert_eq!((packages(&layer), layer.problems), (vec![], vec![]));
         assert!(layer.entries > 10);
     }
+}
+
+#[test]
+fn layers_made_to_be_pulled_in_parts_are_layers_like_others() {
+    let toc = br#"{"version":1,"entries":[]}"#;
+    let archive = Archive::default().file(NPM, json("1")).file("stargz.index.json", toc).bytes();
+    // eStargz: a member for each entry, and an empty one at the end whose extra field says where the table is.
+    let footer = {
+        let mut builder = flate2::GzBuilder::new();
+        builder = builder.extra([b"SG\x16\0", &[b'0'; 16][..], b"STARGZ"].concat());
+        builder.write(Vec::new(), flate2::Compression::none()).finish().unwrap()
+    };
+    let stargz = [archive.chunks(512).map(gzip).collect::<Vec<_>>().concat(), footer].concat();
+    // zstd:chunked: a frame for each entry, and behind them the table and a footer that decoders skip.
+    let skippable = |content: &[u8]| {
+        let length = u32::try_from(content.len()).unwrap().to_le_bytes();
+        [&[0x50, 0x2a, 0x4d, 0x18][..], &length, content].concat()
+    };
+    let frames = archive.chunks(512).map(zstd).collect::<Vec<_>>().concat();
+    let chunked = [frames, skippable(&zstd(toc)), skippable(&[0; 64])].concat();
+    for packed in [stargz, chunked] {
+        let layer = read(&packed);
+        assert_eq!((packages(&layer), &layer.problems), (vec![format!("{NPM} a 1")], &vec![]));
+        assert_eq!(layer.diff_id, Digest::sha256(&archive));
+    }
+}
+
+#[test]
+fn one_layer_twice_is_the_same_image() {
+    let base = Archive::default()
+        .file("var/lib/dpkg/status", "Package: bash\nVersion: 5\n")
+        .file(NPM, json("1"))
+        .read();
+    let empty = read(&Archive::default().bytes());
+    let digest = |n: u8| Some(Digest::sha256(&[n]));
+    let once = ImageInventory::merge(&[(digest(1), &base)]);
+    let again = ImageInventory::merge(&[
+        (digest(1), &base),
+        (digest(2), &empty),
+        (digest(2), &empty),
+        (digest(1), &base),
+    ]);
+    assert_eq!(once.packages, again.packages);
 }

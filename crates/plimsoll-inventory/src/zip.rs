@@ -19,7 +19,7 @@ const DEPTH: u32 = 8;
 const ENTRIES: u32 = 2_000_000;
 
 /// Bytes that all kept entries and names may take together.
-const KEPT: usize = 32 * 1024 * 1024;
+const KEPT: usize = 24 * 1024 * 1024;
 
 /// What may stand before the first entry: the script of an archive that starts itself.
 const PREFIX: u64 = 1024 * 1024;
@@ -696,7 +696,9 @@ impl<'a> Sizes<'a> {
         if packed != full {
             return Self { packed, rest: fields };
         }
-        Self { packed: number(fields, 0, 8), rest: fields.get(8..).unwrap_or_default() }
+        // Without the field that it points to, the number means what it says, and leads out of any archive.
+        let packed = if fields.len() < 8 { full } else { number(fields, 0, 8) };
+        Self { packed, rest: fields.get(8..).unwrap_or_default() }
     }
 
     fn offset(&self, said: u64) -> u64 {

@@ -13,6 +13,9 @@ use plimsoll_types::{ImageInventory, LayerInventory, ProblemKind};
 
 use ProblemKind::{Damaged, LimitExceeded, Unreadable, Unsupported};
 
+#[path = "hostile/languages.rs"]
+mod languages;
+
 // What a reading may cost.
 
 /// Counts what this thread holds, so that tests beside each other do not count for each other.
@@ -1168,4 +1171,175 @@ fn purls_that_are_none() {
         serde_json::json!({"bomFormat": "CycloneDX", "specVersion": "1.5", "components": components});
     let image = within_budget(|| read_sbom(document.to_string().as_bytes(), &limits())).unwrap();
     assert_eq!((image.packages.len(), image.problems.len()), (0, 5));
+}
+
+// Archives in the layer.
+
+/// The layer is not read whole, and says so in whatever words.
+#[track_caller]
+fn complains(bytes: &[u8]) -> Vec<String> {
+    let layer = read(bytes);
+    assert!(!layer.problems.is_empty(), "{:?}", names(&layer));
+    names(&layer)
+}
+
+/// One file of a zip archive.
+struct Member<'a> {
+    name: &'a str,
+    flags: u16,
+    method: u16,
+    /// As they are said to be.
+    packed: u32,
+    unpacked: u32,
+    bytes: &'a [u8],
+}
+
+impl<'a> Member<'a> {
+    fn stored(name: &'a str, bytes: &'a [u8]) -> Self {
+        let length = u32::try_from(bytes.len()).unwrap();
+        Self { name, flags: 0, method: 0, packed: length, unpacked: length, bytes }
+    }
+
+    fn deflated(name: &'a str, bytes: &'a [u8], unpacked: usize) -> Self {
+        let (packed, unpacked) = (u32::try_from(bytes.len()).unwrap(), u32::try_from(unpacked).unwrap());
+        Self { name, flags: 0, method: 8, packed, unpacked, bytes }
+    }
+
+    fn sizes(&self, crc: u32) -> Vec<u8> {
+        let name = u16::try_from(self.name.len()).unwrap().to_le_bytes();
+        let sizes = [crc, self.packed, self.unpacked].map(u32::to_le_bytes).concat();
+        [&self.flags.to_le_bytes()[..], &self.method.to_le_bytes(), &[0; 4], &sizes, &name, &[0; 2]].concat()
+    }
+}
+
+/// An archive, whose directory says that it has `entries`.
+fn zip_of(members: &[Member<'_>], entries: u16) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for member in members {
+        let mut crc = flate2::Crc::new();
+        crc.update(&match member.method {
+            8 => inflate(member.bytes),
+            _ => member.bytes.to_vec(),
+        });
+        let at = u32::try_from(file.len()).unwrap().to_le_bytes();
+        let sizes = member.sizes(crc.sum());
+        file.extend([b"PK\x03\x04\x14\0", &sizes[..], member.name.as_bytes(), member.bytes].concat());
+        directory
+            .extend([b"PK\x01\x02\x14\0\x14\0", &sizes[..], &[0; 10], &at, member.name.as_bytes()].concat());
+    }
+    let (at, size) = (u32::try_from(file.len()).unwrap(), u32::try_from(directory.len()).unwrap());
+    let counts = [entries.to_le_bytes(), entries.to_le_bytes()].concat();
+    let end = [b"PK\x05\x06\0\0\0\0", &counts[..], &size.to_le_bytes(), &at.to_le_bytes(), &[0; 2]].concat();
+    [file, directory, end].concat()
+}
+
+fn zip(members: &[Member<'_>]) -> Vec<u8> {
+    zip_of(members, u16::try_from(members.len()).unwrap())
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn inflate(bytes: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    let _ = std::io::Read::read_to_end(&mut flate2::read::DeflateDecoder::new(bytes), &mut all);
+    all
+}
+
+const POM: &str = "META-INF/maven/g/a/pom.properties";
+const PROPERTIES: &[u8] = b"groupId=g\nartifactId=a\nversion=1\n";
+const JAR: &str = "app/lib/a.jar";
+
+fn library() -> Vec<u8> {
+    zip(&[Member::stored(POM, PROPERTIES)])
+}
+
+#[test]
+fn the_library_that_the_next_ones_are_made_of_is_read() {
+    is_only(&one(JAR, library()), &["g:a"]);
+    let packed = deflate(PROPERTIES);
+    is_only(&one(JAR, zip(&[Member::deflated(POM, &packed, PROPERTIES.len())])), &["g:a"]);
+}
+
+#[test]
+fn archives_in_archives_without_end() {
+    let deep = (0..100).fold(library(), |inner, _| zip(&[Member::stored("lib/inner.jar", &inner)]));
+    complains(&one(JAR, deep));
+}
+
+#[test]
+fn bombs_in_archives_in_archives() {
+    let zeros = deflate(&vec![0; 60 << 20]);
+    let bomb = zip(&[Member::deflated("zeros", &zeros, 60 << 20), Member::stored(POM, PROPERTIES)]);
+    // What nobody wants is passed over without unpacking it, but an archive inside must be unpacked to be read.
+    is_only(&one(JAR, &bomb), &["g:a"]);
+    let inner = deflate(&zip(&[Member::stored("zeros", &vec![0; 60 << 20])]));
+    let nested: Vec<Member<'_>> = (0..40).map(|_| Member::deflated("lib/b.jar", &inner, 60 << 20)).collect();
+    read(&one(JAR, zip(&nested)));
+}
+
+#[test]
+fn a_file_of_megabytes_where_a_few_lines_belong() {
+    let properties = deflate(&b"version=1\n".repeat(2 << 20));
+    read(&one(JAR, zip(&[Member::deflated(POM, &properties, 20 << 20)])));
+}
+
+#[test]
+fn an_archive_that_ends_in_the_middle() {
+    let library = library();
+    for length in [1, 10, 30, 60, library.len() - 40, library.len() - 1] {
+        complains(&one(JAR, &library[..length]));
+    }
+}
+
+#[test]
+fn an_archive_that_lies_about_sizes() {
+    let lie = |packed: u32, unpacked: u32| Member { packed, unpacked, ..Member::stored(POM, PROPERTIES) };
+    for (packed, unpacked) in [(u32::MAX, u32::MAX), (u32::MAX - 1, 33), (1 << 30, 1 << 30)] {
+        complains(&one(JAR, zip(&[lie(packed, unpacked)])));
+    }
+}
+
+#[test]
+fn an_archive_that_lies_about_its_entries() {
+    let hidden = zip_of(&[Member::stored(POM, PROPERTIES)], 0);
+    let names_of_hidden = names(&read(&one(JAR, hidden)));
+    let many = read(&one(JAR, zip_of(&[Member::stored(POM, PROPERTIES)], u16::MAX)));
+    // Java would open neither as we see it: what is shown must hold the library, or say that something is wrong.
+    assert!(!names_of_hidden.is_empty());
+    assert!(!names(&many).is_empty() || !many.problems.is_empty());
+}
+
+#[test]
+fn an_archive_that_is_locked() {
+    let locked = Member { flags: 1, ..Member::stored(POM, PROPERTIES) };
+    complains(&one(JAR, zip(&[locked])));
+}
+
+#[test]
+fn an_archive_packed_in_a_way_nobody_knows() {
+    let unknown = Member { method: 99, ..Member::stored(POM, PROPERTIES) };
+    complains(&one(JAR, zip(&[unknown])));
+}
+
+#[test]
+fn an_archive_whose_stream_goes_wrong() {
+    let broken = Member::deflated(POM, &[0xff; 40], 33);
+    complains(&one(JAR, zip(&[broken])));
+}
+
+#[test]
+fn an_archive_with_two_files_of_one_name() {
+    let other = b"groupId=g\nartifactId=b\nversion=2\n";
+    let layer = read(&one(JAR, zip(&[Member::stored(POM, PROPERTIES), Member::stored(POM, other)])));
+    assert!(names(&layer).contains(&"g:b".to_owned()), "{:?}", names(&layer));
+}
+
+#[test]
+fn an_archive_of_very_many_files() {
+    let members: Vec<_> = (0..60_000).map(|_| Member::stored("META-INF/maven/g/a/x", b"")).collect();
+    read(&one(JAR, zip(&members)));
 }

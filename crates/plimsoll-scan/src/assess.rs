@@ -108,6 +108,16 @@ pub(crate) fn windows(platform: Option<&Platform>) -> Option<String> {
     })
 }
 
+/// Why there is nothing in an image that could be judged; `None` where there is something, or it could not be read.
+pub(crate) fn unsupported(platform: Option<&Platform>, inventory: &ImageInventory) -> Option<String> {
+    let is_empty =
+        inventory.distro.is_none() && inventory.packages.is_empty() && inventory.problems.is_empty();
+    windows(platform).or_else(|| is_empty.then(|| NOTHING.to_owned()))
+}
+
+/// What is said of an image in which nothing was recognised.
+const NOTHING: &str = "no operating system and no packages were recognised";
+
 /// The first reason, in the order of what a person would mend first.
 fn incomplete(coverage: &Coverage, of_the_distribution: u64) -> Option<String> {
     if coverage.advisories.is_none() {
@@ -130,7 +140,7 @@ fn incomplete(coverage: &Coverage, of_the_distribution: u64) -> Option<String> {
             return Some(format!("{} was recognised, but no list of its packages", distro.name));
         }
     } else if coverage.packages == 0 {
-        return Some("no operating system and no packages were recognised".to_owned());
+        return Some(NOTHING.to_owned());
     }
     let unknown: Vec<String> = coverage
         .ecosystems

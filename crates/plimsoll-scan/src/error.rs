@@ -98,6 +98,10 @@ impl From<plimsoll_store::Error> for Error {
         let kind = match error.kind() {
             plimsoll_store::ErrorKind::NotFound => ErrorKind::NotFound,
             plimsoll_store::ErrorKind::Corrupt => ErrorKind::Damaged,
+            // Trying again would not unlock it.
+            plimsoll_store::ErrorKind::Locked => {
+                return Self::new(ErrorKind::Busy, error.to_string()).because(error);
+            }
             _ => ErrorKind::Unavailable,
         };
         Self::new(kind, "the store failed").because(error)

@@ -204,6 +204,7 @@ impl Store {
         let values = args![id.0, seen.to_string(), body.to_string(), now];
         let changed = tx.execute(sql, &values).await?;
         tx.commit().await?;
+        self.registries_have_changed();
         Ok(changed > 0)
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod affected;
 pub(crate) mod alerts;
 pub(crate) mod clients;
 pub(crate) mod container_registry;
+pub(crate) mod custom;
 pub(crate) mod exemptions;
 pub(crate) mod governance;
 pub(crate) mod history;
@@ -51,6 +52,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         pricings,
         scanning,
         access,
+        custom,
         security,
         rules,
         exemptions,

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|first| first == "probe") {
         return plimsoll_probe::main(&arguments[1..]);
     }
+    end_quietly_without_reader();
     let cli = Cli::parse();
     match run(&cli) {
         Ok(code) => code,
@@ -55,6 +56,18 @@ fn main() -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// `plimsoll logs | head`: when nobody reads any more there is nothing left to say.
+fn end_quietly_without_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
 }
 
 fn run(cli: &Cli) -> Result<ExitCode> {

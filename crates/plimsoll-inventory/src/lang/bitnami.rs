@@ -26,9 +26,11 @@ pub(crate) fn reader(path: &str, limits: &Limits) -> Box<dyn Reader> {
 
 fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
     let document = read(bytes)?;
+    let problems = document.problems.into_iter().map(|problem| (problem.kind, problem.to_string())).collect();
     // Of the documents of its parts each names the whole image as well, without a format.
     let packages = document.packages.into_iter().filter(|p| p.package.package_type != PackageType::Generic);
-    Ok(some(packages.map(|p| Found { details: p.details, ..p.package.into() }).collect()))
+    let packages = packages.map(|p| Found { details: p.details, ..p.package.into() }).collect();
+    Unreadable::partly(some(packages), problems)
 }
 
 fn read(bytes: &[u8]) -> Result<Document, Unreadable> {
@@ -69,7 +71,9 @@ pub(crate) mod embedded {
             let details = Details { evidence, confidence: Confidence::Low, ..installed.details };
             Found { details, ..installed.package.into() }
         });
-        Ok(some(packages.collect()))
+        let problems =
+            document.problems.into_iter().map(|problem| (problem.kind, problem.to_string())).collect();
+        Unreadable::partly(some(packages.collect()), problems)
     }
 }
 

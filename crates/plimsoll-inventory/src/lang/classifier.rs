@@ -48,6 +48,9 @@ enum Place {
 /// How far from its literal a version may be, with a reserve for what must stand behind it.
 const REACH: usize = 2048;
 
+/// Places of a window around which a version is looked for. A program has one or two.
+const TRIES: usize = 64;
+
 /// What is searched at once.
 const WINDOW: usize = 256 * 1024;
 
@@ -173,7 +176,8 @@ impl Software {
 impl Sign {
     /// Where the version is that this sign shows, and the text that says so. Literals behind `end` are for the next window.
     fn find(&self, window: &[u8], end: usize) -> Option<(usize, usize, String)> {
-        for at in memmem::find_iter(window, self.literal).take_while(|at| *at <= end) {
+        let most = if matches!(self.place, Place::Around(_)) { TRIES } else { usize::MAX };
+        for at in memmem::find_iter(window, self.literal).take_while(|at| *at <= end).take(most) {
             let behind = at + self.literal.len();
             let found = match self.place {
                 Place::Behind(part) => self.at(window, behind - part).map(|length| (behind - part, length)),
@@ -202,7 +206,8 @@ impl Sign {
         let mut best: Option<(usize, usize, usize)> = None;
         let from = at.saturating_sub(distance);
         for nul in memchr::memchr_iter(0, &window[from..to]).map(|nul| from + nul + 1) {
-            if version(&window[nul..], self.numbers).is_none() {
+            let Some(plain) = version(&window[nul..], self.numbers) else { continue };
+            if !matches!(window.get(nul + plain), Some(0 | b'+' | b'-' | b'_')) {
                 continue;
             }
             // What a build adds, as in `17.0.9+9-LTS`, is part of the text.

@@ -11,6 +11,9 @@ use super::some;
 use crate::catalogers::{Reader, Unreadable, Whole};
 use crate::path::split;
 
+/// Packages of one file.
+const MOST: usize = 10_000;
+
 /// `**/conaninfo.txt`.
 pub(crate) fn matches(path: &str) -> bool {
     split(path).1 == "conaninfo.txt"
@@ -31,6 +34,9 @@ fn parse(path: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
             sections += 1;
         } else if matches!(section, "full_requires" | "requires") {
             packages.extend(reference(line));
+            if packages.len() > MOST {
+                return Err(Unreadable::because(format!("it lists more than {MOST} packages")));
+            }
         }
     }
     if sections == 0 {

@@ -7,7 +7,7 @@
 
 use plimsoll_types::inventory::{Confidence, Details, FileContent, Found};
 use plimsoll_types::probe::Limits;
-use plimsoll_types::{Package, PackageType};
+use plimsoll_types::{Package, PackageType, ProblemKind};
 
 use crate::catalogers::{Reader, Unreadable, Want, Whole};
 use crate::lang::json::Licenses;
@@ -21,8 +21,11 @@ const EXTENSIONS: [&str; 14] =
     ["jar", "war", "ear", "par", "sar", "nar", "jpi", "hpi", "kar", "far", "lpkg", "rar", "zap", "jarx"];
 
 /// The main section of a manifest comes first, before the digests of a signed archive.
-const MANIFEST_BYTES: usize = 64 * 1024;
+const MANIFEST_BYTES: usize = 32 * 1024;
 const PROPERTIES_BYTES: usize = 16 * 1024;
+
+/// Libraries of one file.
+const MOST: usize = 100_000;
 
 /// `*.jar` and its relatives.
 pub(crate) fn matches(path: &str) -> bool {
@@ -80,7 +83,7 @@ impl Reader for Archive {
     fn finish(self: Box<Self>, _: bool) -> Result<Option<FileContent>, Unreadable> {
         let Self { path, zip, mut account, is_empty } = *self;
         let unzipped = zip.finish(&mut account);
-        let problems = account.into_problems();
+        let mut problems = account.into_problems();
         let Some(unzipped) = unzipped else {
             // The format of Rar archives has the same extension as Java's resource adapters.
             if is_empty || extension(&path).is_some_and(|extension| extension.eq_ignore_ascii_case("rar")) {
@@ -90,6 +93,9 @@ impl Reader for Archive {
         };
         let mut found = Vec::new();
         archive(split(&path).1, "", unzipped, &mut found);
+        if found.len() > MOST {
+            problems.push((ProblemKind::LimitExceeded, format!("it holds more than {MOST} libraries")));
+        }
         found.sort_by(|a, b| a.package.cmp(&b.package).then_with(|| a.details.cmp(&b.details)));
         found.dedup_by(|a, b| a.package == b.package && a.details.evidence == b.details.evidence);
         let content = (!found.is_empty()).then_some(FileContent::Packages(found));
@@ -99,6 +105,9 @@ impl Reader for Archive {
 
 /// Adds what an archive says. `inside` is its place in the outermost one, empty for that itself.
 fn archive(name: &str, inside: &str, unzipped: Unzipped, found: &mut Vec<Found>) {
+    if found.len() > MOST {
+        return;
+    }
     let mut manifest = Manifest::default();
     let mut poms = Vec::new();
     for (path, bytes) in &unzipped.files {

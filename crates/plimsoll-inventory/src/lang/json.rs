@@ -1,15 +1,34 @@
 //! JSON that strangers wrote: any value may be of any kind, and a short text may be a long list.
 //!
 //! Who reads such files looks at a few keys and takes whatever else is there for nothing. These types do the same, within
-//! limits: what is of another kind than expected counts as missing, and a list longer than any honest one is an error.
+//! limits: what is of another kind than expected counts as missing, and more elements than any honest file has are an error.
+//! A deserializer cannot be handed a budget through derived code, which is why that lives beside it, in the thread.
 
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
-/// Elements of one list or table. An element may be two bytes of the file and hundreds in memory.
-const ELEMENTS: usize = 250_000;
+/// Elements of all lists and tables of one file. An element may be two bytes of the file and hundreds in memory.
+const ELEMENTS: usize = 100_000;
+
+thread_local! {
+    static LEFT: Cell<usize> = const { Cell::new(ELEMENTS) };
+}
+
+/// Begins with the next file, or with the next part of a file of which nothing is kept before it is looked at.
+pub(crate) fn refill() {
+    LEFT.set(ELEMENTS);
+}
+
+fn take_one<E: de::Error>() -> Result<(), E> {
+    let left = LEFT.get().checked_sub(1);
+    LEFT.set(left.ok_or_else(|| E::custom(format!("it has more than {ELEMENTS} elements")))?);
+    Ok(())
+}
 
 /// Licences of one package.
 const LICENSES: usize = 16;
@@ -169,15 +188,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             type Value = List<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a list of at most {ELEMENTS} elements")
+                f.write_str("a list")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List<T>, A::Error> {
                 let mut all = Vec::new();
                 while let Some(element) = list.next_element()? {
-                    if all.len() == ELEMENTS {
-                        return Err(de::Error::custom(format!("a list of more than {ELEMENTS} elements")));
-                    }
+                    take_one()?;
                     all.push(element);
                 }
                 Ok(List(all))
@@ -198,15 +215,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
             type Value = Table<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "an object of at most {ELEMENTS} keys")
+                f.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Table<T>, A::Error> {
                 let mut all = Vec::new();
                 while let Some(entry) = map.next_entry()? {
-                    if all.len() == ELEMENTS {
-                        return Err(de::Error::custom(format!("an object of more than {ELEMENTS} keys")));
-                    }
+                    take_one()?;
                     all.push(entry);
                 }
                 Ok(Table(all))
@@ -217,6 +232,34 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
             nothing_in_lists!();
         }
         deserializer.deserialize_any(Any(PhantomData))
+    }
+}
+
+/// Hands each element of a list on as it comes, and keeps none.
+pub(crate) struct Each<T, F>(pub(crate) F, pub(crate) PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> DeserializeSeed<'de> for Each<T, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Each<T, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        refill();
+        while let Some(element) = list.next_element()? {
+            (self.0)(element);
+            refill();
+        }
+        Ok(())
     }
 }
 
@@ -311,8 +354,13 @@ mod tests {
 
     #[test]
     fn a_list_of_many_nothings_ends() {
+        refill();
         let many = format!("{{\"list\":[{}0]}}", "0,".repeat(ELEMENTS));
         assert!(serde_json::from_str::<Shape>(&many).is_err());
+        refill();
+        let tables = format!("{{\"table\":{{\"a\":1{}}}}}", ",\"\":1".repeat(ELEMENTS));
+        assert!(serde_json::from_str::<Shape>(&tables).is_err());
+        refill();
         let deep = format!("{{\"license\":{}", "[".repeat(1_000_000));
         assert!(serde_json::from_str::<Shape>(&deep).is_err());
         let long = format!("{{\"license\":[{}\"{}\"]}}", "\"MIT\",".repeat(100), "x".repeat(300));

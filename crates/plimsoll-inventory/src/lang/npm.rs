@@ -204,12 +204,13 @@ pub(crate) mod yarn {
         fn finish(self: Box<Self>, _: bool) -> Result<Option<FileContent>, Unreadable> {
             let Self { zip, mut account } = *self;
             let unzipped = zip.finish(&mut account);
-            let problems = account.into_problems();
+            let mut problems = account.into_problems();
             let Some(unzipped) = unzipped else { return Err(Unreadable::because("it is not a zip archive")) };
             let mut found = Vec::new();
             for (path, bytes) in &unzipped.files {
-                if let Some(FileContent::Packages(packages)) = parse(path, bytes)? {
-                    found.extend(packages);
+                match parse(path, bytes) {
+                    Ok(content) => found.extend(content.iter().flat_map(FileContent::found).cloned()),
+                    Err(unreadable) => problems.extend(unreadable.problems),
                 }
             }
             Unreadable::partly(some(found), problems)

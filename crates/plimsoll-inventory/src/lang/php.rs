@@ -43,6 +43,7 @@ struct Entry {
 /// All that is in it is installed, the packages for development as well: `dev-package-names` only says why.
 fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
     let is_list = bytes.trim_ascii_start().first() == Some(&b'[');
+    super::json::refill();
     let entries = if is_list {
         serde_json::from_slice::<List<Entry>>(bytes)
     } else {

@@ -131,7 +131,11 @@ pub(crate) mod egg {
                     break;
                 }
             }
-            Unreadable::partly(headers.finish(whole)?, problems)
+            match headers.finish(whole) {
+                Ok(content) => Unreadable::partly(content, problems),
+                Err(unreadable) if problems.is_empty() => Err(unreadable),
+                Err(_) => Unreadable::partly(None, problems),
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Class, Component, Reading};
-use crate::lang::json::{Licenses, List, Text};
+use crate::lang::json::{self, Licenses, List, Text};
 
 /// Reads the components of the document.
 pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), serde_json::Error> {
@@ -75,7 +75,10 @@ impl<'de> Visitor<'de> for Components<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(One(self.0))?.is_some() {}
+        json::refill();
+        while list.next_element_seed(One(self.0))?.is_some() {
+            json::refill();
+        }
         Ok(())
     }
 

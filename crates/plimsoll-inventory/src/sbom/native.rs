@@ -1,18 +1,17 @@
 //! Our own JSON, as `plimsoll sbom --format json` writes it.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use plimsoll_types::inventory::{Confidence, Details, Distro};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::{Component, Reading};
-use crate::lang::json::{Licenses, List, Text};
+use crate::lang::json::{self, Each, Licenses, List, Text};
 
-#[derive(Deserialize)]
-struct Inventory {
-    #[serde(default)]
-    distro: Option<System>,
-    #[serde(default)]
-    packages: List<Package>,
-}
+/// The document, of which system and packages matter.
+struct Top<'a>(&'a mut Reading);
 
 #[derive(Deserialize)]
 struct System {
@@ -60,35 +59,72 @@ struct Package {
 
 /// Reads the packages of the document.
 pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), serde_json::Error> {
-    let inventory: Inventory = serde_json::from_slice(bytes)?;
-    reading.distro = inventory.distro.map(|system| Distro {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    Top(reading).deserialize(&mut json)?;
+    json.end()
+}
+
+impl<'de> DeserializeSeed<'de> for Top<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Top<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a document")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "distro" => {
+                    json::refill();
+                    self.0.distro = map.next_value::<Option<System>>()?.map(distro);
+                }
+                "packages" => {
+                    map.next_value_seed(Each(|package| self.0.component(component(package)), PhantomData))?;
+                }
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn distro(system: System) -> Distro {
+    Distro {
         id: system.id.0.unwrap_or_default(),
         like: system.like.0.into_iter().take(20).filter_map(|text| text.0).collect(),
         version_id: system.version.0.unwrap_or_default(),
         codename: system.codename.0.unwrap_or_default(),
         pretty_name: system.name.0.unwrap_or_default(),
-    });
-    for package in inventory.packages.0 {
-        let details = Details {
-            origin: package.origin.0,
-            confidence: package.confidence.unwrap_or_default(),
-            evidence: package.evidence.0,
-            owned_by: package.owned_by.0,
-            ..Details::default()
-        };
-        reading.component(Component {
-            name: package.name.0.unwrap_or_default(),
-            version: package.version.0.unwrap_or_default(),
-            purl: package.purl.0.unwrap_or_default(),
-            path: package.path.0.unwrap_or_default(),
-            layer: package.layer.as_str().parse().ok(),
-            architecture: package.architecture.0,
-            source: package.source.0,
-            source_version: package.source_version.0,
-            licenses: package.licenses,
-            details,
-            ..Component::default()
-        });
     }
-    Ok(())
+}
+
+fn component(package: Package) -> Component {
+    let details = Details {
+        origin: package.origin.0,
+        confidence: package.confidence.unwrap_or_default(),
+        evidence: package.evidence.0,
+        owned_by: package.owned_by.0,
+        ..Details::default()
+    };
+    Component {
+        name: package.name.0.unwrap_or_default(),
+        version: package.version.0.unwrap_or_default(),
+        purl: package.purl.0.unwrap_or_default(),
+        path: package.path.0.unwrap_or_default(),
+        layer: package.layer.as_str().parse().ok(),
+        architecture: package.architecture.0,
+        source: package.source.0,
+        source_version: package.source_version.0,
+        licenses: package.licenses,
+        details,
+        ..Component::default()
+    }
 }

@@ -1,12 +1,13 @@
 //! SPDX 2.2 and 2.3 in JSON (spdx.github.io/spdx-spec/v2.3, "Package information").
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::{Class, Component, Reading, cyclonedx};
-use crate::lang::json::{List, Text};
+use crate::lang::json::{Each, List, Text};
 
 /// Reads the packages of the document.
 pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), serde_json::Error> {
@@ -16,8 +17,6 @@ pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), serde_json
 }
 
 struct Top<'a>(&'a mut Reading);
-
-struct Packages<'a>(&'a mut Reading);
 
 #[derive(Deserialize)]
 struct Package {
@@ -73,32 +72,9 @@ impl<'de> Visitor<'de> for Top<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "packages" => map.next_value_seed(Packages(self.0))?,
+                "packages" => map.next_value_seed(Each(|package| take(package, self.0), PhantomData))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
-        }
-        Ok(())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Packages<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Packages<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of packages")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(package) = list.next_element::<Package>()? {
-            take(package, self.0);
         }
         Ok(())
     }

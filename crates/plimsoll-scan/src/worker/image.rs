@@ -73,7 +73,7 @@ impl Shared {
                 Some(advisories) => self.new_matches(advisories, &inventory).await?,
                 None => Vec::new(),
             };
-            let state = match assess::windows(platform) {
+            let state = match assess::unsupported(platform, &inventory) {
                 Some(reason) => ImageState::Unsupported(reason),
                 None if generation == 0 => ImageState::AwaitingAdvisories,
                 None => ImageState::Done,

@@ -28,8 +28,7 @@ pub fn holds(scope: &ResourceId, other: &ResourceId) -> bool {
 /// Reads a scope that a role can be given at. The slash that it begins with may be missing.
 pub fn assignable(text: &str) -> Result<ResourceId, ParseError> {
     let wrong = || {
-        let expected =
-            "a scope: /, /subscriptions/… or /providers/Microsoft.Management/managementGroups/NAME";
+        let expected = "a scope: /, /subscriptions/… or /providers/Microsoft.Management/managementGroups/00000000-0000-0000-0000-000000000000";
         ParseError::new(expected, text)
     };
     if text.is_empty() {
@@ -37,6 +36,13 @@ pub fn assignable(text: &str) -> Result<ResourceId, ParseError> {
     }
     let rooted = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
     let scope: ResourceId = rooted.parse().map_err(|_| wrong())?;
+    if scope.kind() == "microsoft.management/managementgroups" && scope.name() != crate::Guid::nil().as_str()
+    {
+        // A mistyped name must not give rights everywhere.
+        let expected =
+            "the one management group that there is, 00000000-0000-0000-0000-000000000000, which holds all";
+        return Err(ParseError::new(expected, text));
+    }
     if is_repository(&scope) {
         let name = scope.name();
         name.strip_suffix("/*").unwrap_or(name).parse::<RepositoryName>()?;

@@ -106,10 +106,15 @@ impl ImageInventory {
             packages,
             channels,
             problems,
-            unpacked_bytes: layers.iter().map(|(_, layer)| layer.unpacked_bytes).sum(),
-            entries: layers.iter().map(|(_, layer)| layer.entries).sum(),
+            unpacked_bytes: sum(layers.iter().map(|(_, layer)| layer.unpacked_bytes)),
+            entries: sum(layers.iter().map(|(_, layer)| layer.entries)),
         }
     }
+}
+
+/// A layer may say of itself what it likes.
+fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 /// Without what a better source says: a program of the distribution needs no guess by its content, a package that has a

@@ -226,6 +226,13 @@ fn alpine_s_branch_is_one_that_is_switched_on() {
     assert_eq!(branch("3.21_alpha20240807", &["edge"]), "Alpine:edge");
 }
 
+#[test]
+fn layers_that_say_to_be_endless_are_no_more_than_that() {
+    let endless = LayerInventory { unpacked_bytes: u64::MAX, entries: u64::MAX, ..layer() };
+    let image = ImageInventory::merge(&[(None, &endless), (None, &endless)]);
+    assert_eq!((image.unpacked_bytes, image.entries), (u64::MAX, u64::MAX));
+}
+
 /// A package by what told it.
 fn told(name: &str, evidence: &str) -> Found {
     let details = Details { evidence: Some(evidence.to_owned()), ..Details::default() };

@@ -158,7 +158,7 @@ mod tests {
             let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
             ProbeCommand::parse(&words).is_ok()
         };
-        assert!(parse("layer --limits=1,2,3,4,5,6,7,8,9 --parent=1"));
+        assert!(parse("layer --limits=1,2,3,4,5,6,7,8,9,10,11 --parent=1"));
         for bad in [
             "",
             "layer",
@@ -167,8 +167,8 @@ mod tests {
             "layer --limits=1,2,3,4,5,6,7,8 --parent=1",
             "layer --limits=1,2,3,4,5,6,7,8,9,10 --parent=1",
             "layer --limits=1,2,3,4,5,6,7,8,-9 --parent=1",
-            "shell --limits=1,2,3,4,5,6,7,8,9 --parent=1",
-            "layer --limits=1,2,3,4,5,6,7,8,9 --parent=1 --allow-everything",
+            "shell --limits=1,2,3,4,5,6,7,8,9,10,11 --parent=1",
+            "layer --limits=1,2,3,4,5,6,7,8,9,10,11 --parent=1 --allow-everything",
         ] {
             assert!(!parse(bad), "{bad}");
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use plimsoll_types::Generation;
+use serde_json::{Value, json};
 
 use super::known;
 use crate::call::Call;
@@ -12,13 +13,16 @@ use crate::error::Error;
 use crate::exemptions::Exemptions;
 use crate::page::Page;
 use crate::places::registries_at;
+use crate::rooms::custom;
 use crate::route::Place;
 use crate::shapes::Assessment;
 
 const READ: &str = "Microsoft.Security/assessments/read";
 
 pub(crate) async fn list_assessments(call: &Call<'_>, place: &Place) -> Result<Response, Error> {
-    let all = assessments(call, place, &Generation::ALL).await?;
+    let built_in = assessments(call, place, &Generation::ALL).await?;
+    let mut all: Vec<Value> = built_in.iter().map(|one| json!(one)).collect();
+    all.extend(custom::listed(call, custom::ASSESSMENT, &call.path.scope()?).await?);
     Ok(Json(Page::whole(all)).into_response())
 }
 

@@ -5,16 +5,23 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::known;
 use crate::Web;
+use crate::call::Call;
 use crate::error::Error;
 use crate::page::Page;
+use crate::rooms::custom;
 use crate::route::Place;
 use crate::shapes::Metadata;
 use plimsoll_types::Generation;
+use serde_json::{Value, json};
 
-pub(crate) fn list_metadata(web: &Web, place: Option<&Place>) -> Result<Response, Error> {
-    let parent = parent(web, place)?;
-    let all = Generation::ALL.map(|generation| Metadata::new(&parent, generation));
-    Ok(Json(Page::whole(all.into())).into_response())
+pub(crate) async fn list_metadata(call: &Call<'_>, place: Option<&Place>) -> Result<Response, Error> {
+    let parent = parent(call.web, place)?;
+    let built_in = Generation::ALL.map(|generation| Metadata::new(&parent, generation));
+    let mut all: Vec<Value> = built_in.iter().map(|one| json!(one)).collect();
+    if place.is_some() {
+        all.extend(custom::listed(call, custom::METADATA, &call.path.scope()?).await?);
+    }
+    Ok(Json(Page::whole(all)).into_response())
 }
 
 pub(crate) fn get_metadata(web: &Web, place: Option<&Place>, key: &str) -> Result<Response, Error> {

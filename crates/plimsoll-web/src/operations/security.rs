@@ -1,6 +1,6 @@
 //! `Microsoft.Security`: verdicts.
 
-use super::{Operation, get, put};
+use super::{Operation, delete, get, put};
 
 const READ: &str = "Microsoft.Security/assessments/read";
 const READ_SUB: &str = "Microsoft.Security/assessments/subAssessments/read";
@@ -38,6 +38,34 @@ pub(super) const ALL: &[Operation] = &[
     .needs(READ)
     .gives("Assessment")
     .asks(&["$expand"]),
+    put(
+        "/{scope}/providers/Microsoft.Security/assessments/{assessmentName}",
+        "Assessments_CreateOrUpdate",
+        "Write an assessment of one's own",
+    )
+    .needs("Microsoft.Security/assessments/write")
+    .takes("Assessment")
+    .gives("Assessment"),
+    delete(
+        "/{scope}/providers/Microsoft.Security/assessments/{assessmentName}",
+        "Assessments_Delete",
+        "Delete an assessment of one's own",
+    )
+    .needs("Microsoft.Security/assessments/delete"),
+    put(
+        "/subscriptions/{subscriptionId}/providers/Microsoft.Security/assessmentMetadata/{assessmentName}",
+        "AssessmentsMetadata_CreateInSubscription",
+        "Describe a recommendation of one's own",
+    )
+    .needs("Microsoft.Security/assessmentMetadata/write")
+    .takes("AssessmentMetadata")
+    .gives("AssessmentMetadata"),
+    delete(
+        "/subscriptions/{subscriptionId}/providers/Microsoft.Security/assessmentMetadata/{assessmentName}",
+        "AssessmentsMetadata_DeleteInSubscription",
+        "Delete a recommendation of one's own",
+    )
+    .needs("Microsoft.Security/assessmentMetadata/delete"),
     get(
         "/providers/Microsoft.Security/assessmentMetadata",
         "AssessmentsMetadata_List",

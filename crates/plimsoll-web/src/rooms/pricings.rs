@@ -73,8 +73,12 @@ async fn put_plan(call: &Call<'_>, name: &str) -> Result<Response, Error> {
     let name = known(name)?;
     let wanted: Wanted = call.json::<WantedPlan>()?.properties;
     let id = id_of(&scope, name)?;
-    let before = stored(call, &id).await?;
-    let properties = wanted.merged(name, before.as_ref(), call.now)?;
+    // What nobody has said yet is a state, too: what the request does not name stays as it is shown.
+    let before = match stored(call, &id).await? {
+        Some(properties) => properties,
+        None => unsaid(call, &scope, name).await?,
+    };
+    let properties = wanted.merged(name, Some(&before), call.now)?;
     let body = json!({ "properties": properties });
     if body.to_string().len() > MAX_KEPT {
         let message = format!("a plan must not have more than {MAX_KEPT} bytes");
@@ -183,7 +187,6 @@ fn shape(id: &ResourceId, name: &str, kept: &Value) -> Value {
     set("freeTrialRemainingTime", json!("PT0S"));
     set("enforce", json!(kept["enforce"].as_str().unwrap_or("False")));
     set("inherited", json!("False"));
-    set("resourcesCoverageStatus", json!(if is_on { "FullyCovered" } else { "NotCovered" }));
     let mut extensions = kept["extensions"].as_array().cloned().unwrap_or_default();
     if plan::offers_registry_extension(name) && !extensions.iter().any(is_registry_extension) {
         extensions.push(json!({ "name": REGISTRY_EXTENSION, "isEnabled": "False" }));
@@ -193,6 +196,13 @@ fn shape(id: &ResourceId, name: &str, kept: &Value) -> Value {
             extension["operationStatus"] = json!({ "code": "Succeeded", "message": "" });
         }
     }
+    let lacks = |extension: &Value| is_registry_extension(extension) && extension["isEnabled"] != "True";
+    let covered = match (is_on, extensions.iter().any(lacks)) {
+        (false, _) => "NotCovered",
+        (true, true) => "PartiallyCovered",
+        (true, false) => "FullyCovered",
+    };
+    set("resourcesCoverageStatus", json!(covered));
     if !extensions.is_empty() {
         set("extensions", json!(extensions));
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::call::{Call, is};
 use crate::error::Error;
 use crate::page::Page;
-use crate::shapes::SubAssessment;
+use crate::shapes::{SubAssessment, TENANT};
 
 const KIND: &str = "Plimsoll.Security/disableRules";
 /// The most rules that there are.
@@ -70,7 +70,8 @@ async fn one_rule(call: &Call<'_>) -> Result<Response, Error> {
         Method::PUT => {
             call.authorize("Plimsoll.Security/disableRules/write", &scope)?;
             check_place(call, &id).await?;
-            let (body, rule) = read_rule(call)?;
+            let (mut body, rule) = read_rule(call)?;
+            body["by"] = json!(call.caller.name());
             let put = store.put_rule(&id, &body, &rule, call.now).await;
             let is_new = put.map_err(|error| match error.kind() {
                 ErrorKind::LimitExceeded => Error::conflict("QuotaExceeded", error.to_string()),
@@ -166,6 +167,16 @@ async fn check_place(call: &Call<'_>, id: &ResourceId) -> Result<(), Error> {
         );
         return Err(Error::bad_request("InvalidScope", message));
     }
+    if scope.kind() == "microsoft.management/managementgroups" && scope.name() != TENANT {
+        // There is one, which holds all; a mistyped name must not hide findings everywhere.
+        return Err(Error::UnknownResource(scope.to_string()));
+    }
+    if let Some(id) = scope.subscription() {
+        let known = call.web.store.subscriptions().await?;
+        if !known.iter().any(|subscription| is(&subscription.id, id)) {
+            return Err(Error::UnknownSubscription(id.to_owned()));
+        }
+    }
     let registries = call.web.store.registries().await?;
     let is_it = |registry: &Registry| registry.scope.registry_id().eq_ignore_ascii_case(scope.as_str());
     if is_registry && !registries.iter().any(is_it) {
@@ -196,6 +207,7 @@ fn shown(rule: &Resource, now: Timestamp) -> Value {
         "properties": properties,
         "systemData": {
             "createdAt": rule.created_at.to_string(),
+            "lastModifiedBy": rule.body["by"],
             "lastModifiedAt": rule.changed_at.to_string(),
         },
     })

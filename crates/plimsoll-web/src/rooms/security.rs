@@ -21,7 +21,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         Route::SubAssessment(place, key, name) => handlers::get_sub_assessment(call, place, key, name).await,
         Route::Assessments(place) => handlers::list_assessments(call, place).await,
         Route::Assessment(place, key) => handlers::get_assessment(call, place, key).await,
-        Route::AllMetadata(place) => handlers::list_metadata(web, place.as_ref()),
+        Route::AllMetadata(place) => handlers::list_metadata(call, place.as_ref()).await,
         Route::Metadata(place, key) => handlers::get_metadata(web, place.as_ref(), key),
     };
     response.map(Some)

@@ -151,3 +151,56 @@ fn who_built_a_package_and_whether_it_is_whole_is_kept() {
     assert_eq!(details[1].origin.as_deref(), Some("Somebody"));
     assert_eq!((details[0].confidence, details[1].confidence), (Confidence::High, Confidence::Low));
 }
+
+/// dpkg itself is the authority on who owns a file, too.
+#[test]
+fn this_machine_s_own_language_packages_belong_to_whom_dpkg_says() {
+    let Ok(folder) = std::fs::read_dir("/var/lib/dpkg/info") else {
+        return eprintln!("skipped: this machine has no dpkg");
+    };
+    let mut archive =
+        Archive::default().file("var/lib/dpkg/status", std::fs::read("/var/lib/dpkg/status").unwrap());
+    let mut records = std::collections::BTreeSet::new();
+    for list in
+        folder.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "list"))
+    {
+        let content = std::fs::read_to_string(&list).unwrap();
+        let is_record = |path: &&str| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            matches!(name, "METADATA" | "PKG-INFO") || name.ends_with(".egg-info")
+        };
+        records.extend(content.lines().filter(is_record).map(str::to_owned));
+        archive = archive.file(&list.display().to_string(), content);
+    }
+    let records: Vec<_> =
+        records.into_iter().filter(|path| std::path::Path::new(path).is_file()).take(200).collect();
+    for path in &records {
+        archive = archive.pax_path(path, &std::fs::read_to_string(path).unwrap());
+    }
+    // One that nobody packaged, beside them.
+    let own = "usr/local/lib/python3/dist-packages/mine-1.dist-info/METADATA";
+    let layer = archive.file(own, "Name: mine\nVersion: 1\n").read();
+    let image = plimsoll_types::ImageInventory::merge(&[(None, &layer)]);
+    let owner = |path: &str| {
+        image
+            .packages
+            .iter()
+            .find(|package| package.path == path)
+            .map(|package| package.details.owned_by.clone())
+    };
+    assert_eq!(owner(own), Some(None));
+    for path in &records {
+        let output = std::process::Command::new("dpkg-query").args(["-S", path]).output().unwrap();
+        let says = String::from_utf8(output.stdout).unwrap();
+        let owners: Vec<_> = says.split(": ").next().unwrap_or_default().split(", ").collect();
+        let owners: Vec<_> = owners.iter().map(|name| name.split(':').next().unwrap_or_default()).collect();
+        // A record without a name or version says nothing.
+        if let Some(ours) = owner(path.trim_start_matches('/')) {
+            assert!(
+                ours.as_deref().is_some_and(|name| owners.contains(&name)),
+                "{path}: {ours:?}, {owners:?}"
+            );
+        }
+    }
+    eprintln!("{} records of Python's packages are owned", records.len());
+}

@@ -95,7 +95,9 @@ pub(super) fn facet(facet: &Facet, found: Option<Result<Answer, Fault>>) -> Valu
 pub(super) fn fault(call: &Call<'_>, fault: &Fault) -> Value {
     let correlation =
         call.headers.get("x-ms-correlation-request-id").or(call.headers.get("x-ms-client-request-id"));
-    let correlation = correlation.and_then(|id| id.to_str().ok()).map(shortened).unwrap_or_default();
+    let correlation = correlation.and_then(|id| id.to_str().ok()).map(shortened);
+    // Who sent none has nothing that could be looked for.
+    let correlation = correlation.map(|id| format!(", correlationId = {id}")).unwrap_or_default();
     let mut detail = json!({"code": fault.kind().code(), "message": fault.to_string()});
     match (fault.kind(), fault.position()) {
         (_, Some(position)) => {
@@ -116,7 +118,7 @@ pub(super) fn fault(call: &Call<'_>, fault: &Fault) -> Value {
         detail["expectedToken"] = expected.into();
     }
     let message = format!(
-        "{fault}. Please provide below info when asking for support: timestamp = {}, correlationId = {correlation}.",
+        "{fault}. Please provide below info when asking for support: timestamp = {}{correlation}.",
         call.now
     );
     json!({"error": {
