@@ -258,7 +258,7 @@ async fn a_publisher_s_own_feed_is_read_beside_the_bucket() {
     std::fs::create_dir_all(site.join("secdb/v3.4")).unwrap();
     std::fs::write(site.join("tracker.json"), TRACKER).unwrap();
     let main = site.join("secdb/v3.4/main.json");
-    std::fs::write(&main, secdb(r#""0":["CVE-2019-14697"],"1.1.14-r16":["CVE-2024-7"]"#)).unwrap();
+    std::fs::write(&main, secdb(r#""0":["CVE-2019-14697"],"1.1.14-r16":["CVE-2024-0007"]"#)).unwrap();
     let server = Server::of_folder(site.clone(), &[]).await;
     let named = |text: &str| -> plimsoll_scan::PublisherFeed { text.parse().unwrap() };
     let publishers = vec![
@@ -275,7 +275,7 @@ async fn a_publisher_s_own_feed_is_read_beside_the_bucket() {
     let advisories = database.handle().load().unwrap();
     let found = advisories.find(&musl());
     let told: Vec<_> = found.iter().map(|m| (m.vulnerability.as_str(), m.status.as_str())).collect();
-    assert_eq!(told, [("CVE-2019-14697", "not-affected"), ("CVE-2024-7", "affected")]);
+    assert_eq!(told, [("CVE-2019-14697", "not-affected"), ("CVE-2024-0007", "affected")]);
     assert!(found[0].evidence.suppressed.is_some());
 
     let again = update().await;
@@ -425,7 +425,8 @@ async fn whatever_a_feed_sends_yesterday_s_data_stay_in_use() {
         assert_eq!(known(&database), ["CVE-2019-14697"]);
     }
     // Two gigabytes of one advisory: the file is sparse, and it is never read as a whole.
-    newer.write(&database.folder.path().join("feed"), true);
+    let newest = newer.advisory(4, "ALPINE-CVE-2024-9", "Alpine:v3.4", "musl", "1.1.14-r18");
+    newest.write(&database.folder.path().join("feed"), true);
     let huge = std::fs::File::create(alpine.join("ALPINE-CVE-2024-9.json")).unwrap();
     huge.set_len(2 << 30).unwrap();
     let updated = database.update().await;

@@ -274,7 +274,7 @@ async fn a_target_that_is_not_what_it_says_is_told_what_it_is() {
         (format!("docker-archive:{}", at("packed.tar.gz")), ErrorKind::Usage, "unpack it first (gzip -d)"),
         (format!("rootfs:{}", at("saved.tar")), ErrorKind::Usage, "is not a folder"),
         (format!("sbom:{}", at("layout")), ErrorKind::Usage, "is not a file"),
-        (format!("sbom:{}", at("saved.tar")), ErrorKind::Damaged, "is not a CycloneDX inventory"),
+        (format!("sbom:{}", at("saved.tar")), ErrorKind::Damaged, "is not an SBOM"),
     ];
     for (target, kind, words) in cases {
         let error = scan(&target).await.unwrap_err();
