@@ -280,7 +280,8 @@ impl Store {
         let names: Vec<(&str, &str)> =
             names.iter().map(|(ecosystem, name)| (ecosystem.as_str(), name.as_str())).collect();
         // In SQLite a cross join is not turned round: each name is one search in the index.
-        let by_name = "n cross join packages p where p.ecosystem_name = n.ecosystem and p.lookup_name = n.name";
+        let by_name =
+            "n cross join packages p where p.ecosystem_name = n.ecosystem and p.lookup_name = n.name";
         // Sources have no index: one pass over the packages for all of them.
         let by_source = "packages p where (p.ecosystem_name, coalesce(p.source, p.name)) in \
             (select n.ecosystem, n.name from n)";

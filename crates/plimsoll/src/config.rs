@@ -563,9 +563,7 @@ impl Typed {
                 .iter()
                 .map(|text| text.parse().with_context(|| format!("{named} cannot be understood")))
                 .collect(),
-            None if is_public => {
-                USUAL.into_iter().map(|publisher| Ok(publisher.name().parse()?)).collect()
-            }
+            None if is_public => USUAL.into_iter().map(|publisher| Ok(publisher.name().parse()?)).collect(),
             None => Ok(Vec::new()),
         }
     }
@@ -754,7 +752,8 @@ mod tests {
 
     #[test]
     fn publishers_are_asked_where_the_feed_is_public_or_where_they_are_named() {
-        let of = |flags: &[(&'static str, &str)]| typed(None, &[], flags).expect("it is understood").publishers;
+        let of =
+            |flags: &[(&'static str, &str)]| typed(None, &[], flags).expect("it is understood").publishers;
         let names = |feeds: Vec<PublisherFeed>| -> Vec<String> {
             feeds.iter().map(|feed| format!("{}={}", feed.publisher.name(), feed.location)).collect()
         };

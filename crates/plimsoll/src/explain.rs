@@ -24,7 +24,9 @@ pub(crate) async fn run(explain: &cli::Explain, settings: &Settings) -> Result<E
         vex: explain.vex.clone(),
     };
     let (report, advisories) = scan::scanned(&scan, settings).await?;
-    let Some(advisories) = advisories else { bail!("there is no advisory database to explain anything with") };
+    let Some(advisories) = advisories else {
+        bail!("there is no advisory database to explain anything with")
+    };
     let story = plimsoll_scan::explain(&report, &advisories, &explain.vulnerability);
     match explain.format {
         PlainFormat::Json => println!("{}", serde_json::to_string_pretty(&story)?),
@@ -68,7 +70,9 @@ fn tell_package(text: &mut String, story: &Story) {
 }
 
 fn verdict(story: &Story) -> String {
-    let Some(found) = &story.verdict else { return "no finding: no advisory calls this version affected".to_owned() };
+    let Some(found) = &story.verdict else {
+        return "no finding: no advisory calls this version affected".to_owned();
+    };
     let Finding { status, fixed_version, evidence, .. } = found;
     if let Some(why) = &evidence.suppressed {
         return format!("no finding ({}): {}: {}", status.as_str(), why.source, why.reason);

@@ -180,7 +180,11 @@ fn as_table(report: &Report) -> String {
     if let Some((distro, day)) =
         report.coverage.distro.as_ref().and_then(|distro| Some((&distro.name, distro.ended.as_ref()?)))
     {
-        let _ = write!(text, "\n{} was looked after until {day}; flaws found since may be missing.", printable(distro));
+        let _ = write!(
+            text,
+            "\n{} was looked after until {day}; flaws found since may be missing.",
+            printable(distro)
+        );
     }
     for problem in &report.coverage.problems {
         let _ = write!(text, "\n  not read: {}", printable(&problem.to_string()));
