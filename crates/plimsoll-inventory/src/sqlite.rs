@@ -85,11 +85,7 @@ impl<'a> Database<'a> {
     }
 
     /// Calls `row` with the id and the columns of each row of a table; `None` where there is no such table.
-    pub(crate) fn rows(
-        &self,
-        table: &str,
-        row: &mut Row<'_>,
-    ) -> Result<Option<()>, Unreadable> {
+    pub(crate) fn rows(&self, table: &str, row: &mut Row<'_>) -> Result<Option<()>, Unreadable> {
         let mut root = None;
         self.walk(1, &mut |_, columns| {
             // type, name, tbl_name, rootpage, sql
@@ -108,11 +104,7 @@ impl<'a> Database<'a> {
     }
 
     /// Walks a table's tree from its root.
-    fn walk(
-        &self,
-        root: u32,
-        row: &mut Row<'_>,
-    ) -> Result<(), Unreadable> {
+    fn walk(&self, root: u32, row: &mut Row<'_>) -> Result<(), Unreadable> {
         let mut seen = Seen::new(self.page_count(), self.bytes.len().saturating_add(self.log.bytes));
         // Pages that wait, the next one last.
         let mut waiting = vec![(root, 0_usize)];

@@ -107,7 +107,9 @@ impl Distro {
             "ol" => released("Oracle Linux", major),
             "amzn" => released("Amazon Linux", if major == "2018" { "1" } else { major }),
             "sles" | "sled" | "sles_sap" | "sle_hpc" => self.suse_release("Linux Enterprise Server"),
-            "sle-micro" | "sle-micro-rancher" => released("SUSE", &format!("Linux Enterprise Micro {}", self.version_id)),
+            "sle-micro" | "sle-micro-rancher" => {
+                released("SUSE", &format!("Linux Enterprise Micro {}", self.version_id))
+            }
             "sl-micro" => released("SUSE", &format!("Linux Micro {}", self.version_id)),
             "opensuse-leap" => released("openSUSE", &format!("Leap {}", self.version_id)),
             // Rolling: VERSION_ID is a date and means nothing.

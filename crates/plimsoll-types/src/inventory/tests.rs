@@ -283,8 +283,12 @@ fn a_program_of_the_distribution_needs_no_guess() {
 #[test]
 fn ecosystems_have_the_releases_that_feeds_file_them_under() {
     let of = |id: &str, version: &str, name: &str| {
-        let distro =
-            Distro { id: id.into(), version_id: version.into(), pretty_name: name.into(), ..Distro::default() };
+        let distro = Distro {
+            id: id.into(),
+            version_id: version.into(),
+            pretty_name: name.into(),
+            ..Distro::default()
+        };
         distro.ecosystem().map(|ecosystem| ecosystem.to_string()).unwrap_or_default()
     };
     assert_eq!(of("rhel", "9.4", ""), "Red Hat:9");
