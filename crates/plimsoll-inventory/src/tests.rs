@@ -10,6 +10,12 @@ use proptest::prelude::*;
 
 use crate::{read_layer, walk};
 
+/// Says that a tool is missing; where `./test` has installed what it names, that is a failure.
+pub(crate) fn skip(tool: &str) {
+    assert!(std::env::var_os("PLIMSOLL_REQUIRE_SERVERS").is_none(), "there is no {tool}");
+    eprintln!("skipped: there is no {tool}");
+}
+
 /// An archive that grows entry by entry.
 #[derive(Default, Clone)]
 pub(crate) struct Archive(Vec<u8>);

@@ -319,7 +319,7 @@ with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as z:
 sys.stdout.buffer.write(bytes(pipe.bytes))
 "#;
     let Ok(output) = std::process::Command::new("python3").args(["-c", script]).output() else {
-        return eprintln!("skipped: there is no python3");
+        return crate::tests::skip("python3");
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(read(&output.stdout), fine(&["a.txt=one", "big.txt=zip64"]));

@@ -60,7 +60,7 @@ fn a_note_that_ld_writes_is_read() {
     std::fs::write(folder.path().join("main.c"), "int main(void) { return 0; }\n").unwrap();
     let mut gcc = std::process::Command::new("gcc");
     let Ok(output) = gcc.current_dir(&folder).args(["-o", "tool", "main.c", "note.s"]).output() else {
-        return eprintln!("skipped: there is no gcc");
+        return crate::tests::skip("gcc");
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let bytes = std::fs::read(folder.path().join("tool")).unwrap();
