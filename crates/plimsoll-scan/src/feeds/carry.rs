@@ -76,7 +76,7 @@ impl Feeds {
         let aside = to.with_extension("part");
         let write = || -> std::io::Result<()> {
             let mut file = File::create(&aside)?;
-            write!(file, "{head}{signature}\n")?;
+            writeln!(file, "{head}{signature}")?;
             let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::default());
             std::io::copy(&mut File::open(&path)?, &mut packed)?;
             packed.finish()?.sync_all()?;
