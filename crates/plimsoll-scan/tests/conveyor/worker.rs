@@ -289,7 +289,8 @@ async fn a_layer_that_was_cut_short_stands_for_no_other() {
     house.push(&damaged).await;
     assert!(house.verdict(&damaged).await.problem_count > 0);
     house.push(&honest).await;
-    assert_eq!(house.verdict(&honest).await.problem_count, 0);
+    // In an empty layer there is nothing to judge, and that is no damage.
+    house.until(&honest, |summary| matches!(&summary.state, ImageState::Unsupported(_))).await;
     let problems = async |blob: &Blob| {
         house.store.layer_inventory(&blob.digest, PROBE_VERSION).await.unwrap().unwrap().problems.len()
     };
