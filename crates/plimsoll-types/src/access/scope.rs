@@ -73,7 +73,7 @@ mod tests {
         let app = scope(&format!("{REGISTRY}/repositories/team/app"));
         for holder in [
             "/",
-            "/providers/Microsoft.Management/managementGroups/any",
+            "/providers/Microsoft.Management/managementGroups/00000000-0000-0000-0000-000000000000",
             "/subscriptions/s",
             "/SUBSCRIPTIONS/s/resourcegroups/G/",
             REGISTRY,
@@ -94,7 +94,10 @@ mod tests {
             assert!(!holds(&scope(other), &app), "{other}");
         }
         assert!(!holds(&scope("/subscriptions/s"), &ResourceId::root()));
-        assert!(!holds(&scope("/providers/Microsoft.Management/managementGroups/any"), &ResourceId::root()));
+        assert!(!holds(
+            &scope("/providers/Microsoft.Management/managementGroups/00000000-0000-0000-0000-000000000000"),
+            &ResourceId::root()
+        ));
     }
 
     #[test]
@@ -115,6 +118,7 @@ mod tests {
             "/subscriptions/../x",
             "/subscriptions/a\nb",
             "/subscriptions/*",
+            "/providers/Microsoft.Management/managementGroups/mistyped",
             &long,
             &format!("{REGISTRY}/repositories/Team"),
             &format!("{REGISTRY}/repositories/*/app"),
