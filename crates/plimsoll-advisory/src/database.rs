@@ -79,7 +79,8 @@ pub struct Advisory {
     pub details: String,
     /// Links.
     pub references: Vec<String>,
-    /// Which versions of which packages it speaks of, a line each: `Alpine:v3.4 musl: introduced 0, fixed 1.1.14-r16`.
+    /// Which versions of which packages it speaks of, a line each: `PyPI a: introduced 1.0, fixed 1.2`. What is affected from
+    /// the beginning up to a fix is not among them.
     pub ranges: Vec<String>,
     /// The feeds that brought it.
     pub feeds: Vec<String>,
@@ -435,6 +436,18 @@ impl<'d> Statement<'d> {
             row.has_fix() && database.bytes_at(row.end()).is_some_and(|end| end > key)
         };
         self.intervals.iter().filter(above).filter_map(|row| database.text(row.fix()))
+    }
+
+    /// In words what its one interval says; `None` where it has more, or one that begins later.
+    pub(crate) fn in_words(&self) -> Option<String> {
+        match self.intervals {
+            [row] if row.start().length == 0 && row.has_fix() => {
+                Some(format!("introduced 0, fixed {}", self.database.text(row.fix())?))
+            }
+            [row] if row.start().length == 0 && !row.has_end() => Some("introduced 0".to_owned()),
+            [] => Some("no version".to_owned()),
+            _ => None,
+        }
     }
 
     /// Whether it has ranges that could not be evaluated.

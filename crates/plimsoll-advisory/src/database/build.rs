@@ -535,12 +535,24 @@ fn symbols(affected: &Affected) -> Vec<String> {
     of_go.chain(of_rust).take(MAX_SYMBOLS).collect()
 }
 
+/// Whether an item has one range, from the beginning up to a fix or for ever: its interval says all of it, and most are so.
+fn is_plain(affected: &Affected) -> bool {
+    let mut ranges = affected.ranges.iter().filter(|range| range.kind != "GIT");
+    let (Some(range), None, true) = (ranges.next(), ranges.next(), affected.versions.is_empty()) else {
+        return false;
+    };
+    let mut events = range.events.iter();
+    let from_the_beginning = events.next().is_some_and(|event| event.introduced.as_deref() == Some("0"));
+    let then_fixed = events.next().is_none_or(|event| event.fixed.is_some());
+    from_the_beginning && then_fixed && events.next().is_none() && affected.statement.status.is_none()
+}
+
 /// What a record says of versions, for a person who asks why: `Alpine:v3.4 musl: introduced 0, fixed 1.1.14-r16`.
 fn ranges_in_words(record: &Record) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut bytes = 0;
     for affected in &record.affected {
-        let Some(package) = &affected.package else { continue };
+        let Some(package) = affected.package.as_ref().filter(|_| !is_plain(affected)) else { continue };
         let mut parts: Vec<String> = Vec::new();
         for range in affected.ranges.iter().filter(|range| range.kind != "GIT") {
             let events = range.events.iter().take(MAX_EVENTS_IN_WORDS).filter_map(|event| {

@@ -123,7 +123,7 @@ impl Writer {
         let compressor = match &mut self.compressor {
             Some(compressor) => compressor,
             none => {
-                let compressor = none.insert(Compressor::new(3)?);
+                let compressor = none.insert(Compressor::new(9)?);
                 compressor.include_checksum(true)?;
                 compressor
             }

@@ -67,8 +67,12 @@ pub fn explain(database: &Database, package: &InstalledPackage, vulnerability: &
                 },
             )
         };
+        let mut ranges: Vec<String> = advisory.ranges.iter().filter(is_of_package).cloned().collect();
+        if ranges.is_empty() {
+            ranges.extend(statement.in_words().map(|words| format!("{ecosystem} {name}: {words}")));
+        }
         let account = Account {
-            ranges: advisory.ranges.iter().filter(is_of_package).cloned().collect(),
+            ranges,
             authority: statement.authority(),
             name: name.to_owned(),
             version: version.to_owned(),
