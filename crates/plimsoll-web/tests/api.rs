@@ -270,7 +270,9 @@ async fn a_token_of_another_list_is_refused() {
 async fn other_methods_are_refused_and_every_answer_has_its_ids() {
     let api = Api::empty().await;
     let path = format!("{REGISTRY}/providers/Microsoft.Security/assessments/{FIRST}?{OLD}");
-    let (status, headers, body) = api.send(Method::PUT, &path).await;
+    let (status, _, body) = api.send(Method::PUT, &path).await;
+    assert_eq!((status, &body["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("BuiltInAssessment")));
+    let (status, headers, body) = api.send(Method::PATCH, &path).await;
     assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(headers["allow"], "GET, HEAD");
     assert_eq!(body["error"]["code"], "MethodNotAllowed");
