@@ -6,8 +6,9 @@ use std::io;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
-use plimsoll_advisory::{matching, vex};
+use plimsoll_advisory::vex;
 use plimsoll_types::coverage::LayerCoverage;
+use plimsoll_types::inventory::Owners;
 use plimsoll_types::manifest::ImageConfig;
 use plimsoll_types::{
     Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem, ProblemKind,
@@ -296,25 +297,19 @@ fn match_all(
     let mut known: HashMap<_, Vec<Match>> = HashMap::new();
     let mut all = Vec::new();
     let digest = image.digest.as_ref().map(Digest::to_string);
-    let owners: HashMap<&str, &InstalledPackage> = packages
-        .iter()
-        .filter(|package| package.package.package_type.is_os())
-        .map(|package| (package.package.name.as_str(), package))
-        .collect();
+    let owners = Owners::among(packages);
     let this = vex::Image { digest: digest.as_deref(), reference: image.reference.as_deref() };
     for package in packages {
         let (name, version) = package.package.advised_as();
         let source = package.package.source_name();
-        let key = (package.package.package_type, &package.ecosystem, name, source, version);
-        let matches = known.entry(key).or_insert_with(|| advisories.find(package));
+        let owner = owners.of(package);
+        let owned_by = owner.map(|owner| &owner.package.name);
+        let key = (package.package.package_type, &package.ecosystem, name, source, version, owned_by);
+        let matches = known.entry(key).or_insert_with(|| advisories.find(package, owner));
         if matches.is_empty() {
             continue;
         }
         let mut matches = matches.clone();
-        let owner = package.details.owned_by.as_deref().and_then(|name| owners.get(name));
-        if let Some(owner) = owner.filter(|_| !package.package.package_type.is_os()) {
-            matching::heed_owner(advisories.database(), &mut matches, owner);
-        }
         if !advisories.vex().is_empty()
             && let Ok(purl) = package.purl.parse()
         {

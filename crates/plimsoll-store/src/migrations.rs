@@ -17,6 +17,7 @@ pub(crate) const SQLITE: &Steps = &[
     (7, "rules", include_str!("../migrations/sqlite/0007_rules.sql")),
     (8, "notify", include_str!("../migrations/sqlite/0008_notify.sql")),
     (9, "room", include_str!("../migrations/sqlite/0009_room.sql")),
+    (10, "owners", include_str!("../migrations/sqlite/0010_owners.sql")),
 ];
 pub(crate) const POSTGRES: &Steps = &[
     (1, "initial", include_str!("../migrations/postgres/0001_initial.sql")),
@@ -27,6 +28,7 @@ pub(crate) const POSTGRES: &Steps = &[
     (7, "rules", include_str!("../migrations/postgres/0007_rules.sql")),
     (8, "notify", include_str!("../migrations/postgres/0008_notify.sql")),
     (9, "room", include_str!("../migrations/postgres/0009_room.sql")),
+    (10, "owners", include_str!("../migrations/postgres/0010_owners.sql")),
 ];
 
 /// Runs the steps that this database has not seen yet. Fails where it has seen others, of a newer Plimsoll.

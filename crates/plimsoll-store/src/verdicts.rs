@@ -12,7 +12,7 @@ use plimsoll_types::{
 };
 
 use crate::database::{Arg, Row, args};
-use crate::scans::{PACKAGE_COLUMNS, package_at};
+use crate::packages::{PACKAGE_COLUMNS, package_at};
 use crate::summaries::total;
 use crate::{Hiding, ImageState, RegistryId, Result, Store};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use plimsoll_store::{ImageState, StoredImage, Verdict};
+use plimsoll_types::inventory::Owners;
 use plimsoll_types::manifest::{ImageConfig, ManifestKind, media};
 use plimsoll_types::{
     Coverage, Descriptor, Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem,
@@ -112,11 +113,17 @@ impl Shared {
         let stale = inventory.packages.iter().zip(stored).filter(|(_, stored)| {
             stored.as_ref().is_none_or(|stored| stored.generation < advisories.generation())
         });
+        let owners = Owners::among(&inventory.packages);
         // The same package version may be there many times, by other paths.
-        let different: HashMap<_, &InstalledPackage> = stale
-            .map(|(package, _)| ((&package.package, &package.ecosystem, &package.purl), package))
+        let different: HashMap<_, (&InstalledPackage, Option<&InstalledPackage>)> = stale
+            .map(|(package, _)| (package, owners.of(package)))
+            .map(|(package, owner)| {
+                let key = (&package.package, &package.ecosystem, &package.purl);
+                ((key, owner.map(|owner| &owner.package)), (package, owner))
+            })
             .collect();
-        match_packages(advisories, different.into_values().cloned().collect()).await
+        let different = different.into_values().map(|(package, owner)| (package.clone(), owner.cloned()));
+        match_packages(advisories, different.collect()).await
     }
 
     /// The configuration; `None` where it is not there or cannot be understood, with the reason among the problems.
@@ -171,15 +178,15 @@ impl Shared {
     }
 }
 
-/// Matches packages, off the threads that answer requests: an image may have tens of thousands.
+/// Matches packages, each with its owner, off the threads that answer requests: an image may have tens of thousands.
 pub(super) async fn match_packages(
     advisories: Arc<Advisories>,
-    packages: Vec<InstalledPackage>,
+    packages: Vec<(InstalledPackage, Option<InstalledPackage>)>,
 ) -> Result<Vec<(InstalledPackage, Vec<Match>)>> {
     let find = move || {
         packages
             .into_iter()
-            .map(|package| (advisories.find(&package), package))
+            .map(|(package, owner)| (advisories.find(&package, owner.as_ref()), package))
             .map(|(found, package)| (package, found))
             .collect()
     };

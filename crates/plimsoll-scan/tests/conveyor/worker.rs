@@ -211,6 +211,51 @@ async fn new_advisories_reach_stored_images_without_reading_them_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_distribution_decides_about_what_it_packages() {
+    let told = Feed::sample().advisory(1, "CVE-2024-5", "PyPI", "flask", "3.0").advisory(
+        1,
+        "DEBIAN-CVE-2020-1",
+        "Debian:12",
+        "other",
+        "1",
+    );
+    let house = House::new(Database::of(&told).await).await;
+    let flask = "usr/lib/python3/dist-packages/flask-2.2.2.dist-info/METADATA";
+    let status = "Package: python3-flask\nStatus: install ok installed\nSource: flask\nVersion: 2.2.2-3\n\n";
+    let debian = |files: &str| {
+        Layer::new()
+            .file("etc/os-release", "ID=debian\nVERSION_ID=12\n")
+            .file("var/lib/dpkg/status", status)
+            .file("var/lib/dpkg/info/python3-flask.list", files)
+            .file(flask, "Metadata-Version: 2.1\nName: Flask\nVersion: 2.2.2\n")
+    };
+    let packaged = Image::of(&[debian(&format!("/.\n/{flask}\n")).tar()], Packing::Gzip);
+    let by_hand = Image::of(&[debian("/.\n").tar()], Packing::Gzip);
+    for image in [&packaged, &by_hand] {
+        house.push(image).await;
+        house.verdict(image).await;
+        assert_eq!(house.findings(image).await, ["CVE-2024-5"], "Debian says nothing of it");
+    }
+    // Debian fixed it in the version that is installed: of its own package nothing is left to find, of the other there is.
+    house.learn(&told.clone().advisory(2, "DEBIAN-CVE-2024-5", "Debian:12", "flask", "2.2.2-3")).await;
+    house.until_findings(&packaged, &[]).await;
+    assert_eq!(house.findings(&by_hand).await, ["CVE-2024-5"]);
+    // Debian fixed it later: then that is the finding, once.
+    house.learn(&told.clone().advisory(3, "DEBIAN-CVE-2024-5", "Debian:12", "flask", "2.2.2-4")).await;
+    house.until_findings(&by_hand, &["CVE-2024-5", "CVE-2024-5"]).await;
+    assert_eq!(house.findings(&packaged).await, ["CVE-2024-5"]);
+    let filter = FindingFilter { image: Some(packaged.digest().clone()), ..FindingFilter::default() };
+    let rows = house.store.findings(&filter, None, 9).await.unwrap();
+    assert_eq!(rows[0].finding.as_ref().unwrap().0.package.name, "python3-flask");
+    // And when Debian takes its word back, the language's is all there is again.
+    house.learn(&told.advisory(4, "DEBIAN-CVE-2024-6", "Debian:12", "another", "1")).await;
+    house.until_findings(&by_hand, &["CVE-2024-5"]).await;
+    assert_eq!(house.findings(&packaged).await, ["CVE-2024-5"]);
+    let rows = house.store.findings(&filter, None, 9).await.unwrap();
+    assert_eq!(rows[0].finding.as_ref().unwrap().0.package.name, "Flask");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_image_of_an_unknown_release_is_judged_once_there_is_data_for_it() {
     let house = House::new(Database::of(&Feed::sample()).await).await;
     let image = Image::of(&[Layer::new().alpine("3.20.3", &[("musl", "1.2.5-r0")]).tar()], Packing::Gzip);

@@ -1,10 +1,10 @@
 //! What scans write.
 
-use plimsoll_store::{ImageState, JobKind, PackageId, Verdict};
+use plimsoll_store::{FindingFilter, ImageState, JobKind, PackageId, Verdict};
 use plimsoll_types::inventory::{FileContent, FileFact, PROBE_VERSION};
 use plimsoll_types::{
     Digest, Ecosystem, InstalledPackage, LayerInventory, Match, Package, PackageType, Problem, ProblemKind,
-    Severity, Status,
+    Severity, Status, SuppressedBy, Suppression,
 };
 
 use crate::place::{NOW, Place, affected, inventory, layer, package};
@@ -176,6 +176,56 @@ pub(crate) async fn package_versions_to_match_again_are_found_by_name(place: Pla
         (after, all) = (last.id, all + page.len());
     }
     assert_eq!(all, 5);
+}
+
+pub(crate) async fn a_package_with_an_owner_is_another_and_follows_it(place: Place) {
+    let store = &place.store;
+    let (owned, free) =
+        (place.push("app", "a", &[&layer(1)]).await, place.push("app", "b", &[&layer(2)]).await);
+    let mut owner = package("python3-flask", "2.2.2-3");
+    owner.package.source = Some("flask".to_owned());
+    let mut flask = InstalledPackage {
+        package: Package::new(PackageType::Pypi, "flask", "2.2.2"),
+        ecosystem: Some(Ecosystem::of("PyPI")),
+        ..package("x", "1")
+    };
+    place.judge(&free, &[(flask.clone(), vec![affected("CVE-1", Severity::High)])]).await;
+    flask.details.owned_by = Some("python3-flask".to_owned());
+    flask.details.licenses = vec!["BSD-3-Clause".to_owned()];
+    // Whose owner is not among the packages of its image has none.
+    let alone = store.stored_packages(std::slice::from_ref(&flask)).await.unwrap();
+    assert!(alone[0].as_ref().is_some_and(|stored| stored.owner.is_none()));
+    let held = [flask.clone(), owner.clone()];
+    assert_eq!(store.stored_packages(&held).await.unwrap(), [None, None]);
+    let mut fixed = affected("CVE-1", Severity::High);
+    fixed.evidence.suppressed = Some(Suppression {
+        by: SuppressedBy::Owner,
+        source: "DSA-1".to_owned(),
+        reason: "its files belong to python3-flask, which has the finding".to_owned(),
+    });
+    place.judge(&owned, &[(flask, vec![fixed]), (owner, vec![])]).await;
+    let filter = |image: &Digest| FindingFilter { image: Some(image.clone()), ..FindingFilter::default() };
+    let findings = async |image: &Digest| store.findings(&filter(image), None, 9).await.unwrap();
+    assert!(findings(&owned).await[0].finding.is_none(), "what was set aside is no finding");
+    assert!(findings(&free).await[0].finding.is_some());
+    // Matched again by its own name and by its owner's.
+    for (ecosystem, name, expected) in
+        [("PyPI", "flask", 2), ("Debian", "flask", 2), ("Debian", "python3-flask", 0)]
+    {
+        let names = [(ecosystem.to_owned(), name.to_owned())];
+        let found = store.packages_to_rematch(2, Some(&names), PackageId(0), 9).await.unwrap();
+        assert_eq!(found.len(), expected, "{ecosystem} {name}");
+        let of_owned = found.iter().find(|found| found.owner.is_some());
+        if let Some(found) = of_owned {
+            assert_eq!(found.package.package.name, "flask");
+            assert_eq!(found.package.details.licenses, ["BSD-3-Clause"]);
+            assert_eq!(found.owner.as_ref().unwrap().package.name, "python3-flask");
+        }
+        assert_eq!(of_owned.is_some(), expected > 0);
+    }
+    let all = store.packages_to_rematch(2, None, PackageId(0), 9).await.unwrap();
+    assert_eq!(all.iter().filter(|found| found.owner.is_some()).count(), 1);
+    place.is_sound().await;
 }
 
 pub(crate) async fn older_matches_do_not_replace_newer_ones(place: Place) {
