@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
 use plimsoll_advisory::vex;
+use plimsoll_types::chain_ids;
 use plimsoll_types::coverage::LayerCoverage;
 use plimsoll_types::inventory::Owners;
 use plimsoll_types::manifest::ImageConfig;
@@ -99,6 +100,7 @@ async fn scan_image(
         target: target.to_string(),
         reference: image.reference,
         digest: image.digest,
+        base: image.base,
         platform: platform.as_ref().map(ToString::to_string),
         distro: merged.inventory.distro.clone(),
         layers: described_layers(&image.layers, &merged.layers, &read),
@@ -117,6 +119,7 @@ fn described_layers(
         diff_id: read.as_deref().filter(|read| !assess::is_cut_short(read)).map(|read| read.diff_id.clone()),
         size: layer.size,
         read: coverage.read,
+        command: coverage.command.clone(),
     })
     .collect()
 }
@@ -142,11 +145,12 @@ async fn scan_sbom(
         target: target.to_string(),
         reference: None,
         digest: None,
+        base: None,
         platform: None,
         distro: inventory.distro.clone(),
         layers: Vec::new(),
     };
-    let merged = Merged { inventory, layers: Vec::new() };
+    let merged = Merged { inventory, layers: Vec::new(), chain: Vec::new() };
     Ok(conclude(described, merged, None, advisories, now, progress))
 }
 
@@ -158,7 +162,7 @@ fn conclude(
     now: Timestamp,
     progress: &ScanProgress,
 ) -> Report {
-    let Merged { inventory, layers } = merged;
+    let Merged { inventory, layers, .. } = merged;
     progress(ScanEvent::Matching { packages: inventory.packages.len() });
     let matches = advisories.map(|advisories| match_all(advisories, &inventory.packages, &image));
     let matches = matches.unwrap_or_default();
@@ -252,6 +256,8 @@ impl From<sandbox::Error> for Error {
 pub(crate) struct Merged {
     pub(crate) inventory: ImageInventory,
     pub(crate) layers: Vec<LayerCoverage>,
+    /// The chain ids of the layers, lowest first, up to the first that was not read whole.
+    pub(crate) chain: Vec<Digest>,
 }
 
 /// Lays the layers over each other, lowest first, with what is wrong with them and with the image. A layer that was not
@@ -276,16 +282,21 @@ pub(crate) fn merge(
     // What is wrong with the image as a whole comes first.
     problems.append(&mut inventory.problems);
     inventory.problems = problems;
+    let whole: Vec<Option<&LayerInventory>> =
+        read.iter().map(|layer| layer.as_deref().filter(|layer| !assess::is_cut_short(layer))).collect();
+    let chain = chain_ids(whole.iter().map_while(|layer| Some(&(*layer)?.diff_id)));
+    let commands = config.map(|config| config.commands(digests.len())).unwrap_or_default();
+    let commands = commands.into_iter().chain(std::iter::repeat(String::new()));
     let layers = digests
         .iter()
-        .zip(read)
-        .filter_map(|(digest, layer)| {
-            let layer = layer.as_deref();
-            let digest = digest.clone().or_else(|| layer.map(|layer| layer.diff_id.clone()))?;
-            Some(LayerCoverage { digest, read: layer.is_some_and(|layer| !assess::is_cut_short(layer)) })
+        .zip(read.iter().zip(whole))
+        .zip(commands)
+        .filter_map(|((digest, (layer, whole)), command)| {
+            let digest = digest.clone().or_else(|| Some(layer.as_deref()?.diff_id.clone()))?;
+            Some(LayerCoverage { digest, read: whole.is_some(), command })
         })
         .collect();
-    Merged { inventory, layers }
+    Merged { inventory, layers, chain }
 }
 
 /// Matches each different package version once. What is no finding is kept where somebody's word was set aside for it.

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plimsoll_types::manifest::ImageConfig;
-use plimsoll_types::{Digest, Manifest, Platform, Problem, ProblemKind, RepositoryName};
+use plimsoll_types::{BaseImage, Digest, Manifest, Platform, Problem, ProblemKind, RepositoryName};
 
 pub use platform::{parse as parse_platform, this_machine};
 pub use target::Target;
@@ -43,6 +43,8 @@ pub(crate) struct SourceImage {
     pub(crate) reference: Option<String>,
     /// Digest of the manifest, where there is one.
     pub(crate) digest: Option<Digest>,
+    /// What it was built upon, as its manifest's annotations have it.
+    pub(crate) base: Option<BaseImage>,
     /// The configuration, where there is one that can be read.
     pub(crate) config: Option<ImageConfig>,
     /// The layers, lowest first.

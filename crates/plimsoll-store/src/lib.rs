@@ -9,6 +9,7 @@
 
 mod access;
 mod attributes;
+mod bases;
 mod blobs;
 mod charges;
 mod counts;

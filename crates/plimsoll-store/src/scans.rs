@@ -12,6 +12,7 @@ use plimsoll_types::{
     Timestamp,
 };
 
+use crate::bases::Chain;
 use crate::charges::charge_image;
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::enqueue_scans_in;
@@ -63,6 +64,9 @@ pub struct Verdict<'a> {
     pub platform: Option<&'a Platform>,
     /// What the image holds.
     pub inventory: &'a ImageInventory,
+    /// The chain ids of its layers, lowest first, as far as their diff ids are known: by them an image is found to be the
+    /// base of others.
+    pub chain: &'a [Digest],
     /// `Done`, `AwaitingAdvisories`, `Failed` or `Unsupported`.
     pub state: ImageState,
     /// What was read and what could not be, as JSON for readers (see `plimsoll_scan::Coverage`).
@@ -348,7 +352,7 @@ async fn write_image(
     let sql = "update images set state = $2, reason = $3, \
         verdict = case when $4 = 1 then $2 else verdict end, \
         verdict_reason = case when $4 = 1 then $3 else verdict_reason end, \
-        platform = $5, distro = $6, layers = $7, coverage = $8, complete = $10, \
+        platform = $5, distro = $6, layers = $7, coverage = $8, complete = $10, chains = $12, chain = $13, \
         assessed_at = case when $4 = 1 then $9 else assessed_at end, \
         first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $9) else first_assessed_at end, \
         finished_at = $9, billable = $11 where digest = $1 returning id";
@@ -356,6 +360,7 @@ async fn write_image(
     let inventory = verdict.inventory;
     let billable =
         verdict.state == ImageState::Done && (inventory.distro.is_some() || !inventory.packages.is_empty());
+    let chain = Chain::new(verdict.chain);
     let values = args![
         verdict.image,
         verdict.state.word(),
@@ -368,6 +373,8 @@ async fn write_image(
         verdict.now,
         i64::from(verdict.coverage["conclusion"]["complete"] == true),
         i64::from(billable),
+        chain.all().map(<[u8]>::to_vec),
+        chain.whole(verdict.coverage["layers"].as_array().map_or(0, Vec::len)).map(<[u8]>::to_vec),
     ];
     let row = tx.one(sql, &values).await?.ok_or_else(|| no_image(verdict.image))?;
     Ok((row.get(0)?, before))

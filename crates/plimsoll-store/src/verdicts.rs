@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use plimsoll_types::exploit::Exploitation;
 use plimsoll_types::{
-    Digest, Generation, InstalledPackage, Match, ParseError, Platform, RepositoryName, Timestamp,
+    BaseImage, Digest, Generation, InstalledPackage, Match, ParseError, Platform, RepositoryName, Timestamp,
 };
 
 use crate::database::{Arg, Row, args};
@@ -95,6 +95,29 @@ pub struct ImageSummary {
     pub coverage: serde_json::Value,
     /// When the verdict that stands was made.
     pub assessed_at: Option<Timestamp>,
+    /// What it was built upon, where that is known and was asked for: rows of findings have it.
+    pub base: Option<BaseImage>,
+}
+
+impl ImageSummary {
+    /// The number of a layer, counted from the lowest.
+    fn position(&self, layer: &Digest) -> Option<usize> {
+        let layers = self.coverage["layers"].as_array()?;
+        layers.iter().position(|found| found["digest"].as_str() == Some(layer.as_str()))
+    }
+
+    /// The image that brought this layer, where it is not the image itself.
+    pub fn base_with(&self, layer: &Digest) -> Option<&BaseImage> {
+        let position = self.position(layer)?;
+        self.base.as_ref().filter(|base| position < base.layers)
+    }
+
+    /// The command that made this layer, as the image's history has it; empty where it does not say.
+    pub fn command(&self, layer: &Digest) -> &str {
+        let command =
+            self.position(layer).and_then(|number| self.coverage["layers"][number]["command"].as_str());
+        command.unwrap_or_default()
+    }
 }
 
 impl std::fmt::Display for FindingId {
@@ -166,7 +189,8 @@ impl Store {
         let mut next_image = start.image;
         while found.len() < n {
             let at_once = (n - found.len()).min(most);
-            let images = self.judged_images(filter, next_image, at_once, prevalence.as_ref()).await?;
+            let mut images = self.judged_images(filter, next_image, at_once, prevalence.as_ref()).await?;
+            self.add_bases(&mut images).await?;
             let is_last = images.len() < at_once;
             if let Some(last) = images.last() {
                 next_image = last.id + 1;
@@ -222,10 +246,11 @@ impl Store {
         let row = self.db.one("look for a finding", sql, &args![generation as i64, id.image]).await?;
         let Some(row) = row else { return Ok(None) };
         let tags = self.tags_of(&[id.image]).await?;
-        let image = JudgedImage::read(&row, &tags)?;
+        let mut image = JudgedImage::read(&row, &tags)?;
         if id.package == 0 {
             return Ok(image.has_own_row().then(|| image.row_without_finding()));
         }
+        self.add_bases(std::slice::from_mut(&mut image)).await?;
         let before = FindingId { vulnerability: id.vulnerability - 1, ..id };
         let filter = FindingFilter { generation, ..FindingFilter::default() };
         let found = self.findings_of(&image, &filter, before, 1).await?;
@@ -610,7 +635,7 @@ const IMAGE_COLUMNS: &str = "l.id, i.id, r.name, l.digest, l.media_type, l.pushe
 /// The first value is the generation.
 fn judged_images_sql() -> String {
     format!(
-        "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason, {}, coalesce({}, 0) \
+        "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason, {}, coalesce({}, 0), i.chains \
         from image_summaries s join repository_manifests l on l.id = s.image \
         join repositories r on r.id = l.repository join images i on i.id = s.content \
         left join image_hidden h on h.image = s.image and h.generation = $1",
@@ -620,13 +645,15 @@ fn judged_images_sql() -> String {
 }
 
 /// An image with a verdict, in one repository.
-struct JudgedImage {
+pub(crate) struct JudgedImage {
     /// Row in `repository_manifests`, the image of a [`FindingId`].
     id: i64,
     /// Row in `images`.
     row: i64,
-    summary: ImageSummary,
+    pub(crate) summary: ImageSummary,
     layers: Vec<Digest>,
+    /// The chain ids of its layers, as its row has them.
+    pub(crate) chains: Vec<u8>,
     /// Its findings, and those of them that rules hide.
     findings: i64,
     hidden: i64,
@@ -641,6 +668,7 @@ impl JudgedImage {
             layers: row.json(10)?.unwrap_or_default(),
             findings: row.get(14)?,
             hidden: row.get(15)?,
+            chains: row.get::<Option<Vec<u8>>>(16)?.unwrap_or_default(),
         })
     }
 
@@ -705,6 +733,7 @@ fn read_summary(row: &Row, tags: &HashMap<i64, Vec<String>>, state: ImageState) 
         state,
         coverage: row.json(8)?.unwrap_or_default(),
         assessed_at: row.get::<Option<i64>>(9)?.map(Timestamp),
+        base: None,
     })
 }
 

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plimsoll_types::manifest::{MAX_DESCRIPTORS, MAX_MANIFEST_BYTES, ManifestKind, media};
-use plimsoll_types::{Descriptor, Digest, ImageReference, Manifest, Platform, Problem, ProblemKind};
+use plimsoll_types::{
+    BaseImage, Descriptor, Digest, ImageReference, Manifest, Platform, Problem, ProblemKind,
+};
 use serde::Deserialize;
 
 use super::archive::Archive;
@@ -81,6 +83,7 @@ pub(super) fn docker_archive(place: &str) -> Result<SourceImage> {
     Ok(SourceImage {
         reference: image.repo_tags.first().cloned(),
         digest: manifest_with_config(&files, &digest),
+        base: None,
         config,
         layers,
         problems,
@@ -244,7 +247,8 @@ fn oci_image(
         };
         layers.push(SourceLayer { digest: Some(layer.digest.clone()), size: Some(layer.size), bytes });
     }
-    Ok(SourceImage { reference, digest: Some(digest), config, layers, problems, notes })
+    let base = BaseImage::of_annotations(&manifest.annotations);
+    Ok(SourceImage { reference, digest: Some(digest), base, config, layers, problems, notes })
 }
 
 fn problem_of(error: &Error) -> ProblemKind {

@@ -1,7 +1,7 @@
 //! Images in a registry.
 
 use plimsoll_types::manifest::{ManifestKind, media};
-use plimsoll_types::{ImageReference, Manifest, Problem, ProblemKind, Reference};
+use plimsoll_types::{BaseImage, ImageReference, Manifest, Problem, ProblemKind, Reference};
 
 use super::{
     LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, not_an_image, platform,
@@ -87,6 +87,7 @@ async fn read(client: &RegistryClient, image: &ImageReference, manifest: &Manife
     Ok(SourceImage {
         reference: Some(image.to_string()),
         digest: None,
+        base: BaseImage::of_annotations(&manifest.annotations),
         config,
         layers: manifest.layers.iter().map(layer).collect(),
         problems,

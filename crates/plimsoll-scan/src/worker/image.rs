@@ -58,7 +58,7 @@ impl Shared {
 
     /// Matches and records, and does it again where another generation of advisories came to count meanwhile.
     async fn conclude(&self, digest: &Digest, platform: Option<&Platform>, merged: Merged) -> Result<()> {
-        let Merged { inventory, layers } = merged;
+        let Merged { inventory, layers, chain } = merged;
         loop {
             let advisories = self.advisories.load();
             let now = (self.clock)();
@@ -83,6 +83,7 @@ impl Shared {
                 image: digest,
                 platform,
                 inventory: &inventory,
+                chain: &chain,
                 state,
                 coverage: as_json(&coverage)?,
                 matches,

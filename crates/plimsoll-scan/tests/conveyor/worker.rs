@@ -61,12 +61,16 @@ impl House {
     }
 
     pub(crate) async fn push(&self, image: &Image) {
-        self.push_but(image, None).await;
+        self.push_to("team/app", "latest", image, None).await;
     }
 
     /// Pushes an image, one of its blobs left out.
     async fn push_but(&self, image: &Image, without: Option<&Digest>) {
-        let repository: RepositoryName = "team/app".parse().unwrap();
+        self.push_to("team/app", "latest", image, without).await;
+    }
+
+    async fn push_to(&self, repository: &str, tag: &str, image: &Image, without: Option<&Digest>) {
+        let repository: RepositoryName = repository.parse().unwrap();
         let now = plimsoll_scan::system_clock()();
         for blob in image.blobs().filter(|blob| Some(&blob.digest) != without) {
             let bytes = Bytes::from(blob.bytes.clone());
@@ -76,7 +80,7 @@ impl House {
         let manifest = Manifest::parse(&image.manifest.media_type, &image.manifest.bytes).unwrap();
         let put = ManifestPut {
             repository: &repository,
-            tags: &["latest".parse().unwrap()],
+            tags: &[tag.parse().unwrap()],
             digest: image.digest(),
             body: image.manifest.bytes.clone().into(),
             manifest: &manifest,
@@ -160,6 +164,58 @@ async fn a_pushed_image_gets_its_verdict() {
     }
     let left = house.store.claim_job(plimsoll_scan::system_clock()(), 1_000).await.unwrap();
     assert!(left.is_none() || matches!(left.unwrap().kind, JobKind::Rematch { .. } | JobKind::ReadLayer(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_knows_what_it_was_built_upon() {
+    let house = House::new(Database::of(&Feed::sample()).await).await;
+    let base = Layer::new().alpine("3.4.6", &[("musl", "1.1.14-r15")]).tar();
+    let runtime = Layer::new().file("usr/bin/run", "run").tar();
+    let own = Layer::new().file("app/flask-0.9.dist-info/METADATA", "Name: flask\nVersion: 0.9\n").tar();
+    // The same layers, packed otherwise: it is what they unpack to that counts.
+    let lowest = Image::of(std::slice::from_ref(&base), Packing::Gzip);
+    let middle = Image::of(&[base.clone(), runtime.clone()], Packing::Zstd);
+    let mut app = Image::of(&[base, runtime, own], Packing::Gzip);
+    let mut config: serde_json::Value = serde_json::from_slice(&app.config.bytes).unwrap();
+    config["history"] = json!([
+        {"created_by": "/bin/sh -c #(nop) ADD file:1 in / "},
+        {"created_by": "ENV A=1", "empty_layer": true},
+        {"created_by": "RUN make\n  install"},
+        {"created_by": "COPY app /app"},
+    ]);
+    app = Image::with(Blob::new(media::OCI_CONFIG, config.to_string().into_bytes()), app.layers);
+    let findings = async || {
+        let filter = FindingFilter { image: Some(app.digest().clone()), ..FindingFilter::default() };
+        house.store.findings(&filter, None, 9).await.unwrap()
+    };
+    house.push_to("team/app", "1", &app, None).await;
+    house.verdict(&app).await;
+    let rows = findings().await;
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row.image.base.is_none()), "nothing is known below it");
+    // Its base may come later, and a nearer one later still.
+    let mut expected = vec![(&lowest, "team/base:3.4", 1), (&middle, "team/runtime:1", 2)];
+    for (image, name, layers) in expected.drain(..) {
+        let (repository, tag) = name.split_once(':').unwrap();
+        house.push_to(repository, tag, image, None).await;
+        house.verdict(image).await;
+        let rows = findings().await;
+        let found = rows[0].image.base.clone().unwrap();
+        assert_eq!((&*found.name, found.digest.as_ref(), found.layers), (name, Some(image.digest()), layers));
+    }
+    for row in findings().await {
+        let (package, _) = row.finding.as_ref().unwrap();
+        let layer = package.layer.as_ref().unwrap();
+        let is_from_base = row.image.base_with(layer).is_some();
+        let expected = match package.package.name.as_str() {
+            "musl" => (true, "ADD file:1 in /"),
+            _ => (false, "COPY app /app"),
+        };
+        assert_eq!((is_from_base, row.image.command(layer)), expected);
+    }
+    // An image is not built upon itself, nor the base upon what was built upon it.
+    let filter = FindingFilter { image: Some(lowest.digest().clone()), ..FindingFilter::default() };
+    assert_eq!(house.store.findings(&filter, None, 9).await.unwrap()[0].image.base, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
