@@ -376,6 +376,28 @@ pub(crate) struct Serve {
     serve_anyone_without_tls_or_authentication: bool,
 }
 
+/// How a target is opened.
+#[derive(Args)]
+pub(crate) struct Opening {
+    /// Which image of an index, such as linux/arm64 [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// Speak plain HTTP to registries beyond this machine
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+}
+
+/// By what an image's packages are judged.
+#[derive(Args)]
+pub(crate) struct Judging {
+    /// Do not fetch advisories even if there are none yet
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// VEX document (OpenVEX, CSAF or CycloneDX) whose word on a vulnerability comes last; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vex: Vec<PathBuf>,
+}
+
 /// Flags of `scan`.
 #[derive(Args)]
 #[command(after_help = "Targets:\n  \
@@ -395,21 +417,13 @@ pub(crate) struct Scan {
     /// Exit with status 1 if a finding is at least this severe: low, medium, high or critical
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
-    /// Which image of an index, such as linux/arm64 [default: this machine's]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<String>,
-    /// Speak plain HTTP to registries beyond this machine
-    #[arg(long)]
-    pub(crate) plain_http: bool,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     /// Write the answer to a file
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Do not fetch advisories even if there are none yet
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// VEX document (OpenVEX, CSAF or CycloneDX) whose word on a vulnerability comes last; may be given more than once
-    #[arg(long, value_name = "FILE")]
-    pub(crate) vex: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) judging: Judging,
 }
 
 /// Flags of `explain`.
@@ -425,18 +439,10 @@ pub(crate) struct Explain {
     /// How to answer
     #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
     pub(crate) format: PlainFormat,
-    /// Which image of an index, such as linux/arm64 [default: this machine's]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<String>,
-    /// Speak plain HTTP to registries beyond this machine
-    #[arg(long)]
-    pub(crate) plain_http: bool,
-    /// Do not fetch advisories even if there are none yet
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// VEX document (OpenVEX, CSAF or CycloneDX); may be given more than once
-    #[arg(long, value_name = "FILE")]
-    pub(crate) vex: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) judging: Judging,
 }
 
 /// The forms of an answer.
@@ -462,12 +468,8 @@ pub(crate) struct Sbom {
     /// In which form
     #[arg(long, value_enum, default_value_t = SbomFormat::Cyclonedx)]
     pub(crate) format: SbomFormat,
-    /// Which image of an index, such as linux/arm64 [default: this machine's]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<String>,
-    /// Speak plain HTTP to registries beyond this machine
-    #[arg(long)]
-    pub(crate) plain_http: bool,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     /// Write the document to a file
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
