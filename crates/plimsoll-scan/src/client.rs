@@ -1,4 +1,5 @@
-//! Pulls images from registries: our own client of the OCI distribution protocol, as far as reading goes.
+//! Speaks to registries: our own client of the OCI distribution protocol. It pulls images, and pushes small artifacts
+//! ([`push`]): what the command attaches to an image or carries to another machine.
 //!
 //! It holds credentials and never parses content beyond manifests and configurations, which are bounded; layers pass
 //! through it as streams. Three rules come from what went wrong elsewhere: credentials belong to one host and go nowhere
@@ -7,6 +8,7 @@
 
 mod challenge;
 mod credentials;
+mod push;
 mod secret;
 
 use std::collections::HashMap;
@@ -16,14 +18,16 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use plimsoll_types::manifest::{MAX_MANIFEST_BYTES, media};
-use plimsoll_types::{Digest, Hasher, ImageReference, Reference, RepositoryName};
+use plimsoll_types::{Descriptor, Digest, Hasher, ImageReference, Reference, RepositoryName};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Body, Method, Response, StatusCode, Url};
 
 pub use credentials::{CredentialFiles, Credentials};
 pub use secret::Secret;
+
+pub(crate) use push::Content;
 
 use crate::clock::backoff;
 use crate::{Error, ErrorKind, Result, USER_AGENT};
@@ -45,6 +49,18 @@ pub struct ClientOptions {
     pub insecure: bool,
     /// Hosts besides the registry's own that its credentials may be sent to for a token.
     pub trusted_realms: Vec<String>,
+    /// Log in with the right to push, too. Who may only pull is refused then, so it is asked for where it is needed.
+    pub push: bool,
+}
+
+/// What is sent to a registry.
+struct Request<'a> {
+    method: Method,
+    url: Url,
+    headers: &'a [(reqwest::header::HeaderName, String)],
+    body: Bytes,
+    /// Statuses that are an answer and no failure, besides those of success.
+    also: &'a [StatusCode],
 }
 
 /// A way to one registry.
@@ -93,6 +109,21 @@ impl RegistryClient {
             })?;
         let shared = Shared { http, base, credentials, options, authorizations: Mutex::default() };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The same with the credentials that files keep for it.
+    pub(crate) async fn with_files(
+        reference: &ImageReference,
+        files: &CredentialFiles,
+        options: ClientOptions,
+    ) -> Result<Self> {
+        let (files, host, repository) =
+            (files.clone(), reference.host.clone(), reference.repository.to_string());
+        let found = tokio::task::spawn_blocking(move || files.find(&host, &repository)).await;
+        let credentials = found.map_err(|error| {
+            Error::new(ErrorKind::Unavailable, "cannot read credentials").because(error)
+        })??;
+        Self::new(reference, credentials, options)
     }
 
     /// The manifest or index that a reference names. By digest, the bytes are checked against it.
@@ -162,6 +193,23 @@ impl RegistryClient {
         stream::try_unfold(pull, |mut pull| async move { Ok(pull.next().await?.map(|bytes| (bytes, pull))) })
     }
 
+    /// The same, which ends with an error of the kind `InvalidData` where there is more than the descriptor says.
+    pub(crate) fn described_blob_stream(
+        &self,
+        repository: &RepositoryName,
+        descriptor: &Descriptor,
+    ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+        let (mut left, digest) = (descriptor.size, descriptor.digest.clone());
+        self.blob_stream(repository, &descriptor.digest).map(move |chunk| {
+            let chunk = chunk?;
+            left = left.checked_sub(chunk.len() as u64).ok_or_else(|| {
+                let message = format!("{digest} is larger than its manifest says");
+                std::io::Error::new(std::io::ErrorKind::InvalidData, message)
+            })?;
+            Ok(chunk)
+        })
+    }
+
     async fn whole(&self, mut response: Response, limit: usize, path: &str) -> Result<Bytes> {
         let mut body = Vec::new();
         loop {
@@ -180,24 +228,28 @@ impl RegistryClient {
         Error::new(ErrorKind::Unavailable, message).because(error.without_url())
     }
 
-    /// A good answer to a GET: logs in where it is asked to, follows redirects, and waits where the server is busy.
+    /// A good answer to a GET.
     async fn get(
         &self,
         repository: &RepositoryName,
         path: &str,
         headers: &[(reqwest::header::HeaderName, String)],
     ) -> Result<Response> {
+        let url = self.shared.url(path)?;
+        let request = Request { method: Method::GET, url, headers, body: Bytes::new(), also: &[] };
+        self.ask(repository, path, request).await
+    }
+
+    /// A good answer: logs in where it is asked to, follows redirects, and waits where the server is busy. `what` names it
+    /// in errors.
+    async fn ask(&self, repository: &RepositoryName, what: &str, request: Request<'_>) -> Result<Response> {
         let shared = &self.shared;
-        let url = shared
-            .base
-            .join(path)
-            .map_err(|error| Error::new(ErrorKind::Usage, "no such path").because(error))?;
         let (mut logins, mut attempt) = (0, 1);
         loop {
             let authorization = shared.authorization(repository);
-            let failure = match shared.follow(&url, authorization.as_ref(), headers).await {
+            let failure = match shared.follow(&request, authorization.as_ref()).await {
                 Ok(response) => match response.status() {
-                    status if status.is_success() => return Ok(response),
+                    status if status.is_success() || request.also.contains(&status) => return Ok(response),
                     StatusCode::UNAUTHORIZED if logins < 2 => {
                         logins += 1;
                         shared.log_in(repository, &response).await?;
@@ -210,7 +262,7 @@ impl RegistryClient {
                         attempt += 1;
                         continue;
                     }
-                    status => return Err(shared.refused(path, status, authorization.is_some())),
+                    status => return Err(shared.refused(what, status, authorization.is_some())),
                 },
                 Err(error) => error,
             };
@@ -308,29 +360,21 @@ impl Shared {
         known.get(repository.as_str()).cloned()
     }
 
-    async fn follow(
-        &self,
-        url: &Url,
-        authorization: Option<&Secret>,
-        headers: &[(reqwest::header::HeaderName, String)],
-    ) -> Result<Response> {
-        let mut url = url.clone();
+    fn url(&self, path: &str) -> Result<Url> {
+        let wrong = |error| Error::new(ErrorKind::Usage, "no such path").because(error);
+        self.base.join(path).map_err(wrong)
+    }
+
+    /// Sends a request, and a GET again to where it is redirected. Anything else stays where it was sent: what a client
+    /// gives away is not taken elsewhere at a server's word.
+    async fn follow(&self, request: &Request<'_>, authorization: Option<&Secret>) -> Result<Response> {
+        let mut url = request.url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let mut request = self.http.get(url.clone());
-            for (name, value) in headers {
-                request = request.header(name, value);
-            }
-            // Exact host and port, and no step down to plain HTTP: everything else gets no credentials.
-            let is_home = url.origin() == self.base.origin();
-            if let Some(authorization) = authorization.filter(|_| is_home) {
-                request = request.header(AUTHORIZATION, authorization.expose());
-            }
-            let response = request.send().await.map_err(|error| {
-                let host = host_of(&url);
-                Error::new(ErrorKind::Unavailable, format!("{host} does not answer"))
-                    .because(error.without_url())
-            })?;
-            if !response.status().is_redirection() {
+            let body = request.body.clone();
+            let response =
+                self.send(&request.method, &url, authorization, request.headers, body.into()).await?;
+            let may_follow = request.method == Method::GET;
+            if !response.status().is_redirection() || !may_follow {
                 return Ok(response);
             }
             let location =
@@ -345,6 +389,32 @@ impl Shared {
             })?;
         }
         Err(Error::new(ErrorKind::Unavailable, format!("{} redirects without an end", self.host())))
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        authorization: Option<&Secret>,
+        headers: &[(reqwest::header::HeaderName, String)],
+        body: Body,
+    ) -> Result<Response> {
+        let mut request = self.http.request(method.clone(), url.clone());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        // Exact host and port, and no step down to plain HTTP: everything else gets no credentials.
+        let is_home = url.origin() == self.base.origin();
+        if let Some(authorization) = authorization.filter(|_| is_home) {
+            request = request.header(AUTHORIZATION, authorization.expose());
+        }
+        if *method != Method::GET && *method != Method::HEAD {
+            request = request.body(body);
+        }
+        request.send().await.map_err(|error| {
+            let host = host_of(url);
+            Error::new(ErrorKind::Unavailable, format!("{host} does not answer")).because(error.without_url())
+        })
     }
 
     /// Answers a challenge: what it gets is sent with the next requests about the repository.
@@ -382,7 +452,8 @@ impl Shared {
             );
             return Err(Error::new(ErrorKind::Denied, message));
         }
-        let scope = format!("repository:{repository}:pull");
+        let rights = if self.options.push { "pull,push" } else { "pull" };
+        let scope = format!("repository:{repository}:{rights}");
         let service = bearer.parameter("service").unwrap_or_default();
         let mut request = match &self.credentials {
             Some(Credentials::IdentityToken(token)) => {

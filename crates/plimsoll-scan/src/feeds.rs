@@ -8,6 +8,7 @@
 mod bucket;
 mod carry;
 mod publish;
+mod registry;
 mod state;
 mod sync;
 
@@ -20,6 +21,7 @@ use plimsoll_types::Timestamp;
 pub use bucket::FeedLocation;
 pub use carry::Imported;
 pub use publish::PublisherFeed;
+pub use registry::{Pushed, RegistryAccess};
 pub(crate) use state::last_checked;
 pub use sync::Change;
 
@@ -35,6 +37,7 @@ pub struct Feeds {
     folder: PathBuf,
     location: FeedLocation,
     publishers: Vec<PublisherFeed>,
+    registry: RegistryAccess,
     clock: Clock,
 }
 
@@ -158,7 +161,19 @@ pub struct EcosystemStatus {
 impl Feeds {
     /// A feed for the database in `folder`. Nothing is touched yet.
     pub fn new(folder: &Path, location: FeedLocation, clock: Clock) -> Self {
-        Self { folder: folder.to_owned(), location, publishers: Vec::new(), clock }
+        Self {
+            folder: folder.to_owned(),
+            location,
+            publishers: Vec::new(),
+            registry: RegistryAccess::default(),
+            clock,
+        }
+    }
+
+    /// How the registries are spoken to that carry databases, and whose databases are taken.
+    pub fn with_registry(mut self, registry: RegistryAccess) -> Self {
+        self.registry = registry;
+        self
     }
 
     /// Publishers' own feeds that are read beside the bucket.
@@ -177,6 +192,9 @@ impl Feeds {
     /// Fails with `Busy` while another process updates the same folder. Ecosystems that fail are told in the result; it is
     /// an error only where the feed itself does not answer, or where none of its ecosystems could be read.
     pub async fn update(&self, options: &UpdateOptions, progress: &FeedProgress) -> Result<Updated> {
+        if let FeedLocation::Registry(from) = &self.location {
+            return self.update_from(from, options, progress).await;
+        }
         let lock = Lock::take(&self.folder)?;
         let state = State::load(&self.folder);
         let base = self.base()?.map(Arc::new);

@@ -13,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod advisories;
+mod artifact;
 mod assess;
 mod client;
 mod clock;
@@ -38,7 +39,7 @@ pub use explain::{Explanation, Story, Told, explain};
 pub use exploits::ExploitFeeds;
 pub use feeds::{
     Change, EcosystemStatus, FeedEvent, FeedLocation, FeedProgress, FeedStatus, Feeds, Imported,
-    PublisherFeed, PublisherStatus, UpdateOptions, Updated,
+    PublisherFeed, PublisherStatus, Pushed, RegistryAccess, UpdateOptions, Updated,
 };
 pub use notify::{Notifier, NotifySettings, Reach, Shapes, TellAssessment, TellFinding};
 pub use pipeline::{ScanEvent, ScanProgress, scan_target};

@@ -34,9 +34,12 @@ pub(crate) struct Common {
     /// Folder for the database, the blobs and the advisories [env: PLIMSOLL_DATA] [default: ~/.local/share/plimsoll]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<String>,
-    /// Where advisories come from, in the layout of the OSV bucket: https://…, http://… or file:DIR [env: PLIMSOLL_FEED] [default: OSV's public bucket]
+    /// Where advisories come from: https://…, http://… or file:DIR in the layout of the OSV bucket, or oci://HOST/REPOSITORY:TAG where `plimsoll db push` put them [env: PLIMSOLL_FEED] [default: OSV's public bucket]
     #[arg(long, global = true, value_name = "URL")]
     feed: Option<String>,
+    /// Take advisories of an oci:// feed only if they are signed with the key to this Ed25519 public key (PEM) [env: PLIMSOLL_FEED_KEY]
+    #[arg(long, global = true, value_name = "FILE")]
+    feed_key: Option<String>,
     /// Publishers' own feeds beside it, separated by commas: debian,alpine=https://mirror.example/secdb; `none` for none [env: PLIMSOLL_PUBLISHERS] [default: those of distributions where the feed is the public one, else none]
     #[arg(long, global = true, value_name = "LIST")]
     publishers: Option<String>,
@@ -376,6 +379,28 @@ pub(crate) struct Serve {
     serve_anyone_without_tls_or_authentication: bool,
 }
 
+/// How a target is opened.
+#[derive(Args)]
+pub(crate) struct Opening {
+    /// Which image of an index, such as linux/arm64 [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// Speak plain HTTP to registries beyond this machine
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+}
+
+/// By what an image's packages are judged.
+#[derive(Args)]
+pub(crate) struct Judging {
+    /// Do not fetch advisories even if there are none yet
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// VEX document (OpenVEX, CSAF or CycloneDX) whose word on a vulnerability comes last; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vex: Vec<PathBuf>,
+}
+
 /// Flags of `scan`.
 #[derive(Args)]
 #[command(after_help = "Targets:\n  \
@@ -395,21 +420,13 @@ pub(crate) struct Scan {
     /// Exit with status 1 if a finding is at least this severe: low, medium, high or critical
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
-    /// Which image of an index, such as linux/arm64 [default: this machine's]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<String>,
-    /// Speak plain HTTP to registries beyond this machine
-    #[arg(long)]
-    pub(crate) plain_http: bool,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     /// Write the answer to a file
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Do not fetch advisories even if there are none yet
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// VEX document (OpenVEX, CSAF or CycloneDX) whose word on a vulnerability comes last; may be given more than once
-    #[arg(long, value_name = "FILE")]
-    pub(crate) vex: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) judging: Judging,
 }
 
 /// Flags of `explain`.
@@ -425,18 +442,10 @@ pub(crate) struct Explain {
     /// How to answer
     #[arg(long, value_enum, default_value_t = PlainFormat::Table)]
     pub(crate) format: PlainFormat,
-    /// Which image of an index, such as linux/arm64 [default: this machine's]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<String>,
-    /// Speak plain HTTP to registries beyond this machine
-    #[arg(long)]
-    pub(crate) plain_http: bool,
-    /// Do not fetch advisories even if there are none yet
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// VEX document (OpenVEX, CSAF or CycloneDX); may be given more than once
-    #[arg(long, value_name = "FILE")]
-    pub(crate) vex: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) judging: Judging,
 }
 
 /// The forms of an answer.
@@ -462,12 +471,8 @@ pub(crate) struct Sbom {
     /// In which form
     #[arg(long, value_enum, default_value_t = SbomFormat::Cyclonedx)]
     pub(crate) format: SbomFormat,
-    /// Which image of an index, such as linux/arm64 [default: this machine's]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<String>,
-    /// Speak plain HTTP to registries beyond this machine
-    #[arg(long)]
-    pub(crate) plain_http: bool,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     /// Write the document to a file
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -511,6 +516,42 @@ pub(crate) enum Db {
         /// Take it even if it is older than what is there
         #[arg(long)]
         force: bool,
+    },
+    /// Put the database into a registry, for machines that reach no feed
+    #[command(
+        after_help = "Examples:\n  plimsoll db push registry.example/plimsoll/advisories --key private.pem\n  \
+        plimsoll db push 127.0.0.1:5000/plimsoll/advisories:2026-11\n\n\
+        Credentials come from docker's config.json, as those of `scan` do."
+    )]
+    Push {
+        /// Where: HOST/REPOSITORY:TAG
+        #[arg(value_name = "HOST/REPOSITORY:TAG")]
+        reference: String,
+        /// Sign it with this Ed25519 private key (PEM, PKCS #8)
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Speak plain HTTP to registries beyond this machine
+        #[arg(long)]
+        plain_http: bool,
+    },
+    /// Take the database from a registry where `push` put it
+    #[command(
+        after_help = "Examples:\n  plimsoll db pull registry.example/plimsoll/advisories --key public.pem\n\n\
+        `plimsoll serve --feed oci://registry.example/plimsoll/advisories --feed-key public.pem` does so again and again."
+    )]
+    Pull {
+        /// From where: HOST/REPOSITORY:TAG
+        #[arg(value_name = "HOST/REPOSITORY:TAG")]
+        reference: String,
+        /// Take it only if it is signed with the key to this Ed25519 public key (PEM)
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Take it even if it is older than what is there
+        #[arg(long)]
+        force: bool,
+        /// Speak plain HTTP to registries beyond this machine
+        #[arg(long)]
+        plain_http: bool,
     },
     /// What is known, and how old it is
     Status {
@@ -781,6 +822,7 @@ impl Cli {
         let mut flags = vec![
             (key::DATA, common.data.clone()),
             (key::FEED, common.feed.clone()),
+            (key::FEED_KEY, common.feed_key.clone()),
             (key::ECOSYSTEMS, common.ecosystems.clone()),
             (key::PUBLISHERS, common.publishers.clone()),
             (key::LOG, common.log.clone()),

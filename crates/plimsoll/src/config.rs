@@ -23,6 +23,7 @@ pub(crate) mod key {
     pub(crate) const DATABASE: &str = "database";
     pub(crate) const BLOBS: &str = "blobs";
     pub(crate) const FEED: &str = "feed";
+    pub(crate) const FEED_KEY: &str = "feed_key";
     pub(crate) const FEED_INTERVAL: &str = "feed_interval";
     pub(crate) const ECOSYSTEMS: &str = "ecosystems";
     pub(crate) const PUBLISHERS: &str = "publishers";
@@ -68,6 +69,7 @@ pub(crate) mod key {
         DATABASE,
         BLOBS,
         FEED,
+        FEED_KEY,
         FEED_INTERVAL,
         ECOSYSTEMS,
         PUBLISHERS,
@@ -182,6 +184,8 @@ pub(crate) struct Settings {
     pub(crate) blobs: String,
     pub(crate) blob_options: Vec<(String, String)>,
     pub(crate) feed: String,
+    /// The public key that a feed in a registry is signed with.
+    pub(crate) feed_key: Option<PathBuf>,
     pub(crate) feed_interval: Duration,
     /// Empty means all that the feed has.
     pub(crate) ecosystems: Vec<String>,
@@ -344,7 +348,8 @@ impl Typed {
             blobs: self
                 .one_of(key::BLOBS, &["file:", "s3://", "az://", "gs://"], || in_data("file:", "blobs"))?,
             blob_options: self.blob_options.clone().into_iter().collect(),
-            feed: self.one_of(key::FEED, &["file:", "http://", "https://"], || PUBLIC_FEED.to_owned())?,
+            feed: self.feed()?,
+            feed_key: self.feed_key()?,
             feed_interval: Duration::from_secs(60 * self.number(key::FEED_INTERVAL, 1..=43_200, 360)?),
             ecosystems: self.list(key::ECOSYSTEMS),
             publishers: self.publishers()?,
@@ -539,6 +544,35 @@ impl Typed {
             (Some(other), _, _) => bail!(
                 "tls must be off or dev, not {other:?}; a certificate of your own is given by tls_cert and tls_key"
             ),
+        }
+    }
+
+    fn feed(&self) -> Result<String> {
+        let feed =
+            self.one_of(key::FEED, &["file:", "http://", "https://", "oci://"], || PUBLIC_FEED.to_owned())?;
+        if feed.starts_with("oci://") {
+            // The database there is whole and somebody else's work: nothing is read beside it, and nothing is left out.
+            for key in [key::PUBLISHERS, key::ECOSYSTEMS] {
+                if let Some(named) = self.text(key).filter(|named| !matches!(named.value.trim(), "" | "none"))
+                {
+                    bail!(
+                        "{named} does not go with a feed of oci://: what it has is chosen where it is pushed"
+                    );
+                }
+            }
+        }
+        Ok(feed)
+    }
+
+    fn feed_key(&self) -> Result<Option<PathBuf>> {
+        let file = self.file(key::FEED_KEY);
+        let is_carried = self.text(key::FEED).is_some_and(|named| named.value.starts_with("oci://"));
+        match self.text(key::FEED_KEY) {
+            // Whoever names a key believes that signatures are checked.
+            Some(named) if file.is_some() && !is_carried => {
+                bail!("{named} is given, but only feeds of oci:// are signed")
+            }
+            _ => Ok(file),
         }
     }
 
@@ -766,6 +800,18 @@ mod tests {
             ["debian=file:/srv/debian.json", "nvd=https://nvd.nist.gov/feeds/json/cve/2.0"]
         );
         assert!(complaint(None, &[], &[(key::PUBLISHERS, "nobody")]).starts_with("--publishers"));
+    }
+
+    #[test]
+    fn a_feed_in_a_registry_is_whole_and_may_be_signed() {
+        let carried = (key::FEED, "oci://r.example/plimsoll/advisories:1");
+        let signed = typed(None, &[], &[carried, (key::FEED_KEY, "public.pem")]).expect("it is understood");
+        assert_eq!(signed.feed_key, Some(PathBuf::from("public.pem")));
+        assert!(signed.publishers.is_empty());
+        let complaint = |flags: &[_]| complaint(None, &[], flags);
+        assert!(complaint(&[carried, (key::PUBLISHERS, "debian")]).starts_with("--publishers does not go"));
+        assert!(complaint(&[carried, (key::ECOSYSTEMS, "npm")]).starts_with("--ecosystems does not go"));
+        assert!(complaint(&[(key::FEED_KEY, "public.pem")]).starts_with("--feed-key is given"));
     }
 
     #[test]

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use plimsoll_scan::{Change, FeedLocation, FeedStatus, Feeds, UpdateOptions, Updated};
-use plimsoll_types::Timestamp;
+use plimsoll_scan::{
+    Change, ClientOptions, CredentialFiles, FeedLocation, FeedStatus, Feeds, Imported, RegistryAccess,
+    UpdateOptions, Updated,
+};
+use plimsoll_types::{ImageReference, Timestamp};
 use serde_json::json;
 
 use crate::cli::{self, PlainFormat};
@@ -27,18 +30,59 @@ pub(crate) async fn run(command: &cli::Db, settings: &Settings) -> Result<()> {
             Ok(())
         }
         cli::Db::Import { file, key, force } => {
-            let imported = feeds(settings)?.import(file, read_key(key.as_deref())?.as_deref(), *force)?;
+            show_imported(&feeds(settings)?.import(file, read_key(key.as_deref())?.as_deref(), *force)?);
+            Ok(())
+        }
+        cli::Db::Push { reference, key, plain_http } => {
+            let (to, key) = (place(reference)?, read_key(key.as_deref())?);
+            let feeds = feeds(settings)?.with_registry(registry_access(*plain_http, None));
+            let spinner = Spinner::start(&format!("advisories: pushing to {}", table::printable(reference)));
+            let pushed = feeds.push(&to, key.as_deref()).await;
+            spinner.finish();
+            let pushed = pushed.with_context(|| format!("cannot push the advisories to {to}"))?;
             println!(
-                "generation {}{}: {} advisories{}",
-                imported.generation,
-                if imported.was_there { ", which was there already" } else { "" },
-                imported.advisories,
-                if imported.is_signed { ", signed with the key" } else { "" }
+                "generation {} is at {to} ({}), {:.1} MB",
+                pushed.generation,
+                pushed.digest,
+                pushed.bytes as f64 / 1e6
             );
+            Ok(())
+        }
+        cli::Db::Pull { reference, key, force, plain_http } => {
+            let (from, key) = (place(reference)?, read_key(key.as_deref())?);
+            let feeds = feeds(settings)?.with_registry(registry_access(*plain_http, key));
+            let spinner = Spinner::start(&format!("advisories: asking {}", table::printable(reference)));
+            let imported = feeds.pull(&from, *force, &progress::of_feed(&spinner)).await;
+            spinner.finish();
+            show_imported(&imported.with_context(|| format!("cannot take the advisories of {from}"))?);
             Ok(())
         }
         cli::Db::Status { format } => show_status(&feeds(settings)?, *format),
     }
+}
+
+/// A place in a registry, as it was typed.
+fn place(typed: &str) -> Result<ImageReference> {
+    let bare = typed.strip_prefix("docker://").or_else(|| typed.strip_prefix("oci://")).unwrap_or(typed);
+    Ok(bare.parse()?)
+}
+
+fn registry_access(plain_http: bool, key: Option<String>) -> RegistryAccess {
+    RegistryAccess {
+        client: ClientOptions { insecure: plain_http, ..ClientOptions::default() },
+        credentials: CredentialFiles::from_environment(|name| std::env::var_os(name)),
+        key,
+    }
+}
+
+fn show_imported(imported: &Imported) {
+    println!(
+        "generation {}{}: {} advisories{}",
+        imported.generation,
+        if imported.was_there { ", which was there already" } else { "" },
+        imported.advisories,
+        if imported.is_signed { ", signed with the key" } else { "" }
+    );
 }
 
 fn read_key(path: Option<&std::path::Path>) -> Result<Option<String>> {
@@ -57,7 +101,8 @@ pub(crate) fn folder(settings: &Settings) -> PathBuf {
 pub(crate) fn feeds(settings: &Settings) -> Result<Feeds> {
     let location: FeedLocation = settings.feed.parse()?;
     let feeds = Feeds::new(&folder(settings), location, plimsoll_scan::system_clock());
-    Ok(feeds.with_publishers(settings.publishers.clone()))
+    let key = read_key(settings.feed_key.as_deref())?;
+    Ok(feeds.with_publishers(settings.publishers.clone()).with_registry(registry_access(false, key)))
 }
 
 /// Brings the database up to date, with progress on a terminal.

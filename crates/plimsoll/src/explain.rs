@@ -7,23 +7,15 @@ use anyhow::{Result, bail};
 use plimsoll_scan::report::Finding;
 use plimsoll_scan::{Explanation, Story, Told};
 
-use crate::cli::{self, Format, PlainFormat};
+use crate::cli::{self, PlainFormat};
 use crate::config::Settings;
-use crate::scan;
+use crate::scan::{self, Wanted};
 use crate::table::printable;
 
 pub(crate) async fn run(explain: &cli::Explain, settings: &Settings) -> Result<ExitCode> {
-    let scan = cli::Scan {
-        target: explain.target.clone(),
-        format: Format::Json,
-        fail_on: None,
-        platform: explain.platform.clone(),
-        plain_http: explain.plain_http,
-        output: None,
-        offline: explain.offline,
-        vex: explain.vex.clone(),
-    };
-    let (report, advisories) = scan::scanned(&scan, settings).await?;
+    let wanted = Wanted::new(&explain.target, &explain.opening)?;
+    let advisories = scan::judge(&explain.judging, settings).await?;
+    let report = wanted.read("scan", advisories.as_ref(), settings).await?;
     let Some(advisories) = advisories else {
         bail!("there is no advisory database to explain anything with")
     };

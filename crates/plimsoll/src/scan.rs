@@ -24,38 +24,63 @@ use crate::{FOUND, db};
 
 /// Scans, answers, and exits with [`FOUND`] where `--fail-on` says so.
 pub(crate) async fn run(scan: &cli::Scan, settings: &Settings) -> Result<ExitCode> {
-    let (report, _) = scanned(scan, settings).await?;
+    let wanted = Wanted::new(&scan.target, &scan.opening)?;
+    let advisories = match scan.format {
+        // An inventory needs none.
+        Format::Cyclonedx => vex(&scan.judging).map(|_| None)?,
+        Format::Table | Format::Json => judge(&scan.judging, settings).await?,
+    };
+    let report = wanted.read("scan", advisories.as_ref(), settings).await?;
     answer(scan, &report)?;
     let fails = |threshold: Severity| report.worst().is_some_and(|worst| worst >= threshold);
     Ok(if scan.fail_on.is_some_and(fails) { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
 }
 
-/// Scans what was asked for. The advisories are those that it was matched with.
-pub(crate) async fn scanned(scan: &cli::Scan, settings: &Settings) -> Result<(Report, Option<Advisories>)> {
-    let target: Target = scan.target.parse()?;
-    let platform = scan.platform.as_deref().map(plimsoll_scan::parse_platform).transpose()?;
-    let options = SourceOptions {
-        platform,
-        client: ClientOptions { insecure: scan.plain_http, ..ClientOptions::default() },
-        credentials: CredentialFiles::from_environment(|name| std::env::var_os(name)),
-    };
-    let vex = vex(scan)?;
-    let advisories = advisories(scan, settings).await?.map(|advisories| advisories.with_vex(vex));
-    let sandbox = sandbox(settings);
-    let spinner = Spinner::start(&format!("{}: looking", printable(&scan.target)));
-    let now = plimsoll_scan::system_clock()();
-    let report =
-        plimsoll_scan::scan_target(&target, &options, &sandbox, advisories.as_ref(), now, &show(&spinner))
-            .await;
-    spinner.finish();
-    let report = report.with_context(|| format!("cannot scan {}", printable(&scan.target)))?;
-    Ok((report, advisories))
+/// A target that was typed, understood.
+pub(crate) struct Wanted<'a> {
+    typed: &'a str,
+    target: Target,
+    options: SourceOptions,
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) fn new(typed: &'a str, opening: &cli::Opening) -> Result<Self> {
+        let target = typed.parse()?;
+        let platform = opening.platform.as_deref().map(plimsoll_scan::parse_platform).transpose()?;
+        let client = ClientOptions { insecure: opening.plain_http, ..ClientOptions::default() };
+        let credentials = CredentialFiles::from_environment(|name| std::env::var_os(name));
+        Ok(Self { typed, target, options: SourceOptions { platform, client, credentials } })
+    }
+
+    /// Reads the target, with progress on a terminal, and judges it where there are advisories. `verb` is what an error
+    /// says that could not be done.
+    pub(crate) async fn read(
+        &self,
+        verb: &str,
+        advisories: Option<&Advisories>,
+        settings: &Settings,
+    ) -> Result<Report> {
+        let (typed, sandbox) = (printable(self.typed), sandbox(settings));
+        let spinner = Spinner::start(&format!("{typed}: looking"));
+        let (now, progress) = (plimsoll_scan::system_clock()(), show(&spinner));
+        let report =
+            plimsoll_scan::scan_target(&self.target, &self.options, &sandbox, advisories, now, &progress)
+                .await;
+        spinner.finish();
+        report.with_context(|| format!("cannot {verb} {typed}"))
+    }
+}
+
+/// The advisory database with the VEX documents that were named.
+pub(crate) async fn judge(judging: &cli::Judging, settings: &Settings) -> Result<Option<Advisories>> {
+    let vex = vex(judging)?;
+    Ok(advisories(judging, settings).await?.map(|advisories| advisories.with_vex(vex)))
 }
 
 /// The VEX documents that were named.
-fn vex(scan: &cli::Scan) -> Result<Vex> {
+fn vex(judging: &cli::Judging) -> Result<Vex> {
     let mut vex = Vex::default();
-    for path in &scan.vex {
+    for path in &judging.vex {
         let mut bytes = Vec::new();
         let limit = Vex::MAX_DOCUMENT_BYTES as u64 + 1;
         std::fs::File::open(path)
@@ -72,16 +97,13 @@ pub(crate) fn sandbox(settings: &Settings) -> Sandbox {
         .with_embedded_sboms(!settings.ignore_embedded_sboms)
 }
 
-/// The advisory database; where there is none yet, it is fetched once. An inventory needs none.
-async fn advisories(scan: &cli::Scan, settings: &Settings) -> Result<Option<Advisories>> {
-    if scan.format == Format::Cyclonedx {
-        return Ok(None);
-    }
+/// The advisory database; where there is none yet, it is fetched once.
+async fn advisories(judging: &cli::Judging, settings: &Settings) -> Result<Option<Advisories>> {
     let folder = db::folder(settings);
     if let Some(advisories) = Advisories::open(&folder)? {
         return Ok(Some(advisories));
     }
-    if !scan.offline {
+    if !judging.offline {
         eprintln!("plimsoll: there is no advisory database yet; fetching one from {}", settings.feed);
         let options = UpdateOptions { ecosystems: settings.ecosystems.clone(), ..UpdateOptions::default() };
         db::update(settings, &options).await.context(
@@ -91,7 +113,7 @@ async fn advisories(scan: &cli::Scan, settings: &Settings) -> Result<Option<Advi
     Ok(Advisories::open(&folder)?)
 }
 
-pub(crate) fn show(spinner: &Spinner) -> ScanProgress {
+fn show(spinner: &Spinner) -> ScanProgress {
     let spinner = spinner.clone();
     let progress = Mutex::new((0_usize, 0_usize));
     Arc::new(move |event| {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use plimsoll_types::ImageReference;
 use reqwest::header::{ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Response, StatusCode, Url};
 
@@ -26,13 +27,16 @@ const MAX_RECORD_BYTES: u64 = plimsoll_advisory::osv::MAX_RECORD_BYTES as u64;
 /// How often a request is begun.
 const ATTEMPTS: u32 = 4;
 
-/// Where advisories come from: a web server or a folder with the layout of the OSV bucket.
+/// Where advisories come from: a web server or a folder with the layout of the OSV bucket, or a registry that carries the
+/// database itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedLocation {
     /// `https://…` or `http://…`, without a slash at the end.
     Web(String),
     /// `file:PATH`.
     Folder(PathBuf),
+    /// `oci://HOST/REPOSITORY:TAG`, where `plimsoll db push` put it.
+    Registry(ImageReference),
 }
 
 impl Default for FeedLocation {
@@ -47,14 +51,18 @@ impl FromStr for FeedLocation {
 
     fn from_str(text: &str) -> Result<Self> {
         let bad = || {
-            let message =
-                format!("{text:?} is no feed: it must be https://HOST/PATH, http://HOST/PATH or file:PATH");
+            let message = format!(
+                "{text:?} is no feed: it must be https://HOST/PATH, http://HOST/PATH, file:PATH or oci://HOST/REPOSITORY:TAG"
+            );
             Error::new(ErrorKind::Usage, message)
         };
         if let Some(path) = text.strip_prefix("file:") {
             // `file:///srv/osv` is the same as `file:/srv/osv`.
             let path = if path.starts_with("///") { &path[2..] } else { path };
             return if path.is_empty() { Err(bad()) } else { Ok(Self::Folder(PathBuf::from(path))) };
+        }
+        if let Some(reference) = text.strip_prefix("oci://") {
+            return reference.parse().map(Self::Registry).map_err(|_| bad());
         }
         let url = Url::parse(text).map_err(|_| bad())?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
@@ -72,6 +80,7 @@ impl fmt::Display for FeedLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "file:{}", path.display()),
+            Self::Registry(reference) => write!(f, "oci://{reference}"),
             Self::Web(text) => match Url::parse(text) {
                 Ok(mut url) if !url.username().is_empty() || url.password().is_some() => {
                     let _ = url.set_username("");
@@ -276,7 +285,7 @@ impl Bucket {
     /// A good answer (or 304), or none for 404. Requests that a busy server refuses are repeated.
     async fn get(&self, parts: &[&str], known: Option<&Validator>) -> Result<Option<Response>> {
         let FeedLocation::Web(root) = &self.location else {
-            return Err(Error::new(ErrorKind::Usage, "this feed is a folder"));
+            return Err(Error::new(ErrorKind::Usage, "this feed has no files of a web server"));
         };
         let mut url = Url::parse(root)
             .map_err(|error| Error::new(ErrorKind::Usage, "the feed is no URL").because(error))?;
@@ -376,7 +385,7 @@ fn small_file(path: &Path, limit: u64, known: Option<&Validator>) -> Result<Got<
 }
 
 /// A file without a name, for reading back what was written.
-fn nameless(folder: &Path) -> Result<File> {
+pub(super) fn nameless(folder: &Path) -> Result<File> {
     let path = folder.join(format!("download-{}-{:x}", std::process::id(), nonce()));
     let file = File::options().read(true).write(true).create_new(true).open(&path);
     let file = file.map_err(|error| Error::file("make", &path, error))?;
@@ -394,7 +403,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_feed_is_a_web_address_or_a_folder() {
+    fn a_feed_is_a_web_address_a_folder_or_a_place_in_a_registry() {
         let parse = |text: &str| text.parse::<FeedLocation>();
         assert_eq!(
             parse("file:../shared/feeds/osv").unwrap(),
@@ -405,7 +414,19 @@ mod tests {
             parse("http://127.0.0.1:8099/").unwrap(),
             FeedLocation::Web("http://127.0.0.1:8099".into())
         );
-        for bad in ["", "file:", "ftp://a/b", "/srv/osv", "https://", "https://a/b?c=d", "osv"] {
+        let carried = parse("oci://r.example:5000/plimsoll/advisories").unwrap();
+        assert_eq!(carried.to_string(), "oci://r.example:5000/plimsoll/advisories:latest");
+        for bad in [
+            "",
+            "file:",
+            "ftp://a/b",
+            "/srv/osv",
+            "https://",
+            "https://a/b?c=d",
+            "osv",
+            "oci://",
+            "oci://R.example/UP",
+        ] {
             assert_eq!(parse(bad).unwrap_err().kind(), ErrorKind::Usage, "{bad}");
         }
     }

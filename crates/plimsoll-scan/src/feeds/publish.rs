@@ -50,7 +50,11 @@ impl FromStr for PublisherFeed {
             let known = Publisher::ALL.map(Publisher::name).join(", ");
             Error::new(ErrorKind::Usage, format!("{name:?} is no publisher; there are {known}"))
         })?;
-        let location = address.unwrap_or(publisher.default_address()).parse()?;
+        let location: FeedLocation = address.unwrap_or(publisher.default_address()).parse()?;
+        if matches!(location, FeedLocation::Registry(_)) {
+            let message = format!("{location} carries a whole database, not the feed of a publisher");
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
         Ok(Self { publisher, location })
     }
 }
@@ -187,6 +191,8 @@ impl Asking<'_> {
             return Ok(match address {
                 FeedLocation::Web(root) => FeedLocation::Web(format!("{root}/{path}")),
                 FeedLocation::Folder(root) => FeedLocation::Folder(root.join(path)),
+                // It was refused where it was typed.
+                FeedLocation::Registry(_) => address.clone(),
             });
         };
         let list = self.text(path).await?.unwrap_or_default();

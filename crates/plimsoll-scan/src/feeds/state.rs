@@ -62,6 +62,20 @@ impl State {
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
+    /// Takes over when others asked the same feeds, where that is later than what is remembered; says whether it is.
+    pub(super) fn hear(&mut self, other: &Self) -> bool {
+        if self.location != other.location {
+            return false;
+        }
+        let is_news = self.checked_at < other.checked_at;
+        self.checked_at = self.checked_at.max(other.checked_at);
+        for (name, feed) in &mut self.feeds {
+            let heard = other.feeds.get(name).and_then(|other| other.checked_at);
+            feed.checked_at = feed.checked_at.max(heard);
+        }
+        is_news
+    }
+
     pub(super) fn save(&self, folder: &Path) -> Result<()> {
         let text = serde_json::to_vec_pretty(self).unwrap_or_default();
         write_aside(&folder.join("feeds.json"), &text)

@@ -15,12 +15,7 @@ const MAX_DEPTH: usize = 4;
 
 /// Finds an image. The tag is looked up once; everything after that goes by digest.
 pub(super) async fn open(image: &ImageReference, options: &SourceOptions) -> Result<SourceImage> {
-    let (files, host, repository) =
-        (options.credentials.clone(), image.host.clone(), image.repository.to_string());
-    let credentials = tokio::task::spawn_blocking(move || files.find(&host, &repository)).await;
-    let credentials = credentials
-        .map_err(|error| Error::new(ErrorKind::Unavailable, "cannot read credentials").because(error))??;
-    let client = RegistryClient::new(image, credentials, options.client.clone())?;
+    let client = RegistryClient::with_files(image, &options.credentials, options.client.clone()).await?;
     let damaged = |error| Error::new(ErrorKind::Damaged, format!("{image}: {error}"));
     let mut notes = Vec::new();
     let mut reference = image.reference.clone();

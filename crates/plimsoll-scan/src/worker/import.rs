@@ -202,16 +202,7 @@ impl Shared {
             let message = format!("the source has no blob {}", blob.digest);
             return Err(Error::new(ErrorKind::NotFound, message));
         };
-        let mut left = blob.size;
-        let digest = blob.digest.clone();
-        let counted = client.blob_stream(from, &blob.digest).map(move |chunk| {
-            let chunk = chunk?;
-            left = left.checked_sub(chunk.len() as u64).ok_or_else(|| {
-                let message = format!("{digest} is larger than its manifest says");
-                std::io::Error::new(std::io::ErrorKind::InvalidData, message)
-            })?;
-            Ok(chunk)
-        });
+        let counted = client.described_blob_stream(from, blob);
         let stored = target.put_blob(repository, &blob.digest, Box::pin(counted), now).await;
         stored.map_err(|error| {
             let is_false = std::error::Error::source(&error)

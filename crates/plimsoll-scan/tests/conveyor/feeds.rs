@@ -331,8 +331,8 @@ async fn a_publisher_that_shrinks_to_a_tenth_is_not_believed() {
 }
 
 /// Keys of `openssl genpkey -algorithm ed25519`, made for this test.
-const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIBLGWcpWY8jpkQNao4b3SB3Ccl0fC/OGYkilOUU+cnmZ\n-----END PRIVATE KEY-----\n";
-const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAfPWyDzScf0kzgrDnNhgIRzzUluFAJSA+lH5XSSv0KLc=\n-----END PUBLIC KEY-----\n";
+pub(crate) const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIBLGWcpWY8jpkQNao4b3SB3Ccl0fC/OGYkilOUU+cnmZ\n-----END PRIVATE KEY-----\n";
+pub(crate) const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAfPWyDzScf0kzgrDnNhgIRzzUluFAJSA+lH5XSSv0KLc=\n-----END PUBLIC KEY-----\n";
 
 #[tokio::test]
 async fn a_database_is_carried_to_a_machine_without_a_network() {

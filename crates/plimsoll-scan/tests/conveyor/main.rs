@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod carry;
 mod feed;
 mod feeds;
 mod gate;
@@ -9,6 +10,7 @@ mod import;
 mod notify;
 mod registry;
 mod scan;
+mod shelf;
 mod triggers;
 mod web;
 mod worker;
