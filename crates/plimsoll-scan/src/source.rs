@@ -13,8 +13,10 @@ mod target;
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plimsoll_types::manifest::ImageConfig;
-use plimsoll_types::{BaseImage, Digest, Manifest, Platform, Problem, ProblemKind, RepositoryName};
+use plimsoll_types::manifest::{ImageConfig, media};
+use plimsoll_types::{
+    BaseImage, Descriptor, Digest, Manifest, Platform, Problem, ProblemKind, RepositoryName,
+};
 
 pub use platform::{parse as parse_platform, this_machine};
 pub use target::Target;
@@ -170,6 +172,15 @@ pub(crate) fn read_config(body: &[u8], problems: &mut Vec<Problem>) -> Option<Im
             None
         }
     }
+}
+
+/// Why a layer's bytes are of no use to anybody without its key; `None` for any other layer.
+pub(crate) fn encrypted(layer: &Descriptor) -> Option<Problem> {
+    let is_encrypted = media::is_encrypted_layer(&layer.media_type);
+    is_encrypted.then(|| {
+        let message = format!("the layer {} is encrypted, and cannot be read without its key", layer.digest);
+        Problem::new(ProblemKind::Unsupported, message)
+    })
 }
 
 /// An error for a manifest that is not an image's.

@@ -218,7 +218,8 @@ fn package_row<'a>(
     let package = &installed.package;
     let (advised_name, advised_version) = package.advised_as();
     let ecosystem = installed.ecosystem.as_ref();
-    let scheme = ecosystem.and_then(|ecosystem| Scheme::of_ecosystem(ecosystem.name()));
+    // With its release, which may name another ecosystem: `Root:Alpine:3.18`.
+    let scheme = ecosystem.and_then(|ecosystem| Scheme::of_ecosystem(&ecosystem.to_string()));
     args![
         &identity[..],
         package.package_type.as_str(),

@@ -13,7 +13,8 @@ use serde::Deserialize;
 
 use super::archive::Archive;
 use super::{
-    LayerBytes, MAX_CONFIG_BYTES, Part, SourceImage, SourceLayer, not_an_image, platform, read_config,
+    LayerBytes, MAX_CONFIG_BYTES, Part, SourceImage, SourceLayer, encrypted, not_an_image, platform,
+    read_config,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -232,8 +233,9 @@ fn oci_image(
     };
     let mut layers = Vec::with_capacity(manifest.layers.len());
     for layer in &manifest.layers {
-        let bytes = match files.blob(&layer.digest)? {
-            Some(part) => {
+        let bytes = match (encrypted(layer), files.blob(&layer.digest)?) {
+            (Some(problem), _) => LayerBytes::Absent(problem),
+            (None, Some(part)) => {
                 if part.length != layer.size {
                     let message = format!(
                         "{} has {} bytes, the manifest says {}",
@@ -243,7 +245,7 @@ fn oci_image(
                 }
                 LayerBytes::Part(part)
             }
-            None => LayerBytes::Absent(missing(layer.digest.as_str())),
+            (None, None) => LayerBytes::Absent(missing(layer.digest.as_str())),
         };
         layers.push(SourceLayer { digest: Some(layer.digest.clone()), size: Some(layer.size), bytes });
     }

@@ -4,7 +4,7 @@ use plimsoll_types::manifest::{ManifestKind, media};
 use plimsoll_types::{BaseImage, ImageReference, Manifest, Problem, ProblemKind, Reference};
 
 use super::{
-    LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, not_an_image, platform,
+    LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, encrypted, not_an_image, platform,
     read_config,
 };
 use crate::client::RegistryClient;
@@ -71,6 +71,8 @@ async fn read(client: &RegistryClient, image: &ImageReference, manifest: &Manife
             let message =
                 format!("the layer {} is distributed elsewhere and was not fetched", descriptor.digest);
             LayerBytes::Absent(Problem::new(ProblemKind::Missing, message))
+        } else if let Some(problem) = encrypted(descriptor) {
+            LayerBytes::Absent(problem)
         } else {
             LayerBytes::Blob {
                 client: client.clone(),

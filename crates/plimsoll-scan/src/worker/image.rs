@@ -16,7 +16,7 @@ use super::Shared;
 use crate::advisories::Advisories;
 use crate::assess::{self, Looked};
 use crate::pipeline::{Merged, merge};
-use crate::source::{MAX_CONFIG_BYTES, read_config};
+use crate::source::{MAX_CONFIG_BYTES, encrypted, read_config};
 use crate::{Error, ErrorKind, Result};
 
 /// Layers of one image that are asked for at the same time; the sandbox decides how many are read.
@@ -162,18 +162,24 @@ impl Shared {
         layers: &[Descriptor],
         problems: &mut Vec<Problem>,
     ) -> Result<Vec<Option<Arc<LayerInventory>>>> {
-        let asked: Vec<_> = layers.iter().map(|layer| self.layer(&layer.digest).boxed()).collect();
+        let mut asked = Vec::with_capacity(layers.len());
+        for layer in layers {
+            asked.push(match encrypted(layer) {
+                Some(_) => std::future::ready(Ok(None)).boxed(),
+                None => self.layer(&layer.digest).boxed(),
+            });
+        }
         let read: Vec<_> = stream::iter(asked).buffered(WAITING_LAYERS).try_collect().await?;
         for (descriptor, _) in layers.iter().zip(&read).filter(|(_, layer)| layer.is_none()) {
+            if let Some(problem) = encrypted(descriptor) {
+                problems.push(problem);
+                continue;
+            }
             let message = match media::is_foreign_layer(&descriptor.media_type) {
                 true => format!("the layer {} is distributed elsewhere and is not here", descriptor.digest),
                 false => format!("the layer {} is not there", descriptor.digest),
             };
             problems.push(Problem::new(ProblemKind::Missing, message));
-        }
-        for layer in layers.iter().filter(|layer| media::is_encrypted_layer(&layer.media_type)) {
-            let message = format!("the layer {} is encrypted", layer.digest);
-            problems.push(Problem::new(ProblemKind::Unsupported, message));
         }
         Ok(read)
     }

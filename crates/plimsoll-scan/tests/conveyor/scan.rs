@@ -320,6 +320,19 @@ async fn an_image_for_windows_is_not_applicable() {
 }
 
 #[tokio::test]
+async fn an_encrypted_layer_is_refused_with_the_reason() {
+    let good = old_alpine();
+    let secret = Blob::new("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", b"nobody knows".to_vec());
+    let image = Image::with(good.config, vec![good.layers[0].clone(), secret]);
+    let folder = tempfile::tempdir().unwrap();
+    let report = scan(&oci_dir(folder.path(), &image)).await.unwrap();
+    assert_eq!(said(&report).len(), 1, "what the other layer brings is found");
+    let problem = &report.coverage.problems[0];
+    assert!(problem.message.contains("is encrypted, and cannot be read without its key"), "{problem}");
+    assert_eq!(report.image.layers.iter().map(|layer| layer.read).collect::<Vec<_>>(), [true, false]);
+}
+
+#[tokio::test]
 async fn an_inventory_of_another_tool_is_matched() {
     let bom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [
         {"type": "library", "name": "musl-utils", "version": "1.1.14-r15",

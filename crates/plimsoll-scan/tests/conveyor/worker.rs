@@ -357,7 +357,10 @@ async fn what_is_wrong_with_an_image_is_told_and_holds_up_no_other() {
     let absent = Image::with(good.config.clone(), vec![good.layers[0].clone(), foreign]);
     let nonsense =
         Image::with(Blob::new(media::OCI_CONFIG, b"{\"rootfs\": 7}".to_vec()), good.layers.clone());
+    let secret = Blob::new("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", b"nobody knows".to_vec());
+    let encrypted = Image::with(good.config.clone(), vec![good.layers[0].clone(), secret]);
     for (image, without, words) in [
+        (&encrypted, None, "is encrypted, and cannot be read without its key"),
         (&lying, None, "layer 2 unpacks to"),
         (&damaged, None, ""),
         (&absent, Some(&absent.layers[1].digest), "is distributed elsewhere"),

@@ -62,7 +62,9 @@ async fn fill(url: &str, statements: impl Fn(bool) -> Vec<String>) -> Result<(),
     if url.starts_with("sqlite:") {
         let path = url.trim_start_matches("sqlite:");
         let mut db = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await?;
-        for sql in std::iter::once("pragma synchronous = off".to_owned()).chain(statements) {
+        for sql in std::iter::once("pragma synchronous = off; pragma cache_size = -1000000".to_owned())
+            .chain(statements)
+        {
             run(&mut db, sql).await?;
         }
         db.close().await?;
