@@ -59,6 +59,14 @@ pub struct Image {
     pub layers: Vec<ImageLayer>,
 }
 
+impl Image {
+    /// The command that made a layer; empty where nothing says it.
+    pub(crate) fn command(&self, layer: Option<&Digest>) -> &str {
+        let made = self.layers.iter().find(|made| Some(&made.digest) == layer);
+        made.map(|made| made.command.as_str()).unwrap_or_default()
+    }
+}
+
 /// A layer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
