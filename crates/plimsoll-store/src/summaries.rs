@@ -18,6 +18,8 @@ use crate::{RegistryId, Result, Store, rules};
 
 /// Package versions whose differences are handed over in one statement.
 const PACKAGES_AT_ONCE: usize = 10_000;
+/// Package versions whose images are changed one package version after the other.
+const FEW_PACKAGES: usize = 16;
 /// Severities, each with and without a fix.
 const BUCKETS: usize = 12;
 
@@ -117,7 +119,23 @@ pub(crate) async fn add_differences(
     now: Timestamp,
 ) -> Result<()> {
     let differences: Vec<_> = differences.iter().filter(|(_, counts)| !counts.is_zero()).collect();
-    for part in differences.chunks(PACKAGES_AT_ONCE) {
+    let name = |i: usize| if i < 6 { format!("c{i}") } else { format!("f{}", i - 6) };
+    // Few package versions are seldom in one image together: then it is half the work not to sum them up first.
+    let (few, many) = match differences.len() {
+        0..=FEW_PACKAGES => (&differences[..], &[][..]),
+        _ => (&[][..], &differences[..]),
+    };
+    for (package, counts) in few {
+        let changed = counts.0.iter().enumerate().filter(|(_, count)| **count != 0);
+        let sets: Vec<_> = changed.map(|(i, count)| format!("{0} = {0} + ({count})", name(i))).collect();
+        let sql = format!(
+            "update image_summaries set {}, changed_at = $1 \
+            where content in (select image from image_packages where package = $2)",
+            sets.join(", ")
+        );
+        tx.execute_once(sql, &args![now, **package]).await?;
+    }
+    for part in many.chunks(PACKAGES_AT_ONCE) {
         // Only the columns in which something changes. The numbers are ours and stand in the text: bound, they
         // would be thousands of values.
         let changed: Vec<usize> =
@@ -125,7 +143,6 @@ pub(crate) async fn add_differences(
         let each = |write: &dyn Fn(usize) -> String| {
             changed.iter().map(|i| write(*i)).collect::<Vec<_>>().join(", ")
         };
-        let name = |i: usize| if i < 6 { format!("c{i}") } else { format!("f{}", i - 6) };
         let rows: Vec<_> = part
             .iter()
             .map(|(package, counts)| format!("({package}, {})", each(&|i| counts.0[i].to_string())))
