@@ -32,6 +32,8 @@ const MAX_BOUND: usize = 16_384;
 /// The longest list of numbered placeholders. SQLite finds each by walking the list of all, so the work grows with the
 /// square of the length; several shorter statements are cheaper than one long one.
 const MAX_LIST: usize = 512;
+/// Memory of the connection that writes to SQLite, as its pragma `cache_size` has it: 16 MiB, as far as they are needed.
+const WRITER_CACHE: &str = "-16384";
 /// How often a transaction that met another is begun anew.
 pub(crate) const MAX_CONFLICTS: u32 = 5;
 
@@ -116,7 +118,9 @@ impl Database {
             .statement_cache_capacity(200)
             .disable_statement_logging();
         let attempt = || format!("open the database {}", path.display());
-        let mut writer = options.connect().await.map_err(|e| Error::database(&attempt(), e))?;
+        // What one transaction changes should not be written to the disk before it ends.
+        let writing = options.clone().pragma("cache_size", WRITER_CACHE);
+        let mut writer = writing.connect().await.map_err(|e| Error::database(&attempt(), e))?;
         migrations::run(migrations::SQLITE, &mut writer, &attempt()).await?;
         Ok(Self::Sqlite(Arc::new(SqliteFile {
             options: options.create_if_missing(false).pragma("query_only", "on"),
