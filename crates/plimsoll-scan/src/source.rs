@@ -4,6 +4,7 @@
 //! the bytes of each layer lie. No layer is read here, and nothing is unpacked: a layer's bytes go straight to the probe.
 
 mod archive;
+mod attached;
 mod local;
 mod platform;
 mod registry;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use plimsoll_types::manifest::ImageConfig;
 use plimsoll_types::{Digest, Manifest, Platform, Problem, ProblemKind, RepositoryName};
 
+pub(crate) use attached::{Attached, Home, nothing_attached, read as read_attached};
 pub use platform::{parse as parse_platform, this_machine};
 pub use target::Target;
 
@@ -35,6 +37,8 @@ pub struct SourceOptions {
     pub client: ClientOptions,
     /// Where credentials for registries are.
     pub credentials: CredentialFiles,
+    /// Whether VEX documents are heeded that are attached to the image in its registry.
+    pub attached_vex: bool,
 }
 
 /// An image, found.
@@ -51,6 +55,8 @@ pub(crate) struct SourceImage {
     pub(crate) problems: Vec<Problem>,
     /// What a person should know, such as which platform was chosen.
     pub(crate) notes: Vec<String>,
+    /// Its registry, where it came from one.
+    pub(crate) home: Option<Home>,
 }
 
 /// A layer, found.

@@ -399,6 +399,9 @@ pub(crate) struct Judging {
     /// VEX document (OpenVEX, CSAF or CycloneDX) whose word on a vulnerability comes last; may be given more than once
     #[arg(long, value_name = "FILE")]
     pub(crate) vex: Vec<PathBuf>,
+    /// Heed the VEX documents, too, that are attached to the image in its registry; whoever can push there can attach
+    #[arg(long)]
+    pub(crate) attached_vex: bool,
 }
 
 /// Flags of `scan`.

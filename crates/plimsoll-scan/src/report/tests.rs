@@ -63,7 +63,7 @@ fn report(matches: Vec<(InstalledPackage, Match)>) -> Report {
         problems: vec![],
         problem_count: 0,
     };
-    Report::new(image, inventory, matches, coverage)
+    Report::new(image, inventory, matches, coverage, Vec::new())
 }
 
 #[test]

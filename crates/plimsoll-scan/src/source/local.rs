@@ -85,6 +85,7 @@ pub(super) fn docker_archive(place: &str) -> Result<SourceImage> {
         layers,
         problems,
         notes: Vec::new(),
+        home: None,
     })
 }
 
@@ -244,7 +245,7 @@ fn oci_image(
         };
         layers.push(SourceLayer { digest: Some(layer.digest.clone()), size: Some(layer.size), bytes });
     }
-    Ok(SourceImage { reference, digest: Some(digest), config, layers, problems, notes })
+    Ok(SourceImage { reference, digest: Some(digest), config, layers, problems, notes, home: None })
 }
 
 fn problem_of(error: &Error) -> ProblemKind {

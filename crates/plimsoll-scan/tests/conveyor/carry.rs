@@ -196,7 +196,10 @@ async fn what_is_damaged_or_forged_leaves_yesterdays_data_in_use() {
     assert!(text.contains(&generation), "{text}");
     let eternal = text.replace(&generation, &format!("\"generation\":{}", u64::MAX));
     let eternal = road.shelf.lock().unwrap().put_blob(eternal.as_bytes());
-    road.forge(|manifest| manifest["config"]["digest"] = json!(eternal));
+    road.forge(|manifest| {
+        manifest["config"]["digest"] = json!(eternal);
+        manifest["layers"][0]["size"] = json!(bytes.len());
+    });
     assert_eq!(refused("no clock shows").await, ErrorKind::Damaged);
     // A new label over the old export: the file says itself how old it is.
     let old = road.there.folder.path().join("old");
