@@ -109,6 +109,7 @@ async fn scan_image(
         platform: platform.as_ref().map(ToString::to_string),
         distro: merged.inventory.distro.clone(),
         layers: described_layers(&image.layers, &merged.layers, &read),
+        created: image.config.as_ref().and_then(ImageConfig::created_at),
     };
     let word = Word { advisories, attached, indexes: image.home.map_or_else(Vec::new, Home::into_indexes) };
     Ok(conclude(described, merged, platform.as_ref(), word, now, progress))
@@ -153,6 +154,7 @@ async fn scan_sbom(
         platform: None,
         distro: inventory.distro.clone(),
         layers: Vec::new(),
+        created: None,
     };
     let merged = Merged { inventory, layers: Vec::new() };
     let word = Word { advisories, attached: Attached::default(), indexes: Vec::new() };

@@ -57,6 +57,9 @@ pub struct Image {
     pub distro: Option<Distro>,
     /// The layers, lowest first.
     pub layers: Vec<ImageLayer>,
+    /// When it was built, where the configuration says so.
+    #[serde(skip)]
+    pub created: Option<Timestamp>,
 }
 
 /// A VEX document that is attached to an image in its registry.

@@ -59,6 +59,14 @@ impl<'a> Wanted<'a> {
         self
     }
 
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(crate) fn options(&self) -> &SourceOptions {
+        &self.options
+    }
+
     /// Reads the target, with progress on a terminal, and judges it where there are advisories. `verb` is what an error
     /// says that could not be done.
     pub(crate) async fn read(

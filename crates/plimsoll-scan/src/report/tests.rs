@@ -46,6 +46,7 @@ fn report(matches: Vec<(InstalledPackage, Match)>) -> Report {
             size: Some(3),
             read: true,
         }],
+        created: None,
     };
     let packages = vec![installed("musl", "a"), installed("musl", "b"), installed("zlib", "a")];
     let inventory = ImageInventory { distro: image.distro.clone(), packages, ..ImageInventory::default() };

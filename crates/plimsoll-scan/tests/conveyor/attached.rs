@@ -1,13 +1,14 @@
-//! VEX documents that are attached to an image in its registry.
+//! What is attached to an image in its registry: VEX documents that are heeded, and the SBOM that is attached.
 
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use plimsoll_scan::{ErrorKind, Report, Result, SourceOptions, Vex};
+use plimsoll_scan::{ErrorKind, Report, Result, SourceOptions, Target, Vex, attach_sbom};
 use plimsoll_testkit::image::{Image, index};
 use plimsoll_types::manifest::media;
-use plimsoll_types::Digest;
+use plimsoll_types::sbom::Format;
+use plimsoll_types::{Digest, Manifest};
 use serde_json::{Value, json};
 
 use crate::feed::{Database, Feed};
@@ -331,4 +332,57 @@ async fn only_an_image_in_a_registry_has_anything_attached() {
     let target = format!("rootfs:{}", folder.path().display());
     let error = scan_with(&target, &options, None).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Usage && error.to_string().contains("--vex"), "{error}");
+}
+
+#[tokio::test]
+async fn an_sbom_is_attached_once_however_often() {
+    for (lists_referrers, format) in [(true, Format::Spdx), (false, Format::CycloneDx)] {
+        let berth = Berth::new(lists_referrers).await;
+        let report = berth.scan_by(false, Vex::default()).await.unwrap();
+        let Target::Registry(place) = berth.target().parse().unwrap() else { panic!("a registry") };
+        let attach = async || attach_sbom(&place, &report, format, &SourceOptions::default()).await.unwrap();
+        let first = attach().await;
+        assert_eq!((&first.subject, first.was_there), (berth.image.digest(), false));
+        let again = attach().await;
+        assert_eq!((again.manifest, again.was_there), (first.manifest.clone(), true));
+        let shelf = berth.shelf.lock().unwrap();
+        let referrers = shelf.referrers(berth.image.digest().as_str());
+        assert_eq!(referrers.len(), 1);
+        assert_eq!(referrers[0]["artifactType"], format.media_type());
+        let (_, bytes) = &shelf.manifests[first.manifest.as_str()];
+        let layer = Manifest::parse(media::OCI_MANIFEST, bytes).unwrap().layers.remove(0);
+        let document: Value = serde_json::from_slice(&shelf.blobs[layer.digest.as_str()]).unwrap();
+        assert!(document.to_string().contains("1.1.14-r15") && !document.to_string().contains("team/app:1"));
+        let tag = berth.image.digest().as_str().replace(':', "-");
+        match shelf.manifests.get(&tag) {
+            None => assert!(lists_referrers),
+            Some((_, list)) => {
+                let list = Manifest::parse(media::OCI_INDEX, list).unwrap();
+                assert_eq!(list.manifests.len(), 1);
+                assert_eq!(list.manifests[0].digest, first.manifest);
+                assert_eq!(list.manifests[0].artifact_type.as_deref(), Some(format.media_type()));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_others_is_added_to_and_what_is_no_list_is_left_alone() {
+    let berth = Berth::new(false).await;
+    let vex = berth.attach(OPENVEX, &openvex("fixed"));
+    let report = berth.scan_by(false, Vex::default()).await.unwrap();
+    let Target::Registry(place) = berth.target().parse().unwrap() else { panic!("a registry") };
+    let attach = async || attach_sbom(&place, &report, Format::CycloneDx, &SourceOptions::default()).await;
+    let sbom = attach().await.unwrap().manifest;
+    let tag = berth.image.digest().as_str().replace(':', "-");
+    let list = Manifest::parse(media::OCI_INDEX, &berth.shelf.lock().unwrap().manifests[&tag].1).unwrap();
+    let digests: Vec<_> = list.manifests.into_iter().map(|entry| entry.digest).collect();
+    assert_eq!(digests, [vex, sbom]);
+    // Our own SBOM is not taken for a VEX document, and not even fetched.
+    assert_eq!(told(&berth.scan().await), (0, 1, vec![(1, false)]));
+    for other in ["[]", "{}", "\"x\"", r#"{"schemaVersion":2,"manifests":{}}"#] {
+        berth.shelf.lock().unwrap().put_manifest(&tag, media::OCI_INDEX, other.as_bytes());
+        assert_eq!(attach().await.unwrap_err().kind(), ErrorKind::Damaged, "{other}");
+        assert_eq!(berth.shelf.lock().unwrap().manifests[&tag].1, other.as_bytes());
+    }
 }

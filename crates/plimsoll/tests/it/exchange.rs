@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use plimsoll_testkit::image::Blob;
 use serde_json::{Value, json};
 
-use crate::clients::{alpine, here, run};
+use crate::clients::{alpine, here, layout, run};
 use crate::server::{Backend, House, NEWER, Server, small_feed};
 
 /// Keys of `openssl genpkey -algorithm ed25519`, made for this test.
@@ -39,6 +39,18 @@ fn written(folder: &Path, name: &str, content: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, content).expect("a file");
     path.display().to_string()
+}
+
+/// Waits for something.
+fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(30), "{what} did not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]
@@ -170,4 +182,97 @@ fn a_scan_heeds_attached_vex_where_it_is_told_to() {
     assert!(story.contains("no finding") && story.contains("attached as sha256:"), "{story}");
     let elsewhere = ask(&house, &["scan", "rootfs:/", "--attached-vex"]);
     assert!(text(&elsewhere.stderr).contains("--vex"), "{}", text(&elsewhere.stderr));
+}
+
+fn referrers(server: &Server, image: &Blob) -> Vec<Value> {
+    let (status, list) = server.get(&format!("/v2/team/app/referrers/{}", image.digest));
+    assert_eq!(status, 200, "{list}");
+    list["manifests"].as_array().expect("a list").clone()
+}
+
+#[test]
+fn an_sbom_is_attached_by_the_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (house, server) = port(folder.path(), &[]);
+    let image = alpine(&[("zlib", "1.2.13-r1")]);
+    server.push("team/app", "1", &image);
+    let target = format!("{}/team/app:1", server.address);
+    for (format, media_type, count) in
+        [("cyclonedx", "application/vnd.cyclonedx+json", 1), ("spdx", "application/spdx+json", 2)]
+    {
+        let attach = || done(&ask(&house, &["sbom", &target, "--attach", "--format", format]));
+        let said = attach();
+        assert!(said.contains(image.digest().as_str()) && !said.contains("already"), "{said}");
+        assert!(attach().contains("as it was already"));
+        let found = referrers(&server, &image.manifest);
+        assert_eq!(found.len(), count, "{found:?}");
+        assert!(found.iter().any(|referrer| referrer["artifactType"] == media_type));
+    }
+    let refused = ask(&house, &["sbom", "rootfs:/", "--attach"]);
+    assert!(text(&refused.stderr).contains("image in a registry"), "{}", text(&refused.stderr));
+    if !here("skopeo") {
+        return;
+    }
+    // What is attached is read back by others, and leads to what the image leads to.
+    let sbom = referrers(&server, &image.manifest).remove(0);
+    let digest = sbom["digest"].as_str().expect("a digest");
+    let from = format!("docker://{}/team/app@{digest}", server.address);
+    let manifest = run("skopeo", &["inspect", "--raw", "--tls-verify=false", &from]);
+    let manifest: Value = serde_json::from_str(&manifest).expect("JSON");
+    assert_eq!(manifest["subject"]["digest"], image.digest().as_str());
+    let copied = folder.path().join("copied");
+    run("skopeo", &["copy", "--src-tls-verify=false", &from, &format!("dir:{}", copied.display())]);
+    let layer = manifest["layers"][0]["digest"].as_str().expect("a digest").trim_start_matches("sha256:");
+    let report =
+        done(&ask(&house, &["scan", &format!("sbom:{}", copied.join(layer).display()), "--format", "json"]));
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(report["findings"][0]["vulnerability"], "CVE-2022-37434");
+}
+
+#[test]
+fn a_server_attaches_the_sbom_of_each_image_that_it_scans() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (house, server) = port(folder.path(), &["--attach-sboms", "spdx"]);
+    let image = alpine(&[("zlib", "1.2.13-r1")]);
+    server.push("team/app", "1", &image);
+    server.verdict(NEWER, image.digest().as_str(), Duration::from_secs(30));
+    let sbom = until("the SBOM", || referrers(&server, &image.manifest).pop());
+    assert_eq!(sbom["artifactType"], "application/spdx+json");
+    let asked = |path: &str| server.get(path).1;
+    let scans = || {
+        let path = "providers/Plimsoll.Security/scans?api-version=2026-11-01";
+        asked(&format!("{}/{path}", crate::server::REGISTRY))["value"].as_array().expect("a list").clone()
+    };
+    assert_eq!(scans().len(), 1, "an SBOM is not scanned");
+    assert_eq!(asked("/v2/team/app/tags/list")["tags"], json!(["1"]), "and has no tag");
+
+    // The next scan finds it there, and so does the command: the same image gives the same document.
+    let before = scans()[0]["properties"]["assessedAt"].clone();
+    std::thread::sleep(Duration::from_millis(1100));
+    done(&ask(&house, &["rescan", "team/app:1", "--server", &server.url("")]));
+    until("the second scan", || {
+        let scan = scans().remove(0);
+        let again = scan["properties"]["state"] == "Done" && scan["properties"]["assessedAt"] != before;
+        again.then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(referrers(&server, &image.manifest), [sbom.clone()]);
+    let target = format!("{}/team/app:1", server.address);
+    let said = done(&ask(&house, &["sbom", &target, "--attach", "--format", "spdx"]));
+    assert!(said.contains("as it was already"), "{said}");
+    assert_eq!(referrers(&server, &image.manifest), [sbom]);
+
+    if !here("skopeo") {
+        return;
+    }
+    // By skopeo, too, to a second repository: its image has an SBOM of its own.
+    let source = layout(&folder.path().join("layout"), &alpine(&[("openssl", "3.1.3-r0")]));
+    run(
+        "skopeo",
+        &["copy", "--dest-tls-verify=false", &source, &format!("docker://{}/team/app:2", server.address)],
+    );
+    until("the second SBOM", || server.log().matches("an SBOM was attached").nth(1).map(|_| ()));
+    drop(server);
+    let checked = house.fsck();
+    assert!(checked.status.success(), "{}{}", text(&checked.stdout), text(&checked.stderr));
 }
