@@ -10,7 +10,10 @@
 use flate2::{Decompress, FlushDecompress, Status};
 use memchr::memmem;
 use plimsoll_types::ProblemKind;
+use plimsoll_types::inventory::FileContent;
 use plimsoll_types::probe::Limits;
+
+use crate::catalogers::{Reader, Unreadable, Want};
 
 /// How deep archives in archives are read. A library in a web application in an enterprise application is the third.
 const DEPTH: u32 = 8;
@@ -119,6 +122,38 @@ impl Account {
         if self.entries > ENTRIES {
             self.over(format!("it has more than {ENTRIES} entries"));
         }
+    }
+}
+
+/// A reader of archives of which a few files are wanted.
+pub(crate) fn reader(limits: &Limits, select: fn(&str) -> Wanted, parse: ParseFiles) -> Box<dyn Reader> {
+    Box::new(Files { zip: Zip::new(select), account: Account::new(limits), parse })
+}
+
+/// Makes something of the wanted files; what went wrong with them joins the problems. `false` where the archive was cut short.
+type ParseFiles = fn(Unzipped, Vec<(ProblemKind, String)>, bool) -> Result<Option<FileContent>, Unreadable>;
+
+struct Files {
+    zip: Zip,
+    account: Account,
+    parse: ParseFiles,
+}
+
+impl Reader for Files {
+    fn read(&mut self, piece: &[u8]) -> Want {
+        if self.zip.push(piece, &mut self.account) { Want::More } else { Want::Nothing }
+    }
+
+    /// What is held has a limit of its own.
+    fn held(&self) -> usize {
+        0
+    }
+
+    fn finish(self: Box<Self>, whole: bool) -> Result<Option<FileContent>, Unreadable> {
+        let Self { zip, mut account, parse } = *self;
+        let unzipped = zip.finish(&mut account);
+        let unzipped = unzipped.ok_or_else(|| Unreadable::because("it is not a zip archive"))?;
+        parse(unzipped, account.into_problems(), whole)
     }
 }
 

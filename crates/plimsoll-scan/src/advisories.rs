@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use plimsoll_advisory::Database;
 use plimsoll_advisory::vex::Vex;
+use plimsoll_advisory::{Database, matching};
 use plimsoll_types::{Ecosystem, InstalledPackage, Match, Timestamp};
 use tokio::sync::watch;
 
@@ -86,9 +86,13 @@ impl Advisories {
         self.database.knows(ecosystem)
     }
 
-    /// What is known about a package version.
-    pub fn find(&self, package: &InstalledPackage) -> Vec<Match> {
-        plimsoll_advisory::matching::find(&self.database, package)
+    /// What is known about a package version, of which a package of the distribution may own the files.
+    pub fn find(&self, package: &InstalledPackage, owner: Option<&InstalledPackage>) -> Vec<Match> {
+        let mut found = matching::find(&self.database, package);
+        if let Some(owner) = owner {
+            matching::heed_owner(&self.database, &mut found, owner);
+        }
+        found
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn coverage(looked: Looked<'_>) -> Coverage {
             version: distro.version_id.clone(),
             name: if distro.pretty_name.is_empty() { distro.purl_name() } else { distro.pretty_name.clone() },
             ecosystem: distro.ecosystem(),
-            ended: distro.supported_until().map(|day| day.to_string()).filter(|day| *day < today(now)),
+            ended: distro.ended_before(now).map(|day| day.to_string()),
         }),
         ecosystems: by_ecosystem
             .into_iter()
@@ -92,11 +92,6 @@ pub(crate) fn coverage(looked: Looked<'_>) -> Coverage {
     let reason = windows(platform).or_else(|| incomplete(&coverage, of_the_distribution));
     coverage.conclusion = Conclusion { complete: reason.is_none(), reason };
     coverage
-}
-
-/// The day of an instant, as `2024-06-30`: days in this form compare as texts.
-fn today(now: Timestamp) -> String {
-    now.to_string().chars().take(10).collect()
 }
 
 /// Why an image for Windows cannot be judged; `None` for any other.

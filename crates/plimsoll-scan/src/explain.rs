@@ -28,6 +28,9 @@ pub struct Explanation {
 pub struct Story {
     /// The package, with the file that names it and the layer that brought it.
     pub package: FindingPackage,
+    /// The command that made the layer, as the image's history has it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub command: String,
     /// The verdict: the finding, or what was set aside; `None` where no advisory calls this version affected.
     pub verdict: Option<Finding>,
     /// Whether it is a finding.
@@ -87,6 +90,7 @@ pub fn explain(report: &Report, advisories: &Advisories, vulnerability: &str) ->
         Some(Story {
             affected,
             verdict: verdict.map(|finding| (*finding).clone()),
+            command: report.image.command(package.layer.as_ref()).to_owned(),
             package,
             advisories: accounts.into_iter().map(told).collect(),
         })

@@ -6,8 +6,10 @@ use std::io;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
-use plimsoll_advisory::{matching, vex};
+use plimsoll_advisory::vex;
+use plimsoll_types::chain_ids;
 use plimsoll_types::coverage::LayerCoverage;
+use plimsoll_types::inventory::Owners;
 use plimsoll_types::manifest::ImageConfig;
 use plimsoll_types::{
     Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem, ProblemKind,
@@ -106,6 +108,7 @@ async fn scan_image(
         target: target.to_string(),
         reference: image.reference,
         digest: image.digest,
+        base: image.base,
         platform: platform.as_ref().map(ToString::to_string),
         distro: merged.inventory.distro.clone(),
         layers: described_layers(&image.layers, &merged.layers, &read),
@@ -126,6 +129,7 @@ fn described_layers(
         diff_id: read.as_deref().filter(|read| !assess::is_cut_short(read)).map(|read| read.diff_id.clone()),
         size: layer.size,
         read: coverage.read,
+        command: coverage.command.clone(),
     })
     .collect()
 }
@@ -151,12 +155,13 @@ async fn scan_sbom(
         target: target.to_string(),
         reference: None,
         digest: None,
+        base: None,
         platform: None,
         distro: inventory.distro.clone(),
         layers: Vec::new(),
         created: None,
     };
-    let merged = Merged { inventory, layers: Vec::new() };
+    let merged = Merged { inventory, layers: Vec::new(), chain: Vec::new() };
     let word = Word { advisories, attached: Attached::default(), indexes: Vec::new() };
     Ok(conclude(described, merged, None, word, now, progress))
 }
@@ -177,7 +182,7 @@ fn conclude(
     now: Timestamp,
     progress: &ScanProgress,
 ) -> Report {
-    let Merged { inventory, layers } = merged;
+    let Merged { inventory, layers, .. } = merged;
     progress(ScanEvent::Matching { packages: inventory.packages.len() });
     let advisories = word.advisories;
     let matches = advisories.map(|advisories| match_all(advisories, &word, &inventory.packages, &image));
@@ -272,6 +277,8 @@ impl From<sandbox::Error> for Error {
 pub(crate) struct Merged {
     pub(crate) inventory: ImageInventory,
     pub(crate) layers: Vec<LayerCoverage>,
+    /// The chain ids of the layers, lowest first, up to the first that was not read whole.
+    pub(crate) chain: Vec<Digest>,
 }
 
 /// Lays the layers over each other, lowest first, with what is wrong with them and with the image. A layer that was not
@@ -296,16 +303,21 @@ pub(crate) fn merge(
     // What is wrong with the image as a whole comes first.
     problems.append(&mut inventory.problems);
     inventory.problems = problems;
+    let whole: Vec<Option<&LayerInventory>> =
+        read.iter().map(|layer| layer.as_deref().filter(|layer| !assess::is_cut_short(layer))).collect();
+    let chain = chain_ids(whole.iter().map_while(|layer| Some(&(*layer)?.diff_id)));
+    let commands = config.map(|config| config.commands(digests.len())).unwrap_or_default();
+    let commands = commands.into_iter().chain(std::iter::repeat(String::new()));
     let layers = digests
         .iter()
-        .zip(read)
-        .filter_map(|(digest, layer)| {
-            let layer = layer.as_deref();
-            let digest = digest.clone().or_else(|| layer.map(|layer| layer.diff_id.clone()))?;
-            Some(LayerCoverage { digest, read: layer.is_some_and(|layer| !assess::is_cut_short(layer)) })
+        .zip(read.iter().zip(whole))
+        .zip(commands)
+        .filter_map(|((digest, (layer, whole)), command)| {
+            let digest = digest.clone().or_else(|| Some(layer.as_deref()?.diff_id.clone()))?;
+            Some(LayerCoverage { digest, read: whole.is_some(), command })
         })
         .collect();
-    Merged { inventory, layers }
+    Merged { inventory, layers, chain }
 }
 
 /// Matches each different package version once. What is no finding is kept where somebody's word was set aside for it.
@@ -318,26 +330,20 @@ fn match_all(
     let mut known: HashMap<_, Vec<Match>> = HashMap::new();
     let mut all = Vec::new();
     let digests: Vec<&str> = word.indexes.iter().chain(&image.digest).map(Digest::as_str).collect();
-    let owners: HashMap<&str, &InstalledPackage> = packages
-        .iter()
-        .filter(|package| package.package.package_type.is_os())
-        .map(|package| (package.package.name.as_str(), package))
-        .collect();
+    let owners = Owners::among(packages);
     let this = vex::Image { digests: &digests, reference: image.reference.as_deref() };
     let (vex, attached) = (advisories.vex(), &word.attached.vex);
     for package in packages {
         let (name, version) = package.package.advised_as();
         let source = package.package.source_name();
-        let key = (package.package.package_type, &package.ecosystem, name, source, version);
-        let matches = known.entry(key).or_insert_with(|| advisories.find(package));
+        let owner = owners.of(package);
+        let owned_by = owner.map(|owner| &owner.package.name);
+        let key = (package.package.package_type, &package.ecosystem, name, source, version, owned_by);
+        let matches = known.entry(key).or_insert_with(|| advisories.find(package, owner));
         if matches.is_empty() {
             continue;
         }
         let mut matches = matches.clone();
-        let owner = package.details.owned_by.as_deref().and_then(|name| owners.get(name));
-        if let Some(owner) = owner.filter(|_| !package.package.package_type.is_os()) {
-            matching::heed_owner(advisories.database(), &mut matches, owner);
-        }
         if !(vex.is_empty() && attached.is_empty())
             && let Ok(purl) = package.purl.parse()
         {

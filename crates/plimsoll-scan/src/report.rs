@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use plimsoll_types::inventory::Distro;
 use plimsoll_types::sbom::{self, Format, Subject};
 use plimsoll_types::{
-    Coverage, Cvss, Digest, Ecosystem, Evidence, Health, ImageInventory, InstalledPackage, Match, Severity,
-    Status, Timestamp,
+    BaseImage, Coverage, Cvss, Digest, Ecosystem, Evidence, Health, ImageInventory, InstalledPackage, Match,
+    Severity, Status, Timestamp,
 };
 use serde::Serialize;
 
@@ -49,6 +49,9 @@ pub struct Image {
     /// Digest of the manifest, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// What it was built upon, as its manifest's annotations say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<BaseImage>,
     /// `linux/amd64`, where the configuration says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
@@ -81,6 +84,14 @@ pub struct AttachedVex {
     pub problem: Option<String>,
 }
 
+impl Image {
+    /// The command that made a layer; empty where nothing says it.
+    pub(crate) fn command(&self, layer: Option<&Digest>) -> &str {
+        let made = self.layers.iter().find(|made| Some(&made.digest) == layer);
+        made.map(|made| made.command.as_str()).unwrap_or_default()
+    }
+}
+
 /// A layer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,6 +106,9 @@ pub struct ImageLayer {
     pub size: Option<u64>,
     /// Whether all of it was read.
     pub read: bool,
+    /// The command that made it, as the image's history has it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub command: String,
 }
 
 /// The findings in numbers.

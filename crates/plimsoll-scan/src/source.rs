@@ -14,8 +14,10 @@ mod target;
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plimsoll_types::manifest::ImageConfig;
-use plimsoll_types::{Digest, Manifest, Platform, Problem, ProblemKind, RepositoryName};
+use plimsoll_types::manifest::{ImageConfig, media};
+use plimsoll_types::{
+    BaseImage, Descriptor, Digest, Manifest, Platform, Problem, ProblemKind, RepositoryName,
+};
 
 pub(crate) use attached::{Attached, Home, nothing_attached, read as read_attached};
 pub use platform::{parse as parse_platform, this_machine};
@@ -47,6 +49,8 @@ pub(crate) struct SourceImage {
     pub(crate) reference: Option<String>,
     /// Digest of the manifest, where there is one.
     pub(crate) digest: Option<Digest>,
+    /// What it was built upon, as its manifest's annotations have it.
+    pub(crate) base: Option<BaseImage>,
     /// The configuration, where there is one that can be read.
     pub(crate) config: Option<ImageConfig>,
     /// The layers, lowest first.
@@ -174,6 +178,15 @@ pub(crate) fn read_config(body: &[u8], problems: &mut Vec<Problem>) -> Option<Im
             None
         }
     }
+}
+
+/// Why a layer's bytes are of no use to anybody without its key; `None` for any other layer.
+pub(crate) fn encrypted(layer: &Descriptor) -> Option<Problem> {
+    let is_encrypted = media::is_encrypted_layer(&layer.media_type);
+    is_encrypted.then(|| {
+        let message = format!("the layer {} is encrypted, and cannot be read without its key", layer.digest);
+        Problem::new(ProblemKind::Unsupported, message)
+    })
 }
 
 /// An error for a manifest that is not an image's.

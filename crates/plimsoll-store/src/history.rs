@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use plimsoll_types::{Digest, InstalledPackage, Match, RepositoryName, Severity, Timestamp};
 
 use crate::database::{Arg, Row, Tx, args};
-use crate::scans::{KeptMatch, PACKAGE_COLUMNS, Places, package_at};
+use crate::packages::{PACKAGE_COLUMNS, package_at};
+use crate::scans::{KeptMatch, Places};
 use crate::{RegistryId, Result, Store};
 
 /// The longest list that is given at once.

@@ -9,6 +9,7 @@
 
 mod access;
 mod attributes;
+mod bases;
 mod blobs;
 mod charges;
 mod counts;
@@ -24,6 +25,7 @@ mod logs;
 mod manifests;
 mod migrations;
 mod notify;
+mod packages;
 mod plans;
 mod pulls;
 mod registries;
@@ -56,12 +58,13 @@ pub use notify::{
     Change, Claim, Delivery, DeliveryFilter, DeliveryKind, DeliveryState, Ending, Event, NewDelivery, Origin,
     Position, Replay, Target, Telling, Tellings,
 };
+pub use packages::{PackageId, StoredPackage};
 pub use plans::PlanStored;
 pub use pulls::{Pull, PulledImage};
 pub use registries::{Registry, RegistryId, ResourceGroup, Subscription};
 pub use resources::{Operation, OperationState, Resource};
 pub use rules::{Hiding, Preview};
-pub use scans::{ImageState, PackageId, StoredImage, StoredPackage, Verdict};
+pub use scans::{ImageState, StoredImage, Verdict};
 pub use scopes::RegistryUsage;
 pub use scores::ScorePoint;
 pub use summaries::{RegistrySummary, Worst};

@@ -17,6 +17,8 @@ pub(crate) const SQLITE: &Steps = &[
     (7, "rules", include_str!("../migrations/sqlite/0007_rules.sql")),
     (8, "notify", include_str!("../migrations/sqlite/0008_notify.sql")),
     (9, "room", include_str!("../migrations/sqlite/0009_room.sql")),
+    (10, "owners", include_str!("../migrations/sqlite/0010_owners.sql")),
+    (11, "bases", include_str!("../migrations/sqlite/0011_bases.sql")),
 ];
 pub(crate) const POSTGRES: &Steps = &[
     (1, "initial", include_str!("../migrations/postgres/0001_initial.sql")),
@@ -27,6 +29,8 @@ pub(crate) const POSTGRES: &Steps = &[
     (7, "rules", include_str!("../migrations/postgres/0007_rules.sql")),
     (8, "notify", include_str!("../migrations/postgres/0008_notify.sql")),
     (9, "room", include_str!("../migrations/postgres/0009_room.sql")),
+    (10, "owners", include_str!("../migrations/postgres/0010_owners.sql")),
+    (11, "bases", include_str!("../migrations/postgres/0011_bases.sql")),
 ];
 
 /// Runs the steps that this database has not seen yet. Fails where it has seen others, of a newer Plimsoll.

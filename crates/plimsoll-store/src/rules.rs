@@ -12,8 +12,9 @@ use plimsoll_types::{Generation, InstalledPackage, Match, ResourceId, Rule, Seve
 use serde_json::Value;
 
 use crate::database::{Arg, MAX_CONFLICTS, Tx, args, step_aside};
+use crate::packages::{PACKAGE_COLUMNS, package_at};
 use crate::resources::write_resource;
-use crate::scans::{PACKAGE_COLUMNS, package_at, write_fact};
+use crate::scans::write_fact;
 use crate::summaries::{Counts, columns, sums};
 use crate::{Error, ErrorKind, FindingId, RegistryId, Result, Store};
 

@@ -1,6 +1,6 @@
 //! What scans write: layer inventories, image inventories, package versions, matches, verdicts.
 //!
-//! Package versions and their matches are kept once, however many images hold them. An image with thousands of packages is
+//! Package versions (`packages`) and their matches are kept once, however many images hold them. An image with thousands of packages is
 //! written with a handful of statements. All that lock rows of several tables do so in the order images, package versions,
 //! vulnerabilities, matches, and inside a table in the order of a key, so that no two scans lock each other out.
 
@@ -8,25 +8,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read as _;
 
 use plimsoll_types::{
-    Digest, ImageInventory, InstalledPackage, LayerInventory, Manifest, Match, Package, Platform,
-    ProblemKind, Status, Timestamp,
+    Digest, ImageInventory, InstalledPackage, LayerInventory, Manifest, Match, Platform, ProblemKind,
+    Timestamp,
 };
-use plimsoll_version::Scheme;
-use sha2::Digest as _;
 
+use crate::bases::Chain;
 use crate::charges::charge_image;
 use crate::database::{Arg, MAX_CONFLICTS, Row, Tx, args, step_aside};
 use crate::jobs::enqueue_scans_in;
 use crate::notify::changes::{Before, Standing, record_matches};
+use crate::packages::{Identities, Identity, PackageId, add_packages, number};
 use crate::summaries::Counts;
 use crate::{Error, Priority, Result, Store, history, rules, summaries};
 
 /// The largest record of a layer that is unpacked. The probe's own limit is 64 MiB.
 const MAX_RECORD_BYTES: u64 = 256 << 20;
-/// Pairs of names in one statement; see `database::MAX_LIST`.
-const NAMES_AT_ONCE: usize = 250;
-/// The longest list that is given at once.
-const MAX_PAGE: u32 = 10_000;
 
 /// How far the scan of an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,21 +54,6 @@ pub struct StoredImage {
     pub state: ImageState,
 }
 
-/// The row of a package version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PackageId(pub i64);
-
-/// A unique package version.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredPackage {
-    /// Its row.
-    pub id: PackageId,
-    /// The package, as some image holds it (path and layer are empty).
-    pub package: InstalledPackage,
-    /// The generation of the advisory database that it was last matched with; 0 for never.
-    pub generation: u64,
-}
-
 /// What a scan found out about an image. The image's findings are not in it: they are the join of its packages with
 /// the matches of these package versions.
 #[derive(Debug, Clone)]
@@ -83,6 +64,9 @@ pub struct Verdict<'a> {
     pub platform: Option<&'a Platform>,
     /// What the image holds.
     pub inventory: &'a ImageInventory,
+    /// The chain ids of its layers, lowest first, as far as their diff ids are known: by them an image is found to be the
+    /// base of others.
+    pub chain: &'a [Digest],
     /// `Done`, `AwaitingAdvisories`, `Failed` or `Unsupported`.
     pub state: ImageState,
     /// What was read and what could not be, as JSON for readers (see `plimsoll_scan::Coverage`).
@@ -182,24 +166,6 @@ impl Store {
         if changed == 0 { Err(no_image(digest)) } else { Ok(()) }
     }
 
-    /// The rows of those packages that are known already, in the order asked; `None` where a package version is new.
-    pub async fn stored_packages(&self, packages: &[InstalledPackage]) -> Result<Vec<Option<StoredPackage>>> {
-        let identities: Vec<[u8; 32]> = packages.iter().map(identity).collect();
-        let unique: BTreeSet<&[u8; 32]> = identities.iter().collect();
-        let list: Vec<_> = unique.into_iter().map(|identity| Arg::from(&identity[..])).collect();
-        let sql = "select identity, id, generation from packages where identity in ({list})";
-        let rows = self.db.all_in("look for package versions", sql, &[], &list).await?;
-        let mut known = HashMap::with_capacity(rows.len());
-        for row in &rows {
-            known.insert(row.get::<Vec<u8>>(0)?, (row.get::<i64>(1)?, row.count(2)?));
-        }
-        let find = |(package, identity): (&InstalledPackage, &[u8; 32])| {
-            let (id, generation) = known.get(&identity[..]).copied()?;
-            Some(StoredPackage { id: PackageId(id), package: bare(package), generation })
-        };
-        Ok(packages.iter().zip(&identities).map(find).collect())
-    }
-
     /// Replaces the image's inventory and verdict, adds new package versions, replaces the matches handed in: one transaction.
     ///
     /// With the state `AwaitingAdvisories` a verdict that stood before stands on. Matches of package versions that were
@@ -229,13 +195,13 @@ impl Store {
         let layers: Vec<&Digest> = layers.into_iter().collect();
         let standing = Standing::of(&mut tx, verdict.image).await?;
         let (image, judged_before) = write_image(&mut tx, verdict, &layers).await?;
-        let handed: Vec<_> = verdict.matches.iter().map(|(package, _)| package).collect();
-        let ids =
-            add_packages(&mut tx, verdict.inventory.packages.iter().chain(handed.iter().copied())).await?;
-        let places = places(&verdict.inventory.packages, &layers, &ids);
+        let of_image = Identities::among(&verdict.inventory.packages);
+        let handed = verdict.matches.iter().map(|(package, _)| package);
+        let ids = add_packages(&mut tx, &of_image, verdict.inventory.packages.iter().chain(handed)).await?;
+        let places = places(&verdict.inventory.packages, &layers, &of_image, &ids);
         history::remember_links(&mut tx, image, judged_before, &places, verdict.now).await?;
         link_packages(&mut tx, image, places).await?;
-        let id_of = |package| ids.get(&identity(package)).copied();
+        let id_of = |package| ids.get(&of_image.of(package)).copied();
         let matches: BTreeMap<i64, &[Match]> = verdict
             .matches
             .iter()
@@ -251,57 +217,6 @@ impl Store {
         charge_image(&mut tx, verdict.image, verdict.now).await?;
         tx.commit().await?;
         Ok(true)
-    }
-
-    /// Up to `n` package versions behind `after` in row order that were last matched with an older generation than
-    /// `generation`; with `names`, only those advised under one of these (ecosystem name, lookup name) pairs. The lookup name
-    /// `NAME (source)` is that of all packages built from a source package.
-    pub async fn packages_to_rematch(
-        &self,
-        generation: u64,
-        names: Option<&[(String, String)]>,
-        after: PackageId,
-        n: u32,
-    ) -> Result<Vec<StoredPackage>> {
-        let (generation, n) = (number(generation), n.min(MAX_PAGE));
-        let fixed = args![generation, after.0, i64::from(n)];
-        let Some(names) = names else {
-            let sql = format!(
-                "select {PACKAGE_COLUMNS} from packages p where p.generation < $1 and p.id > $2 order by p.id limit $3"
-            );
-            let rows = self.db.all("look for package versions to match", sql, &fixed).await?;
-            return rows.iter().map(read_package).collect();
-        };
-        let mut found = Vec::new();
-        let sources: Vec<(&str, &str)> = names
-            .iter()
-            .filter_map(|(ecosystem, name)| Some((ecosystem.as_str(), name.strip_suffix(" (source)")?)))
-            .collect();
-        let names: Vec<(&str, &str)> =
-            names.iter().map(|(ecosystem, name)| (ecosystem.as_str(), name.as_str())).collect();
-        // In SQLite a cross join is not turned round: each name is one search in the index.
-        let by_name =
-            "n cross join packages p where p.ecosystem_name = n.ecosystem and p.lookup_name = n.name";
-        // Sources have no index: one pass over the packages for all of them.
-        let by_source = "packages p where (p.ecosystem_name, coalesce(p.source, p.name)) in \
-            (select n.ecosystem, n.name from n)";
-        let parts = names.chunks(NAMES_AT_ONCE).map(|part| (by_name, part));
-        for (join, part) in parts.chain(sources.chunks(NAMES_AT_ONCE).map(|part| (by_source, part))) {
-            let rows: Vec<_> = (0..part.len()).map(|i| format!("(${},${})", 4 + 2 * i, 5 + 2 * i)).collect();
-            let sql = format!(
-                "with n (ecosystem, name) as (values {}) select {PACKAGE_COLUMNS} from {join} \
-                and p.generation < $1 and p.id > $2 order by p.id limit $3",
-                rows.join(",")
-            );
-            let mut values = fixed.to_vec();
-            values.extend(part.iter().flat_map(|(ecosystem, name)| args![*ecosystem, *name]));
-            let rows = self.db.all("look for package versions to match", sql, &values).await?;
-            found.extend(rows.iter().map(read_package).collect::<Result<Vec<_>>>()?);
-        }
-        found.sort_by_key(|package| package.id);
-        found.dedup_by_key(|package| package.id);
-        found.truncate(n as usize);
-        Ok(found)
     }
 
     /// Replaces the matches of package versions, unless they were matched with a newer generation already: one transaction.
@@ -437,7 +352,7 @@ async fn write_image(
     let sql = "update images set state = $2, reason = $3, \
         verdict = case when $4 = 1 then $2 else verdict end, \
         verdict_reason = case when $4 = 1 then $3 else verdict_reason end, \
-        platform = $5, distro = $6, layers = $7, coverage = $8, complete = $10, \
+        platform = $5, distro = $6, layers = $7, coverage = $8, complete = $10, chains = $12, chain = $13, \
         assessed_at = case when $4 = 1 then $9 else assessed_at end, \
         first_assessed_at = case when $4 = 1 then coalesce(first_assessed_at, $9) else first_assessed_at end, \
         finished_at = $9, billable = $11 where digest = $1 returning id";
@@ -445,6 +360,7 @@ async fn write_image(
     let inventory = verdict.inventory;
     let billable =
         verdict.state == ImageState::Done && (inventory.distro.is_some() || !inventory.packages.is_empty());
+    let chain = Chain::new(verdict.chain);
     let values = args![
         verdict.image,
         verdict.state.word(),
@@ -457,82 +373,16 @@ async fn write_image(
         verdict.now,
         i64::from(verdict.coverage["conclusion"]["complete"] == true),
         i64::from(billable),
+        chain.all().map(<[u8]>::to_vec),
+        chain.whole(verdict.coverage["layers"].as_array().map_or(0, Vec::len)).map(<[u8]>::to_vec),
     ];
     let row = tx.one(sql, &values).await?.ok_or_else(|| no_image(verdict.image))?;
     Ok((row.get(0)?, before))
 }
 
-fn json(value: &impl serde::Serialize) -> String {
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
     // Plain derived data: there is nothing that can fail.
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
-}
-
-/// Adds the package versions that are new; gives the rows of all, by their identities.
-async fn add_packages<'a>(
-    tx: &mut Tx,
-    packages: impl Iterator<Item = &'a InstalledPackage>,
-) -> Result<HashMap<[u8; 32], i64>> {
-    let packages: BTreeMap<[u8; 32], &InstalledPackage> = packages.map(|p| (identity(p), p)).collect();
-    let mut ids = HashMap::with_capacity(packages.len());
-    find_packages(tx, packages.keys(), &mut ids).await?;
-    let new: BTreeMap<_, _> = packages.iter().filter(|(identity, _)| !ids.contains_key(*identity)).collect();
-    let rows: Vec<Arg<'_>> =
-        new.iter().flat_map(|(identity, package)| package_row(identity, package)).collect();
-    let sql = "insert into packages (identity, package_type, name, version, architecture, source, source_version, \
-        ecosystem, purl, ecosystem_name, lookup_name, version_key, generation) values {rows} \
-        on conflict (identity) do nothing";
-    tx.insert(sql, 13, &rows).await?;
-    find_packages(tx, new.into_keys(), &mut ids).await?;
-    Ok(ids)
-}
-
-async fn find_packages(
-    tx: &mut Tx,
-    identities: impl Iterator<Item = &[u8; 32]>,
-    ids: &mut HashMap<[u8; 32], i64>,
-) -> Result<()> {
-    let list: Vec<_> = identities.map(|identity| Arg::from(&identity[..])).collect();
-    for row in tx.all_in("select identity, id from packages where identity in ({list})", &[], &list).await? {
-        let identity: &[u8] = row.get(0)?;
-        let identity = identity.try_into().map_err(|_| Error::corrupt("an identity of the wrong length"))?;
-        ids.insert(identity, row.get(1)?);
-    }
-    Ok(())
-}
-
-fn package_row<'a>(identity: &'a [u8; 32], installed: &'a InstalledPackage) -> [Arg<'a>; 13] {
-    let package = &installed.package;
-    let (advised_name, advised_version) = package.advised_as();
-    let ecosystem = installed.ecosystem.as_ref();
-    let scheme = ecosystem.and_then(|ecosystem| Scheme::of_ecosystem(ecosystem.name()));
-    args![
-        &identity[..],
-        package.package_type.as_str(),
-        &package.name,
-        &package.version,
-        package.architecture.as_deref(),
-        package.source.as_deref(),
-        package.source_version.as_deref(),
-        ecosystem.map(ToString::to_string),
-        &installed.purl,
-        ecosystem.map(|ecosystem| ecosystem.name()),
-        ecosystem.map(|ecosystem| ecosystem.lookup_name(advised_name).into_owned()),
-        scheme.map(|scheme| scheme.key(advised_version).into_bytes()),
-        0_i64,
-    ]
-}
-
-/// What makes a package version one, in 32 bytes.
-fn identity(installed: &InstalledPackage) -> [u8; 32] {
-    let fields = (&installed.package, &installed.ecosystem, &installed.purl);
-    // Into a growing vector, of plain derived data: there is nothing that can fail.
-    sha2::Sha256::digest(postcard::to_stdvec(&fields).unwrap_or_default()).into()
-}
-
-/// The package version without its place in an image.
-fn bare(package: &InstalledPackage) -> InstalledPackage {
-    let details = Default::default();
-    InstalledPackage { path: String::new(), layer: None, details, ..package.clone() }
 }
 
 /// Package versions with the paths where they are, each with the number of its layer.
@@ -541,12 +391,13 @@ pub(crate) type Places<'a> = BTreeMap<i64, BTreeSet<(&'a str, Option<usize>)>>;
 fn places<'a>(
     packages: &'a [InstalledPackage],
     layers: &[&Digest],
-    ids: &HashMap<[u8; 32], i64>,
+    of_image: &Identities<'_>,
+    ids: &HashMap<Identity, i64>,
 ) -> Places<'a> {
     let number = |layer: &Option<Digest>| layer.as_ref().and_then(|layer| layers.binary_search(&layer).ok());
     let mut places = Places::new();
     for package in packages {
-        if let Some(id) = ids.get(&identity(package)) {
+        if let Some(id) = ids.get(&of_image.of(package)) {
             places.entry(*id).or_default().insert((&package.path, number(&package.layer)));
         }
     }
@@ -689,7 +540,7 @@ impl KeptMatch {
             status: found.status.as_str().to_owned(),
             severity: found.severity.rank(),
             fixed_version: found.fixed_version.clone(),
-            listed: i64::from(is_listed(found.status)),
+            listed: i64::from(found.is_finding()),
             doc: json(found),
             since: now.0,
             first_seen: before.map_or(now.0, |before| before.first_seen),
@@ -763,51 +614,11 @@ async fn remove_matches(tx: &mut Tx, gone: Vec<(i64, i64)>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a match of this status is a finding.
-pub(crate) fn is_listed(status: Status) -> bool {
-    status.is_finding()
-}
-
 pub(crate) async fn write_fact(tx: &mut Tx, name: &'static str, value: i64) -> Result<()> {
     let sql = "insert into facts (name, value) values ($1, $2) \
         on conflict (name) do update set value = excluded.value";
     tx.execute(sql, &args![name, value]).await?;
     Ok(())
-}
-
-/// The columns that [`read_package`] and [`package_at`] read, of `packages p`.
-pub(crate) const PACKAGE_COLUMNS: &str = "p.id, p.generation, p.package_type, p.name, p.version, p.architecture, \
-    p.source, p.source_version, p.ecosystem, p.purl";
-
-fn read_package(row: &Row) -> Result<StoredPackage> {
-    Ok(StoredPackage { id: PackageId(row.get(0)?), package: package_at(row, 2)?, generation: row.count(1)? })
-}
-
-/// The package whose columns begin with the type at column `at`.
-pub(crate) fn package_at(row: &Row, at: usize) -> Result<InstalledPackage> {
-    let package_type: &str = row.get(at)?;
-    let known = plimsoll_types::PackageType::ALL.into_iter().find(|known| known.as_str() == package_type);
-    let ecosystem: Option<&str> = row.get(at + 6)?;
-    Ok(InstalledPackage {
-        package: Package {
-            package_type: known
-                .ok_or_else(|| Error::corrupt(format!("{package_type} is no type of package")))?,
-            name: row.get(at + 1)?,
-            version: row.get(at + 2)?,
-            architecture: row.get(at + 3)?,
-            source: row.get(at + 4)?,
-            source_version: row.get(at + 5)?,
-        },
-        ecosystem: ecosystem.map(|_| row.parse(at + 6)).transpose()?,
-        path: String::new(),
-        layer: None,
-        purl: row.get(at + 7)?,
-        details: Default::default(),
-    })
-}
-
-fn number(generation: u64) -> i64 {
-    i64::try_from(generation).unwrap_or(i64::MAX)
 }
 
 fn no_image(digest: &Digest) -> Error {

@@ -8,11 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use plimsoll_types::exploit::Exploitation;
 use plimsoll_types::{
-    Digest, Generation, InstalledPackage, Match, ParseError, Platform, RepositoryName, Timestamp,
+    BaseImage, Digest, Generation, InstalledPackage, Match, ParseError, Platform, RepositoryName, Timestamp,
 };
 
 use crate::database::{Arg, Row, args};
-use crate::scans::{PACKAGE_COLUMNS, package_at};
+use crate::packages::{PACKAGE_COLUMNS, package_at};
 use crate::summaries::total;
 use crate::{Hiding, ImageState, RegistryId, Result, Store};
 
@@ -95,6 +95,29 @@ pub struct ImageSummary {
     pub coverage: serde_json::Value,
     /// When the verdict that stands was made.
     pub assessed_at: Option<Timestamp>,
+    /// What it was built upon, where that is known and was asked for: rows of findings have it.
+    pub base: Option<BaseImage>,
+}
+
+impl ImageSummary {
+    /// The number of a layer, counted from the lowest.
+    fn position(&self, layer: &Digest) -> Option<usize> {
+        let layers = self.coverage["layers"].as_array()?;
+        layers.iter().position(|found| found["digest"].as_str() == Some(layer.as_str()))
+    }
+
+    /// The image that brought this layer, where it is not the image itself.
+    pub fn base_with(&self, layer: &Digest) -> Option<&BaseImage> {
+        let position = self.position(layer)?;
+        self.base.as_ref().filter(|base| position < base.layers)
+    }
+
+    /// The command that made this layer, as the image's history has it; empty where it does not say.
+    pub fn command(&self, layer: &Digest) -> &str {
+        let command =
+            self.position(layer).and_then(|number| self.coverage["layers"][number]["command"].as_str());
+        command.unwrap_or_default()
+    }
 }
 
 impl std::fmt::Display for FindingId {
@@ -157,8 +180,8 @@ impl Store {
         let start = after.unwrap_or(FindingId { image: 0, package: 0, vulnerability: 0 });
         let mut found = Vec::new();
         let prevalence = match &filter.vulnerability {
-            Some(name) => self.prevalence(name).await?,
-            None => Prevalence::Rare,
+            Some(name) => Some(self.prevalence(name).await?),
+            None => None,
         };
         // An image has few rows of one vulnerability, and many of all.
         let most = if filter.vulnerability.is_some() { MAX_PAGE as usize } else { IMAGES_AT_ONCE };
@@ -166,13 +189,14 @@ impl Store {
         let mut next_image = start.image;
         while found.len() < n {
             let at_once = (n - found.len()).min(most);
-            let images = self.judged_images(filter, next_image, at_once, &prevalence).await?;
+            let mut images = self.judged_images(filter, next_image, at_once, prevalence.as_ref()).await?;
+            self.add_bases(&mut images).await?;
             let is_last = images.len() < at_once;
             if let Some(last) = images.last() {
                 next_image = last.id + 1;
             }
-            if let Some(vulnerability) = &filter.vulnerability {
-                let rows = self.findings_of_one(&images, vulnerability, filter.generation).await?;
+            if let Some(prevalence) = &prevalence {
+                let rows = self.findings_of_one(&images, prevalence, filter.generation).await?;
                 let place = |id: FindingId| (id.image, id.package, id.vulnerability);
                 let behind = rows.into_iter().filter(|row| place(row.id) > place(start));
                 found.extend(behind.take(n - found.len()));
@@ -200,29 +224,20 @@ impl Store {
         Ok(found)
     }
 
-    /// Whether few images have a vulnerability, or many.
-    async fn prevalence(&self, vulnerability: &str) -> Result<Prevalence> {
+    /// Which package versions have a vulnerability, and whether few images do, or many.
+    async fn prevalence<'a>(&self, vulnerability: &'a str) -> Result<Prevalence<'a>> {
+        let sql = "select m.package from vulnerabilities v join matches m on m.vulnerability = v.id and m.listed = 1 \
+            where v.name = $1 order by m.package";
+        let attempt = "look for the package versions of a vulnerability";
+        let rows = self.db.all(attempt, sql, &args![vulnerability]).await?;
+        let versions = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
         let sql = "select count(*) from (select 1 as one from vulnerabilities v \
             join matches m on m.vulnerability = v.id and m.listed = 1 \
             join image_packages ip on ip.package = m.package where v.name = $1 limit $2) f";
         let attempt = "look for the images of a vulnerability";
         let row = self.db.one(attempt, sql, &args![vulnerability, MANY_LINKS]).await?;
         let links = row.map(|row| row.get::<i64>(0)).transpose()?.unwrap_or_default();
-        if links < MANY_LINKS {
-            return Ok(Prevalence::Rare);
-        }
-        Ok(Prevalence::Common { versions: self.versions_with(vulnerability).await? })
-    }
-
-    /// The package versions that have a vulnerability.
-    async fn versions_with(&self, vulnerability: &str) -> Result<Vec<i64>> {
-        let sql = "select m.package from vulnerabilities v join matches m on m.vulnerability = v.id and m.listed = 1 \
-            where v.name = $1 order by m.package";
-        let rows = self
-            .db
-            .all("look for the package versions of a vulnerability", sql, &args![vulnerability])
-            .await?;
-        rows.iter().map(|row| row.get(0)).collect()
+        Ok(Prevalence { vulnerability, versions, is_rare: links < MANY_LINKS })
     }
 
     /// One row by its name, as a generation tells it.
@@ -231,10 +246,11 @@ impl Store {
         let row = self.db.one("look for a finding", sql, &args![generation as i64, id.image]).await?;
         let Some(row) = row else { return Ok(None) };
         let tags = self.tags_of(&[id.image]).await?;
-        let image = JudgedImage::read(&row, &tags)?;
+        let mut image = JudgedImage::read(&row, &tags)?;
         if id.package == 0 {
             return Ok(image.has_own_row().then(|| image.row_without_finding()));
         }
+        self.add_bases(std::slice::from_mut(&mut image)).await?;
         let before = FindingId { vulnerability: id.vulnerability - 1, ..id };
         let filter = FindingFilter { generation, ..FindingFilter::default() };
         let found = self.findings_of(&image, &filter, before, 1).await?;
@@ -356,7 +372,7 @@ impl Store {
         filter: &FindingFilter,
         first: i64,
         n: usize,
-        prevalence: &Prevalence,
+        prevalence: Option<&Prevalence<'_>>,
     ) -> Result<Vec<JudgedImage>> {
         let mut registries: Option<BTreeSet<RegistryId>> =
             filter.registries.as_ref().map(|registries| registries.iter().copied().collect());
@@ -388,21 +404,21 @@ impl Store {
         filter: &FindingFilter,
         first: i64,
         n: usize,
-        prevalence: &Prevalence,
+        prevalence: Option<&Prevalence<'_>>,
     ) -> Result<Vec<Row>> {
         let mut sql = format!("{} where s.state > 0 and s.image >= $2", judged_images_sql());
         let mut values = args![filter.generation as i64, first, n as i64].to_vec();
         let narrow = narrowing(filter, &mut values);
         // The plus keeps an index of the registry's images out of it where there is a shorter way to the rows.
-        let is_rare = filter.vulnerability.is_some() && *prevalence == Prevalence::Rare;
+        let is_rare = prevalence.is_some_and(|prevalence| prevalence.is_rare);
         let plus = if narrow.is_empty() && !is_rare { "" } else { "+" };
         if let Some(registry) = registry {
             values.push(registry.0.into());
             sql.push_str(&format!(" and {plus}s.registry = ${}", values.len()));
         }
         sql.push_str(&narrow);
-        if let Some(vulnerability) = &filter.vulnerability {
-            values.push(vulnerability.into());
+        if let Some(prevalence) = prevalence {
+            values.push(prevalence.vulnerability.into());
             sql.push_str(" and ");
             sql.push_str(&prevalence.condition(values.len()));
         }
@@ -438,17 +454,16 @@ impl Store {
     async fn findings_of_one(
         &self,
         images: &[JudgedImage],
-        vulnerability: &str,
+        prevalence: &Prevalence<'_>,
         generation: Generation,
     ) -> Result<Vec<FindingRow>> {
         // Three plain questions: planners of statements guess wrong how many images hold the package versions of one flaw.
         let attempt = "list the findings of a vulnerability";
-        let versions = self.versions_with(vulnerability).await?;
         let contents: BTreeSet<i64> = images.iter().map(|image| image.row).collect();
         let contents: Vec<_> = contents.into_iter().map(Arg::from).collect();
         let mut links: HashMap<i64, Vec<Row>> = HashMap::new();
         let mut held: BTreeSet<i64> = BTreeSet::new();
-        for part in versions.chunks(MANY_VERSIONS) {
+        for part in prevalence.versions.chunks(MANY_VERSIONS) {
             let some: Vec<_> = part.iter().map(i64::to_string).collect();
             // Of many, an image's own package versions are the shorter list.
             let plus = if part.len() < FEW_VERSIONS { "" } else { "+" };
@@ -469,7 +484,7 @@ impl Store {
         );
         let list: Vec<_> = held.into_iter().map(Arg::from).collect();
         let mut matches: HashMap<i64, (i64, Match, Timestamp, InstalledPackage)> = HashMap::new();
-        for row in self.db.all_in(attempt, &sql, &args![vulnerability], &list).await? {
+        for row in self.db.all_in(attempt, &sql, &args![prevalence.vulnerability], &list).await? {
             let found: Option<Match> = row.json(1)?;
             let found = found.ok_or_else(|| crate::Error::corrupt("a match without its document"))?;
             let told = (row.get(0)?, found, Timestamp(row.get(2)?), package_at(&row, 5)?);
@@ -483,20 +498,9 @@ impl Store {
                 let Some((vulnerability, matched, first_seen, installed)) = matches.get(&package) else {
                     continue;
                 };
-                let layer = link.get::<Option<i64>>(3)?.and_then(|layer| usize::try_from(layer).ok());
-                let installed = InstalledPackage {
-                    path: link.get(2)?,
-                    layer: layer.and_then(|layer| image.layers.get(layer).cloned()),
-                    ..installed.clone()
-                };
-                rows.push(FindingRow {
-                    id: FindingId { image: image.id, package, vulnerability: *vulnerability },
-                    image: image.summary.clone(),
-                    finding: Some((installed, matched.clone())),
-                    hidden: None,
-                    first_seen: *first_seen,
-                    exploitation: None,
-                });
+                let installed = image.placed(installed.clone(), link.get(2)?, link.get(3)?);
+                let finding = (installed, matched.clone());
+                rows.push(image.row_with((package, *vulnerability), finding, *first_seen));
             }
             rows.sort_by_key(|row| row.id.package);
             self.add_hiding(image, generation, &mut rows).await?;
@@ -583,39 +587,39 @@ pub(crate) fn narrowing<'f>(filter: &'f FindingFilter, values: &mut Vec<Arg<'f>>
     conditions
 }
 
-/// How many images have a vulnerability, which decides where a search for them begins.
+/// Who has a vulnerability, which decides where a search for its images begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Prevalence {
-    /// Few: they are found from the vulnerability.
-    Rare,
-    /// Many: images are looked through in their order until there are enough.
-    Common {
-        /// The package versions that have it.
-        versions: Vec<i64>,
-    },
+struct Prevalence<'a> {
+    /// Its name.
+    vulnerability: &'a str,
+    /// The package versions that have it.
+    versions: Vec<i64>,
+    /// Whether few images hold them, and are found from the vulnerability. Where many do, images are looked through in
+    /// their order until there are enough.
+    is_rare: bool,
 }
 
-impl Prevalence {
+impl Prevalence<'_> {
     /// The condition on `image_summaries s` that the image has the vulnerability whose name is the argument `$place`.
     fn condition(&self, place: usize) -> String {
         // PostgreSQL would turn an `exists` into a table of all images that have it; the limit keeps it to the image at
         // hand. That something is there it takes for likely, that it is 1 for rare; and where it thinks that few rows
         // pass, it looks at all of them first.
-        match self {
-            Self::Rare => format!(
+        match self.versions.len() {
+            _ if self.is_rare => format!(
                 "s.content in (select ip.image from vulnerabilities v \
                 join matches m on m.vulnerability = v.id and m.listed = 1 \
                 join image_packages ip on ip.package = m.package where v.name = ${place})"
             ),
-            Self::Common { versions } if versions.len() <= MANY_VERSIONS => {
-                let list: Vec<_> = versions.iter().map(i64::to_string).collect();
+            0..=MANY_VERSIONS => {
+                let list: Vec<_> = self.versions.iter().map(i64::to_string).collect();
                 format!(
                     "(select 1 from image_packages ip where ip.image = s.content and ip.package in ({}) \
                     and ${place} <> '' limit 1) is not null",
                     list.join(",")
                 )
             }
-            Self::Common { .. } => format!(
+            _ => format!(
                 "(select 1 from matches m join image_packages ip on ip.package = m.package \
                 where m.vulnerability = (select id from vulnerabilities where name = ${place}) and m.listed = 1 \
                 and ip.image = s.content limit 1) is not null"
@@ -631,7 +635,7 @@ const IMAGE_COLUMNS: &str = "l.id, i.id, r.name, l.digest, l.media_type, l.pushe
 /// The first value is the generation.
 fn judged_images_sql() -> String {
     format!(
-        "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason, {}, coalesce({}, 0) \
+        "select {IMAGE_COLUMNS}, i.verdict, i.verdict_reason, {}, coalesce({}, 0), i.chains \
         from image_summaries s join repository_manifests l on l.id = s.image \
         join repositories r on r.id = l.repository join images i on i.id = s.content \
         left join image_hidden h on h.image = s.image and h.generation = $1",
@@ -641,13 +645,15 @@ fn judged_images_sql() -> String {
 }
 
 /// An image with a verdict, in one repository.
-struct JudgedImage {
+pub(crate) struct JudgedImage {
     /// Row in `repository_manifests`, the image of a [`FindingId`].
     id: i64,
     /// Row in `images`.
     row: i64,
-    summary: ImageSummary,
+    pub(crate) summary: ImageSummary,
     layers: Vec<Digest>,
+    /// The chain ids of its layers, as its row has them.
+    pub(crate) chains: Vec<u8>,
     /// Its findings, and those of them that rules hide.
     findings: i64,
     hidden: i64,
@@ -662,6 +668,7 @@ impl JudgedImage {
             layers: row.json(10)?.unwrap_or_default(),
             findings: row.get(14)?,
             hidden: row.get(15)?,
+            chains: row.get::<Option<Vec<u8>>>(16)?.unwrap_or_default(),
         })
     }
 
@@ -682,26 +689,34 @@ impl JudgedImage {
     }
 
     fn row_of(&self, row: &Row) -> Result<FindingRow> {
-        let id = FindingId { image: self.id, package: row.get(0)?, vulnerability: row.get(1)? };
         let found: Option<Match> = row.json(2)?;
         let found = found.ok_or_else(|| crate::Error::corrupt("a match without its document"))?;
-        let layer = row.get::<Option<i64>>(5)?.and_then(|layer| usize::try_from(layer).ok());
         // Behind the six columns come those of the package, its id and generation first.
-        let package = InstalledPackage {
-            path: row.get(4)?,
-            layer: layer.and_then(|layer| self.layers.get(layer).cloned()),
-            ..package_at(row, 8)?
-        };
-        let first_seen = Timestamp(row.get(3)?);
-        let finding = Some((package, found));
-        Ok(FindingRow {
-            id,
+        let installed = self.placed(package_at(row, 8)?, row.get(4)?, row.get(5)?);
+        Ok(self.row_with((row.get(0)?, row.get(1)?), (installed, found), Timestamp(row.get(3)?)))
+    }
+
+    /// A package version where this image has it: the file, and the number of its layer.
+    fn placed(&self, package: InstalledPackage, path: String, layer: Option<i64>) -> InstalledPackage {
+        let layer = layer.and_then(|layer| self.layers.get(usize::try_from(layer).ok()?).cloned());
+        InstalledPackage { path, layer, ..package }
+    }
+
+    /// The row of a finding: the rows of its package version and its vulnerability, and what is found.
+    fn row_with(
+        &self,
+        (package, vulnerability): (i64, i64),
+        finding: (InstalledPackage, Match),
+        first_seen: Timestamp,
+    ) -> FindingRow {
+        FindingRow {
+            id: FindingId { image: self.id, package, vulnerability },
             image: self.summary.clone(),
-            finding,
+            finding: Some(finding),
             hidden: None,
             first_seen,
             exploitation: None,
-        })
+        }
     }
 }
 
@@ -718,6 +733,7 @@ fn read_summary(row: &Row, tags: &HashMap<i64, Vec<String>>, state: ImageState) 
         state,
         coverage: row.json(8)?.unwrap_or_default(),
         assessed_at: row.get::<Option<i64>>(9)?.map(Timestamp),
+        base: None,
     })
 }
 

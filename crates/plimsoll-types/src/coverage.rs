@@ -129,6 +129,9 @@ pub struct LayerCoverage {
     pub digest: Digest,
     /// Whether all of it was read.
     pub read: bool,
+    /// The command that made it, as the image's history has it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub command: String,
 }
 
 impl Coverage {

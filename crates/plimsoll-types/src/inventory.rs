@@ -17,6 +17,8 @@ pub use found::{Confidence, Details, Found, OwnedFiles, owned_hash};
 pub use merge::DISTRO_FILES;
 pub use problem::{Problem, ProblemKind};
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, Ecosystem, Package, Purl};
@@ -148,6 +150,26 @@ impl ImageInventory {
     }
 }
 
+/// The distribution's packages of an image by name: who owns the files of packages of languages.
+pub struct Owners<'a> {
+    by_name: HashMap<&'a str, &'a InstalledPackage>,
+}
+
+impl<'a> Owners<'a> {
+    /// Those among the packages of an image. Of several with one name it is the last.
+    pub fn among(packages: &'a [InstalledPackage]) -> Self {
+        let of_system = packages.iter().filter(|installed| installed.package.package_type.is_os());
+        Self { by_name: of_system.map(|installed| (installed.package.name.as_str(), installed)).collect() }
+    }
+
+    /// The package of the distribution that owns the files of this one, which is a language's.
+    pub fn of(&self, installed: &InstalledPackage) -> Option<&'a InstalledPackage> {
+        let name = installed.details.owned_by.as_deref()?;
+        let owner = self.by_name.get(name)?;
+        (!installed.package.package_type.is_os()).then_some(*owner)
+    }
+}
+
 /// A package in its image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InstalledPackage {
@@ -161,7 +183,7 @@ pub struct InstalledPackage {
     pub layer: Option<Digest>,
     /// Its package URL.
     pub purl: String,
-    /// What else is known of it, as long as it is in memory: the store keeps what makes the package one.
+    /// What else is known of it. The store keeps its licences and who built it.
     #[serde(default)]
     pub details: Details,
 }

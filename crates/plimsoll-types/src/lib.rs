@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod automation;
+pub mod base;
 pub mod coverage;
 pub mod digest;
 pub mod ecosystem;
@@ -33,6 +34,7 @@ pub mod time;
 pub mod trigger;
 pub mod webhook;
 
+pub use base::{BaseImage, chain_ids};
 pub use coverage::{Coverage, Health};
 pub use digest::{Algorithm, Digest, Hasher};
 pub use ecosystem::Ecosystem;

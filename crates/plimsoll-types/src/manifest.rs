@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Digest, Timestamp};
 
@@ -221,6 +221,25 @@ pub struct ImageConfig {
     /// The digests of the unpacked layers.
     #[serde(default)]
     pub rootfs: RootFs,
+    /// How it was built, first step first. It is for people: where it is not as the specification has it, it is empty.
+    #[serde(default, deserialize_with = "history")]
+    pub history: Vec<HistoryStep>,
+}
+
+/// A step of an image's history.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+pub struct HistoryStep {
+    /// The command.
+    pub created_by: String,
+    /// Whether it brought no layer.
+    pub empty_layer: bool,
+}
+
+/// A history that somebody wrote as he liked must not keep the image from being read.
+fn history<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HistoryStep>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
 /// The root file system of an image configuration.
@@ -242,6 +261,26 @@ impl ImageConfig {
     pub fn created_at(&self) -> Option<Timestamp> {
         self.created.as_str()?.parse().ok()
     }
+
+    /// The command that made each layer, lowest first, at most [`Self::MAX_COMMAND`] characters of it. Empty where the
+    /// history does not fit the layers, or says nothing.
+    pub fn commands(&self, layers: usize) -> Vec<String> {
+        let steps: Vec<&HistoryStep> = self.history.iter().filter(|step| !step.empty_layer).collect();
+        if steps.len() != layers {
+            return vec![String::new(); layers];
+        }
+        let one_line = |step: &HistoryStep| {
+            let words: Vec<&str> = step.created_by.split_whitespace().collect();
+            let words = words.join(" ");
+            // What the classic builder writes before each command.
+            let words = words.strip_prefix("/bin/sh -c #(nop) ").unwrap_or(&words);
+            words.chars().filter(|c| !c.is_control()).take(Self::MAX_COMMAND).collect()
+        };
+        steps.into_iter().map(one_line).collect()
+    }
+
+    /// Characters of a command that are kept.
+    pub const MAX_COMMAND: usize = 200;
 
     /// The platform that the configuration names, where it names one.
     pub fn platform(&self) -> Option<Platform> {

@@ -1,6 +1,8 @@
 //! The registries that a place of a path holds.
 
-use plimsoll_store::Registry;
+use std::collections::HashMap;
+
+use plimsoll_store::{Registry, RegistryId};
 use plimsoll_types::ResourceId;
 
 use crate::call::Call;
@@ -31,6 +33,20 @@ pub(crate) async fn registries_at(
         registry.scope.registry_id().parse().is_ok_and(|id: ResourceId| call.may(action, &id))
     });
     Ok(held)
+}
+
+/// The registries in a scope in which the caller may do `action`. A scope that holds none, or is none, has none.
+pub(crate) async fn registries_below(
+    call: &Call<'_>,
+    scope: &ResourceId,
+    action: &str,
+) -> Result<HashMap<RegistryId, Registry>, Error> {
+    let mut below = call.web.store.registries().await?;
+    below.retain(|registry| {
+        let id: Option<ResourceId> = registry.scope.registry_id().parse().ok();
+        id.is_some_and(|id| scope.contains(&id) && call.may(action, &id))
+    });
+    Ok(below.into_iter().map(|registry| (registry.id, registry)).collect())
 }
 
 /// Whether a place without a registry is there all the same.

@@ -610,6 +610,7 @@ async fn judge(
         image: image.digest(),
         platform: None::<&Platform>,
         inventory: &ImageInventory { packages: vec![package.clone()], ..ImageInventory::default() },
+        chain: &[],
         state,
         coverage: coverage.clone(),
         matches: vec![(package, found)],

@@ -55,6 +55,7 @@ fn tell_package(text: &mut String, story: &Story) {
     fact("ecosystem", &package.ecosystem.as_ref().map(ToString::to_string).unwrap_or_default());
     fact("named by", &package.path);
     fact("layer", &package.layer.as_ref().map(ToString::to_string).unwrap_or_default());
+    fact("made by", &story.command);
     fact("verdict", &verdict(story));
     for told in &story.advisories {
         tell_advisory(text, told);

@@ -1,5 +1,6 @@
 //! Runs targets for a fixed time each, with any compiler: `short [--seconds N] [--seed N] [NAME...]`.
 //!
+//! Seconds are of the processor, where the system tells them: beside other work a target gets as many inputs as without.
 //! It changes seeds at random and knows nothing of the coverage, so that it finds less than libFuzzer does in the same time.
 //! What it finds it finds again with the same `--seed`. A finding is written to `artifacts/NAME-HASH`.
 
@@ -38,7 +39,9 @@ fn main() -> ExitCode {
     let mut findings = 0;
     for target in chosen {
         match search(target, Duration::from_secs(seconds), seed) {
-            Ok(runs) => println!("{}: {runs} inputs, nothing found", target.name),
+            Ok((runs, time)) => {
+                println!("{}: {runs} inputs in {:.1} s, nothing found", target.name, time.as_secs_f64());
+            }
             Err(path) => {
                 findings += 1;
                 println!("{}: found something with --seed {seed}: {path}", target.name);
@@ -48,20 +51,21 @@ fn main() -> ExitCode {
     if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The number of inputs that were tried, or where the one is that did harm.
-fn search(target: &Target, time: Duration, seed: u64) -> Result<u64, String> {
+/// The number of inputs that were tried and the time that they took, or where the one is that did harm.
+fn search(target: &Target, time: Duration, seed: u64) -> Result<(u64, Duration), String> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let seeds = (target.seeds)();
-    let (started, mut runs) = (Instant::now(), 0);
-    while started.elapsed() < time {
+    let clock = Clock::start();
+    let (mut runs, mut began) = (0, Duration::ZERO);
+    while began < time {
         // The seeds themselves come first.
         let input = match seeds.get(runs as usize) {
             Some(seed) => seed.clone(),
             None => random.changed(&seeds),
         };
-        let began = Instant::now();
         let fine = panic::catch_unwind(AssertUnwindSafe(|| (target.run)(&input))).is_ok();
-        if !fine || began.elapsed() > SLOWEST {
+        let ended = clock.elapsed();
+        if !fine || ended.saturating_sub(began) > SLOWEST {
             let mut hasher = DefaultHasher::new();
             input.hash(&mut hasher);
             let path = format!("artifacts/{}-{:016x}", target.name, hasher.finish());
@@ -69,8 +73,32 @@ fn search(target: &Target, time: Duration, seed: u64) -> Result<u64, String> {
             return Err(written.map_or_else(|error| error.to_string(), |()| path));
         }
         runs += 1;
+        began = ended;
     }
-    Ok(runs)
+    Ok((runs, began))
+}
+
+/// Time that this thread spent on a processor, or that passed where the system does not tell.
+struct Clock {
+    started: Instant,
+    processor: Option<Duration>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { started: Instant::now(), processor: Self::processor() }
+    }
+
+    fn elapsed(&self) -> Duration {
+        let processor = self.processor.zip(Self::processor());
+        processor.map_or_else(|| self.started.elapsed(), |(start, now)| now.saturating_sub(start))
+    }
+
+    /// The first number of Linux' `schedstat`, in nanoseconds.
+    fn processor() -> Option<Duration> {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    }
 }
 
 /// A generator that gives the same numbers for the same seed (xorshift64).

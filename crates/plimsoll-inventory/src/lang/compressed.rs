@@ -5,9 +5,10 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 use memchr::memmem;
+use plimsoll_types::inventory::FileContent;
 
 use super::elf::Header;
-use crate::catalogers::{ELF, Start};
+use crate::catalogers::{ELF, Reader, Start, Unreadable, Want};
 
 /// What is looked for.
 #[derive(Clone, Copy)]
@@ -29,8 +30,37 @@ pub(super) struct Kind {
 /// The compressed bytes that are enough to unpack the beginning of the document.
 const ENOUGH: usize = 512;
 
+/// A reader for a program that may hold such a document; `None` where it is none that can be searched.
+pub(super) fn reader(kind: Kind, start: &Start<'_>, parse: ParseDocument) -> Option<Box<dyn Reader>> {
+    Some(Box::new(Document { search: Search::of(kind, start)?, parse }))
+}
+
+/// What a document says.
+type ParseDocument = fn(&[u8]) -> Result<Option<FileContent>, Unreadable>;
+
+struct Document {
+    search: Search,
+    parse: ParseDocument,
+}
+
+impl Reader for Document {
+    fn read(&mut self, piece: &[u8]) -> Want {
+        if self.search.push(piece) { Want::More } else { Want::Nothing }
+    }
+
+    /// The window is as large as a piece, and the document has its own limit.
+    fn held(&self) -> usize {
+        0
+    }
+
+    fn finish(self: Box<Self>, _: bool) -> Result<Option<FileContent>, Unreadable> {
+        let document = self.search.finish().map_err(Unreadable::because)?;
+        document.map_or(Ok(None), |document| (self.parse)(&document))
+    }
+}
+
 /// The search.
-pub(super) struct Search {
+struct Search {
     kind: Kind,
     /// Parts of the file that are not searched.
     skipped: Vec<(u64, u64)>,
@@ -51,7 +81,7 @@ enum Found {
 
 impl Search {
     /// A search through a program; `None` where it is none that can be searched.
-    pub(super) fn of(kind: Kind, start: &Start<'_>) -> Option<Self> {
+    fn of(kind: Kind, start: &Start<'_>) -> Option<Self> {
         let skipped = match Header::read(start.bytes) {
             Some(header) => {
                 let segments = header.segments.iter();
@@ -65,7 +95,7 @@ impl Search {
     }
 
     /// Takes the next piece; true as long as more is wanted.
-    pub(super) fn push(&mut self, mut piece: &[u8]) -> bool {
+    fn push(&mut self, mut piece: &[u8]) -> bool {
         while !piece.is_empty() {
             let (length, is_skipped) = self.stretch(piece.len());
             let (part, rest) = piece.split_at(length);
@@ -100,7 +130,7 @@ impl Search {
     }
 
     /// The document, where there is one; or why it cannot be had.
-    pub(super) fn finish(mut self) -> Result<Option<Vec<u8>>, &'static str> {
+    fn finish(mut self) -> Result<Option<Vec<u8>>, &'static str> {
         if matches!(self.found, Found::Nothing) {
             self.search(true);
         }

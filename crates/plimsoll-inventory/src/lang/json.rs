@@ -263,6 +263,36 @@ impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Each<T, F> {
     }
 }
 
+/// Who takes the members of an object one by one, so that none is kept that nobody wants.
+pub(crate) trait Members {
+    /// Takes the value of a member; false where it is not wanted and was not touched.
+    fn member<'de, A: MapAccess<'de>>(&mut self, key: &str, object: &mut A) -> Result<bool, A::Error>;
+}
+
+/// Reads a whole document, which is one object.
+pub(crate) fn members(bytes: &[u8], members: &mut impl Members) -> Result<(), serde_json::Error> {
+    struct Object<'a, M>(&'a mut M);
+    impl<'de, M: Members> Visitor<'de> for Object<'_, M> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a document")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(key) = map.next_key::<String>()? {
+                if !self.0.member(&key, &mut map)? {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    json.deserialize_map(Object(members))?;
+    json.end()
+}
+
 impl<'de> Deserialize<'de> for Licenses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Any;

@@ -4,9 +4,9 @@
 
 use plimsoll_types::inventory::{Details, FileContent, Found};
 
-use super::compressed::{Kind, Search};
+use super::compressed::{self, Kind};
 use super::some;
-use crate::catalogers::{Reader, Start, Unreadable, Want};
+use crate::catalogers::{Reader, Start, Unreadable};
 
 /// gzip with deflate and without a name, as Java writes it.
 const DOCUMENT: Kind = Kind {
@@ -20,31 +20,16 @@ const DOCUMENT: Kind = Kind {
 
 /// A reader for a program that may have such a document.
 pub(crate) fn sniff(start: &Start<'_>) -> Option<Box<dyn Reader>> {
-    Some(Box::new(NativeImage(Search::of(DOCUMENT, start)?)))
+    compressed::reader(DOCUMENT, start, parse)
 }
 
-struct NativeImage(Search);
-
-impl Reader for NativeImage {
-    fn read(&mut self, piece: &[u8]) -> Want {
-        if self.0.push(piece) { Want::More } else { Want::Nothing }
-    }
-
-    /// The window is as large as a piece, and the document has its own limit.
-    fn held(&self) -> usize {
-        0
-    }
-
-    fn finish(self: Box<Self>, _: bool) -> Result<Option<FileContent>, Unreadable> {
-        let Some(document) = self.0.finish().map_err(Unreadable::because)? else { return Ok(None) };
-        let document =
-            crate::sbom::parse(&document).map_err(|problem| Unreadable::because(problem.message))?;
-        let packages = document.packages.into_iter().map(|installed| {
-            let evidence = Some("the SBOM inside the program".to_owned());
-            Found { details: Details { evidence, ..installed.details }, ..installed.package.into() }
-        });
-        Ok(some(packages.collect()))
-    }
+fn parse(document: &[u8]) -> Result<Option<FileContent>, Unreadable> {
+    let document = crate::sbom::parse(document).map_err(|problem| Unreadable::because(problem.message))?;
+    let packages = document.packages.into_iter().map(|installed| {
+        let evidence = Some("the SBOM inside the program".to_owned());
+        Found { details: Details { evidence, ..installed.details }, ..installed.package.into() }
+    });
+    Ok(some(packages.collect()))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 
 use super::json::Licenses;
 use super::{licensed, one, some};
-use crate::catalogers::{Reader, Unreadable, Want, Whole};
+use crate::catalogers::{Reader, Unreadable, Whole};
 use crate::path::split;
 
 /// `**/node_modules/NAME/package.json` and `**/node_modules/@SCOPE/NAME/package.json`.
@@ -168,8 +168,8 @@ impl<'de> Visitor<'de> for Scalar {
 
 /// The archives that Yarn's Plug'n'Play runs packages from, without unpacking them (yarnpkg.com, "Offline cache").
 pub(crate) mod yarn {
-    use super::{FileContent, Limits, Reader, Unreadable, Want, parse, some, split};
-    use crate::zip::{Account, Wanted, Zip};
+    use super::{FileContent, Limits, Reader, Unreadable, parse, some, split};
+    use crate::zip::{self, Wanted};
 
     /// `**/.yarn/cache/*.zip`, `**/.yarn/berry/cache/*.zip`.
     pub(crate) fn matches(path: &str) -> bool {
@@ -184,28 +184,7 @@ pub(crate) mod yarn {
             let is_own = super::matches(path) && path.matches("node_modules/").count() == 1;
             if is_own { Wanted::Start(1024 * 1024) } else { Wanted::Not }
         };
-        Box::new(Cached { zip: Zip::new(select), account: Account::new(limits) })
-    }
-
-    struct Cached {
-        zip: Zip,
-        account: Account,
-    }
-
-    impl Reader for Cached {
-        fn read(&mut self, piece: &[u8]) -> Want {
-            if self.zip.push(piece, &mut self.account) { Want::More } else { Want::Nothing }
-        }
-
-        fn held(&self) -> usize {
-            0
-        }
-
-        fn finish(self: Box<Self>, _: bool) -> Result<Option<FileContent>, Unreadable> {
-            let Self { zip, mut account } = *self;
-            let unzipped = zip.finish(&mut account);
-            let mut problems = account.into_problems();
-            let Some(unzipped) = unzipped else { return Err(Unreadable::because("it is not a zip archive")) };
+        zip::reader(limits, select, |unzipped, mut problems, _| {
             let mut found = Vec::new();
             for (path, bytes) in &unzipped.files {
                 match parse(path, bytes) {
@@ -214,7 +193,7 @@ pub(crate) mod yarn {
                 }
             }
             Unreadable::partly(some(found), problems)
-        }
+        })
     }
 }
 

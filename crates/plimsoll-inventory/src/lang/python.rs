@@ -89,8 +89,8 @@ impl Lines for Headers {
 
 /// Eggs in one file, which Python runs as they are.
 pub(crate) mod egg {
-    use super::{FileContent, Headers, Limits, Lines, Reader, Unreadable, Want};
-    use crate::zip::{Account, Wanted, Zip};
+    use super::{Headers, Limits, Lines, Reader, Unreadable, Want};
+    use crate::zip::{self, Wanted};
 
     /// `**/*.egg`.
     pub(crate) fn matches(path: &str) -> bool {
@@ -103,28 +103,7 @@ pub(crate) mod egg {
             "EGG-INFO/PKG-INFO" => Wanted::Start(64 * 1024),
             _ => Wanted::Not,
         };
-        Box::new(Egg { zip: Zip::new(select), account: Account::new(limits) })
-    }
-
-    struct Egg {
-        zip: Zip,
-        account: Account,
-    }
-
-    impl Reader for Egg {
-        fn read(&mut self, piece: &[u8]) -> Want {
-            if self.zip.push(piece, &mut self.account) { Want::More } else { Want::Nothing }
-        }
-
-        fn held(&self) -> usize {
-            0
-        }
-
-        fn finish(self: Box<Self>, whole: bool) -> Result<Option<FileContent>, Unreadable> {
-            let Self { zip, mut account } = *self;
-            let unzipped = zip.finish(&mut account);
-            let problems = account.into_problems();
-            let Some(unzipped) = unzipped else { return Err(Unreadable::because("it is not a zip archive")) };
+        zip::reader(limits, select, |unzipped, problems, whole| {
             let mut headers = Headers::default();
             for line in unzipped.files.iter().flat_map(|(_, bytes)| bytes.split(|byte| *byte == b'\n')) {
                 if headers.line(line.strip_suffix(b"\r").unwrap_or(line)) == Want::Nothing {
@@ -136,7 +115,7 @@ pub(crate) mod egg {
                 Err(unreadable) if problems.is_empty() => Err(unreadable),
                 Err(_) => Unreadable::partly(None, problems),
             }
-        }
+        })
     }
 }
 

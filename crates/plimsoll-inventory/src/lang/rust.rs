@@ -9,10 +9,10 @@ use plimsoll_types::inventory::{Confidence, Details, FileContent, Found};
 use plimsoll_types::{Package, PackageType};
 use serde::Deserialize;
 
-use super::compressed::{Kind, Search};
+use super::compressed::{self, Kind};
 use super::json::{List, Text};
 use super::{object, some};
-use crate::catalogers::{Reader, Start, Unreadable, Want};
+use crate::catalogers::{Reader, Start, Unreadable};
 
 /// The section: zlib of any level above the lowest, in read-only data, no larger than the format's own readers take.
 const LIST: Kind = Kind {
@@ -26,25 +26,7 @@ const LIST: Kind = Kind {
 
 /// A reader for a program that may have such a list.
 pub(crate) fn sniff(start: &Start<'_>) -> Option<Box<dyn Reader>> {
-    Some(Box::new(Auditable(Search::of(LIST, start)?)))
-}
-
-struct Auditable(Search);
-
-impl Reader for Auditable {
-    fn read(&mut self, piece: &[u8]) -> Want {
-        if self.0.push(piece) { Want::More } else { Want::Nothing }
-    }
-
-    /// The window is as large as a piece, and the list has its own limit.
-    fn held(&self) -> usize {
-        0
-    }
-
-    fn finish(self: Box<Self>, _: bool) -> Result<Option<FileContent>, Unreadable> {
-        let list = self.0.finish().map_err(Unreadable::because)?;
-        list.map_or(Ok(None), |list| parse(&list))
-    }
+    compressed::reader(LIST, start, parse)
 }
 
 #[derive(Deserialize)]

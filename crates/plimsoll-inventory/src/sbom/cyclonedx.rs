@@ -7,13 +7,11 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Class, Component, Reading};
-use crate::lang::json::{self, Licenses, List, Text};
+use crate::lang::json::{self, Licenses, List, Members, Text};
 
 /// Reads the components of the document.
 pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    Top(reading).deserialize(&mut json)?;
-    json.end()
+    json::members(bytes, &mut Top(reading))
 }
 
 /// The document, of which only the components matter.
@@ -33,29 +31,13 @@ struct Property {
     value: Text,
 }
 
-impl<'de> DeserializeSeed<'de> for Top<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Top<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a document")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "components" => map.next_value_seed(Components(self.0))?,
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
+impl Members for Top<'_> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        let is_wanted = key == "components";
+        if is_wanted {
+            map.next_value_seed(Components(self.0))?;
         }
-        Ok(())
+        Ok(is_wanted)
     }
 }
 

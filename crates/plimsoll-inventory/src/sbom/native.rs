@@ -1,14 +1,13 @@
 //! Our own JSON, as `plimsoll sbom --format json` writes it.
 
-use std::fmt;
 use std::marker::PhantomData;
 
 use plimsoll_types::inventory::{Confidence, Details, Distro};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::MapAccess;
 
 use super::{Component, Reading};
-use crate::lang::json::{self, Each, Licenses, List, Text};
+use crate::lang::json::{self, Each, Licenses, List, Members, Text};
 
 /// The document, of which system and packages matter.
 struct Top<'a>(&'a mut Reading);
@@ -59,40 +58,22 @@ struct Package {
 
 /// Reads the packages of the document.
 pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    Top(reading).deserialize(&mut json)?;
-    json.end()
+    json::members(bytes, &mut Top(reading))
 }
 
-impl<'de> DeserializeSeed<'de> for Top<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Top<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a document")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "distro" => {
-                    json::refill();
-                    self.0.distro = map.next_value::<Option<System>>()?.map(distro);
-                }
-                "packages" => {
-                    map.next_value_seed(Each(|package| self.0.component(component(package)), PhantomData))?;
-                }
-                _ => drop(map.next_value::<IgnoredAny>()?),
+impl Members for Top<'_> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "distro" => {
+                json::refill();
+                self.0.distro = map.next_value::<Option<System>>()?.map(distro);
             }
+            "packages" => {
+                map.next_value_seed(Each(|package| self.0.component(component(package)), PhantomData))?;
+            }
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -1,21 +1,19 @@
 //! SPDX 2.2 and 2.3 in JSON (spdx.github.io/spdx-spec/v2.3, "Package information").
 
-use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::MapAccess;
 
 use super::{Class, Component, Reading, cyclonedx};
-use crate::lang::json::{Each, List, Text};
+use crate::lang::json::{self, Each, List, Members, Text};
 
 /// Reads the packages of the document.
 pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    Top(reading).deserialize(&mut json)?;
-    json.end()
+    json::members(bytes, &mut Top(reading))
 }
 
+/// The document, of which only the packages matter.
 struct Top<'a>(&'a mut Reading);
 
 #[derive(Deserialize)]
@@ -54,29 +52,13 @@ struct Annotation {
     comment: Text,
 }
 
-impl<'de> DeserializeSeed<'de> for Top<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Top<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a document")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "packages" => map.next_value_seed(Each(|package| take(package, self.0), PhantomData))?,
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
+impl Members for Top<'_> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        let is_wanted = key == "packages";
+        if is_wanted {
+            map.next_value_seed(Each(|package| take(package, self.0), PhantomData))?;
         }
-        Ok(())
+        Ok(is_wanted)
     }
 }
 

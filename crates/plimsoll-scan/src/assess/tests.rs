@@ -133,7 +133,7 @@ fn an_image_of_which_no_layer_was_read_says_so() {
     let mut inventory = image(None, &[]);
     inventory.problems = vec![Problem::new(ProblemKind::Missing, "the layer is not there")];
     let (_folder, advisories) = advisories();
-    let layers = vec![LayerCoverage { digest: Digest::sha256(b""), read: false }];
+    let layers = vec![LayerCoverage { digest: Digest::sha256(b""), read: false, command: String::new() }];
     let looked = Looked {
         inventory: &inventory,
         layers,

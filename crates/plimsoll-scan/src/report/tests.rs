@@ -38,6 +38,7 @@ fn report(matches: Vec<(InstalledPackage, Match)>) -> Report {
         target: "oci-dir:./a:latest".into(),
         reference: Some("latest".into()),
         digest: Some(Digest::sha256(b"manifest")),
+        base: None,
         platform: Some("linux/amd64".into()),
         distro: Some(Distro { id: "alpine".into(), version_id: "3.4.6".into(), ..Distro::default() }),
         layers: vec![ImageLayer {
@@ -45,6 +46,7 @@ fn report(matches: Vec<(InstalledPackage, Match)>) -> Report {
             diff_id: None,
             size: Some(3),
             read: true,
+            command: "COPY app /".into(),
         }],
         created: None,
     };

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plimsoll_types::manifest::{MAX_DESCRIPTORS, MAX_MANIFEST_BYTES, ManifestKind, media};
-use plimsoll_types::{Descriptor, Digest, ImageReference, Manifest, Platform, Problem, ProblemKind};
+use plimsoll_types::{
+    BaseImage, Descriptor, Digest, ImageReference, Manifest, Platform, Problem, ProblemKind,
+};
 use serde::Deserialize;
 
 use super::archive::Archive;
 use super::{
-    LayerBytes, MAX_CONFIG_BYTES, Part, SourceImage, SourceLayer, not_an_image, platform, read_config,
+    LayerBytes, MAX_CONFIG_BYTES, Part, SourceImage, SourceLayer, encrypted, not_an_image, platform,
+    read_config,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -81,6 +84,7 @@ pub(super) fn docker_archive(place: &str) -> Result<SourceImage> {
     Ok(SourceImage {
         reference: image.repo_tags.first().cloned(),
         digest: manifest_with_config(&files, &digest),
+        base: None,
         config,
         layers,
         problems,
@@ -230,8 +234,9 @@ fn oci_image(
     };
     let mut layers = Vec::with_capacity(manifest.layers.len());
     for layer in &manifest.layers {
-        let bytes = match files.blob(&layer.digest)? {
-            Some(part) => {
+        let bytes = match (encrypted(layer), files.blob(&layer.digest)?) {
+            (Some(problem), _) => LayerBytes::Absent(problem),
+            (None, Some(part)) => {
                 if part.length != layer.size {
                     let message = format!(
                         "{} has {} bytes, the manifest says {}",
@@ -241,11 +246,12 @@ fn oci_image(
                 }
                 LayerBytes::Part(part)
             }
-            None => LayerBytes::Absent(missing(layer.digest.as_str())),
+            (None, None) => LayerBytes::Absent(missing(layer.digest.as_str())),
         };
         layers.push(SourceLayer { digest: Some(layer.digest.clone()), size: Some(layer.size), bytes });
     }
-    Ok(SourceImage { reference, digest: Some(digest), config, layers, problems, notes, home: None })
+    let base = BaseImage::of_annotations(&manifest.annotations);
+    Ok(SourceImage { reference, digest: Some(digest), base, config, layers, problems, notes, home: None })
 }
 
 fn problem_of(error: &Error) -> ProblemKind {

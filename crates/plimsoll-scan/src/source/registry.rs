@@ -1,10 +1,12 @@
 //! Images in a registry.
 
 use plimsoll_types::manifest::{ManifestKind, media};
-use plimsoll_types::{Descriptor, Digest, ImageReference, Manifest, Problem, ProblemKind, Reference};
+use plimsoll_types::{
+    BaseImage, Descriptor, Digest, ImageReference, Manifest, Problem, ProblemKind, Reference,
+};
 
 use super::{
-    Home, LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, not_an_image, platform,
+    Home, LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, encrypted, not_an_image, platform,
     read_config,
 };
 use crate::client::RegistryClient;
@@ -82,6 +84,8 @@ async fn read(client: &RegistryClient, image: &ImageReference, manifest: &Manife
             let message =
                 format!("the layer {} is distributed elsewhere and was not fetched", descriptor.digest);
             LayerBytes::Absent(Problem::new(ProblemKind::Missing, message))
+        } else if let Some(problem) = encrypted(descriptor) {
+            LayerBytes::Absent(problem)
         } else {
             LayerBytes::Blob {
                 client: client.clone(),
@@ -93,6 +97,7 @@ async fn read(client: &RegistryClient, image: &ImageReference, manifest: &Manife
     Ok(SourceImage {
         reference: Some(image.to_string()),
         digest: None,
+        base: BaseImage::of_annotations(&manifest.annotations),
         config,
         layers: manifest.layers.iter().map(layer).collect(),
         problems,

@@ -54,6 +54,7 @@ pub(super) fn open(path: &Path) -> Result<SourceImage> {
     Ok(SourceImage {
         reference: None,
         digest: None,
+        base: None,
         config: None,
         layers: vec![SourceLayer { digest: None, size: None, bytes }],
         problems: Vec::new(),

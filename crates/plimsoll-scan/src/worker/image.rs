@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use plimsoll_store::{ImageState, StoredImage, Verdict};
+use plimsoll_types::inventory::Owners;
 use plimsoll_types::manifest::{ImageConfig, ManifestKind, media};
 use plimsoll_types::{
     Coverage, Descriptor, Digest, ImageInventory, InstalledPackage, LayerInventory, Match, Platform, Problem,
@@ -15,7 +16,7 @@ use super::Shared;
 use crate::advisories::Advisories;
 use crate::assess::{self, Looked};
 use crate::pipeline::{Merged, merge};
-use crate::source::{MAX_CONFIG_BYTES, read_config};
+use crate::source::{MAX_CONFIG_BYTES, encrypted, read_config};
 use crate::{Error, ErrorKind, Result};
 
 /// Layers of one image that are asked for at the same time; the sandbox decides how many are read.
@@ -61,7 +62,7 @@ impl Shared {
 
     /// Matches and records, and does it again where another generation of advisories came to count meanwhile.
     async fn conclude(&self, digest: &Digest, platform: Option<&Platform>, merged: &Merged) -> Result<()> {
-        let Merged { inventory, layers } = merged;
+        let Merged { inventory, layers, chain } = merged;
         loop {
             let advisories = self.advisories.load();
             let now = (self.clock)();
@@ -86,6 +87,7 @@ impl Shared {
                 image: digest,
                 platform,
                 inventory,
+                chain,
                 state,
                 coverage: as_json(&coverage)?,
                 matches,
@@ -116,11 +118,17 @@ impl Shared {
         let stale = inventory.packages.iter().zip(stored).filter(|(_, stored)| {
             stored.as_ref().is_none_or(|stored| stored.generation < advisories.generation())
         });
+        let owners = Owners::among(&inventory.packages);
         // The same package version may be there many times, by other paths.
-        let different: HashMap<_, &InstalledPackage> = stale
-            .map(|(package, _)| ((&package.package, &package.ecosystem, &package.purl), package))
+        let different: HashMap<_, (&InstalledPackage, Option<&InstalledPackage>)> = stale
+            .map(|(package, _)| (package, owners.of(package)))
+            .map(|(package, owner)| {
+                let key = (&package.package, &package.ecosystem, &package.purl);
+                ((key, owner.map(|owner| &owner.package)), (package, owner))
+            })
             .collect();
-        match_packages(advisories, different.into_values().cloned().collect()).await
+        let different = different.into_values().map(|(package, owner)| (package.clone(), owner.cloned()));
+        match_packages(advisories, different.collect()).await
     }
 
     /// The configuration; `None` where it is not there or cannot be understood, with the reason among the problems.
@@ -158,32 +166,38 @@ impl Shared {
         layers: &[Descriptor],
         problems: &mut Vec<Problem>,
     ) -> Result<Vec<Option<Arc<LayerInventory>>>> {
-        let asked: Vec<_> = layers.iter().map(|layer| self.layer(&layer.digest).boxed()).collect();
+        let mut asked = Vec::with_capacity(layers.len());
+        for layer in layers {
+            asked.push(match encrypted(layer) {
+                Some(_) => std::future::ready(Ok(None)).boxed(),
+                None => self.layer(&layer.digest).boxed(),
+            });
+        }
         let read: Vec<_> = stream::iter(asked).buffered(WAITING_LAYERS).try_collect().await?;
         for (descriptor, _) in layers.iter().zip(&read).filter(|(_, layer)| layer.is_none()) {
+            if let Some(problem) = encrypted(descriptor) {
+                problems.push(problem);
+                continue;
+            }
             let message = match media::is_foreign_layer(&descriptor.media_type) {
                 true => format!("the layer {} is distributed elsewhere and is not here", descriptor.digest),
                 false => format!("the layer {} is not there", descriptor.digest),
             };
             problems.push(Problem::new(ProblemKind::Missing, message));
         }
-        for layer in layers.iter().filter(|layer| media::is_encrypted_layer(&layer.media_type)) {
-            let message = format!("the layer {} is encrypted", layer.digest);
-            problems.push(Problem::new(ProblemKind::Unsupported, message));
-        }
         Ok(read)
     }
 }
 
-/// Matches packages, off the threads that answer requests: an image may have tens of thousands.
+/// Matches packages, each with its owner, off the threads that answer requests: an image may have tens of thousands.
 pub(super) async fn match_packages(
     advisories: Arc<Advisories>,
-    packages: Vec<InstalledPackage>,
+    packages: Vec<(InstalledPackage, Option<InstalledPackage>)>,
 ) -> Result<Vec<(InstalledPackage, Vec<Match>)>> {
     let find = move || {
         packages
             .into_iter()
-            .map(|package| (advisories.find(&package), package))
+            .map(|(package, owner)| (advisories.find(&package, owner.as_ref()), package))
             .map(|(found, package)| (package, found))
             .collect()
     };

@@ -87,9 +87,8 @@ impl Shared {
             let Some(last) = packages.last() else { return Ok(matched) };
             after = last.id;
             let ids: Vec<PackageId> = packages.iter().map(|package| package.id).collect();
-            let found =
-                match_packages(Arc::clone(advisories), packages.into_iter().map(|p| p.package).collect())
-                    .await?;
+            let packages = packages.into_iter().map(|stored| (stored.package, stored.owner)).collect();
+            let found = match_packages(Arc::clone(advisories), packages).await?;
             let matches: Vec<_> = ids.into_iter().zip(found.into_iter().map(|(_, found)| found)).collect();
             matched += matches.len();
             self.store.save_matches(&matches, generation, (self.clock)()).await?;

@@ -28,7 +28,7 @@ impl Feed {
             "schema_version": "1.7.0",
             "id": id,
             "modified": format!("2024-01-{day:02}T00:00:00Z"),
-            "upstream": [id.trim_start_matches("ALPINE-")],
+            "upstream": [id.trim_start_matches("ALPINE-").trim_start_matches("DEBIAN-")],
             "summary": format!("A flaw in {name}"),
             "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],
             "affected": [{

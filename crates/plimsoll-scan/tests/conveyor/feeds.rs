@@ -20,7 +20,7 @@ fn musl() -> InstalledPackage {
 /// The vulnerabilities of musl, as the database that counts now knows them.
 fn known(database: &Database) -> Vec<String> {
     let advisories = database.handle().load().unwrap();
-    advisories.find(&musl()).into_iter().map(|found| found.vulnerability).collect()
+    advisories.find(&musl(), None).into_iter().map(|found| found.vulnerability).collect()
 }
 
 fn change<'a>(updated: &'a plimsoll_scan::Updated, ecosystem: &str) -> &'a Change {
@@ -155,7 +155,7 @@ async fn one_process_updates_at_a_time_and_readers_see_what_it_wrote() {
     assert!(reader.refresh().unwrap() && !reader.refresh().unwrap());
     assert_eq!(reader.load().unwrap().generation(), updated.generation);
     // Whoever held the old one still has it.
-    assert_eq!(before.find(&musl())[0].vulnerability, "CVE-2019-14697");
+    assert_eq!(before.find(&musl(), None)[0].vulnerability, "CVE-2019-14697");
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn a_publisher_s_own_feed_is_read_beside_the_bucket() {
 
     // The bucket calls musl affected, its publisher says that it never was.
     let advisories = database.handle().load().unwrap();
-    let found = advisories.find(&musl());
+    let found = advisories.find(&musl(), None);
     let told: Vec<_> = found.iter().map(|m| (m.vulnerability.as_str(), m.status.as_str())).collect();
     assert_eq!(told, [("CVE-2019-14697", "not-affected"), ("CVE-2024-0007", "affected")]);
     assert!(found[0].evidence.suppressed.is_some());
@@ -294,7 +294,7 @@ async fn a_publisher_s_own_feed_is_read_beside_the_bucket() {
     let status = feeds.status().unwrap().unwrap();
     let debian = status.publishers.iter().find(|publisher| publisher.name == "debian").unwrap();
     assert!(debian.advisories == 1 && debian.failure.is_some() && debian.checked_at.is_some(), "{debian:?}");
-    assert!(database.handle().load().unwrap().find(&musl())[0].is_finding());
+    assert!(database.handle().load().unwrap().find(&musl(), None)[0].is_finding());
 }
 
 #[tokio::test]

@@ -320,6 +320,48 @@ async fn an_image_for_windows_is_not_applicable() {
 }
 
 #[tokio::test]
+async fn layers_tell_what_made_them_where_the_history_fits() {
+    let image = old_alpine();
+    let commands = async |history: serde_json::Value| {
+        let mut config: serde_json::Value = serde_json::from_slice(&image.config.bytes).unwrap();
+        config["history"] = history;
+        let config = Blob::new(media::OCI_CONFIG, config.to_string().into_bytes());
+        let folder = tempfile::tempdir().unwrap();
+        let report = scan(&oci_dir(folder.path(), &Image::with(config, image.layers.clone()))).await.unwrap();
+        assert_eq!(report.coverage.problems, [], "a history is for people, and makes no image worse");
+        let of_layers = report.image.layers.iter().map(|layer| layer.command.clone()).collect::<Vec<_>>();
+        let database = Database::of(&Feed::sample()).await;
+        let advisories = Advisories::open(&database.advisories()).unwrap().unwrap();
+        let story = plimsoll_scan::explain(&report, &advisories, "CVE-2019-14697");
+        assert_eq!(story.packages[0].command, of_layers[0]);
+        of_layers
+    };
+    let step = |command: &str| json!({"created_by": command});
+    let nothing = json!({"created_by": "ENV A=1", "empty_layer": true});
+    let long = format!("RUN {}", "x".repeat(9_000));
+    let told = commands(json!([step("/bin/sh -c #(nop) ADD file:1 in / "), nothing, step(&long)])).await;
+    assert_eq!(told, ["ADD file:1 in /".to_owned(), format!("RUN {}", "x".repeat(196))]);
+    for odd in
+        [json!([step("RUN one")]), json!([]), json!("words"), json!([{"created_by": 7}, {}]), json!(null)]
+    {
+        assert_eq!(commands(odd).await, ["", ""]);
+    }
+}
+
+#[tokio::test]
+async fn an_encrypted_layer_is_refused_with_the_reason() {
+    let good = old_alpine();
+    let secret = Blob::new("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", b"nobody knows".to_vec());
+    let image = Image::with(good.config, vec![good.layers[0].clone(), secret]);
+    let folder = tempfile::tempdir().unwrap();
+    let report = scan(&oci_dir(folder.path(), &image)).await.unwrap();
+    assert_eq!(said(&report).len(), 1, "what the other layer brings is found");
+    let problem = &report.coverage.problems[0];
+    assert!(problem.message.contains("is encrypted, and cannot be read without its key"), "{problem}");
+    assert_eq!(report.image.layers.iter().map(|layer| layer.read).collect::<Vec<_>>(), [true, false]);
+}
+
+#[tokio::test]
 async fn an_inventory_of_another_tool_is_matched() {
     let bom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [
         {"type": "library", "name": "musl-utils", "version": "1.1.14-r15",

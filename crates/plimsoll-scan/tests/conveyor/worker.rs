@@ -61,12 +61,16 @@ impl House {
     }
 
     pub(crate) async fn push(&self, image: &Image) {
-        self.push_but(image, None).await;
+        self.push_to("team/app", "latest", image, None).await;
     }
 
     /// Pushes an image, one of its blobs left out.
     async fn push_but(&self, image: &Image, without: Option<&Digest>) {
-        let repository: RepositoryName = "team/app".parse().unwrap();
+        self.push_to("team/app", "latest", image, without).await;
+    }
+
+    async fn push_to(&self, repository: &str, tag: &str, image: &Image, without: Option<&Digest>) {
+        let repository: RepositoryName = repository.parse().unwrap();
         let now = plimsoll_scan::system_clock()();
         for blob in image.blobs().filter(|blob| Some(&blob.digest) != without) {
             let bytes = Bytes::from(blob.bytes.clone());
@@ -76,7 +80,7 @@ impl House {
         let manifest = Manifest::parse(&image.manifest.media_type, &image.manifest.bytes).unwrap();
         let put = ManifestPut {
             repository: &repository,
-            tags: &["latest".parse().unwrap()],
+            tags: &[tag.parse().unwrap()],
             digest: image.digest(),
             body: image.manifest.bytes.clone().into(),
             manifest: &manifest,
@@ -163,6 +167,58 @@ async fn a_pushed_image_gets_its_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_image_knows_what_it_was_built_upon() {
+    let house = House::new(Database::of(&Feed::sample()).await).await;
+    let base = Layer::new().alpine("3.4.6", &[("musl", "1.1.14-r15")]).tar();
+    let runtime = Layer::new().file("usr/bin/run", "run").tar();
+    let own = Layer::new().file("app/flask-0.9.dist-info/METADATA", "Name: flask\nVersion: 0.9\n").tar();
+    // The same layers, packed otherwise: it is what they unpack to that counts.
+    let lowest = Image::of(std::slice::from_ref(&base), Packing::Gzip);
+    let middle = Image::of(&[base.clone(), runtime.clone()], Packing::Zstd);
+    let mut app = Image::of(&[base, runtime, own], Packing::Gzip);
+    let mut config: serde_json::Value = serde_json::from_slice(&app.config.bytes).unwrap();
+    config["history"] = json!([
+        {"created_by": "/bin/sh -c #(nop) ADD file:1 in / "},
+        {"created_by": "ENV A=1", "empty_layer": true},
+        {"created_by": "RUN make\n  install"},
+        {"created_by": "COPY app /app"},
+    ]);
+    app = Image::with(Blob::new(media::OCI_CONFIG, config.to_string().into_bytes()), app.layers);
+    let findings = async || {
+        let filter = FindingFilter { image: Some(app.digest().clone()), ..FindingFilter::default() };
+        house.store.findings(&filter, None, 9).await.unwrap()
+    };
+    house.push_to("team/app", "1", &app, None).await;
+    house.verdict(&app).await;
+    let rows = findings().await;
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row.image.base.is_none()), "nothing is known below it");
+    // Its base may come later, and a nearer one later still.
+    let mut expected = vec![(&lowest, "team/base:3.4", 1), (&middle, "team/runtime:1", 2)];
+    for (image, name, layers) in expected.drain(..) {
+        let (repository, tag) = name.split_once(':').unwrap();
+        house.push_to(repository, tag, image, None).await;
+        house.verdict(image).await;
+        let rows = findings().await;
+        let found = rows[0].image.base.clone().unwrap();
+        assert_eq!((&*found.name, found.digest.as_ref(), found.layers), (name, Some(image.digest()), layers));
+    }
+    for row in findings().await {
+        let (package, _) = row.finding.as_ref().unwrap();
+        let layer = package.layer.as_ref().unwrap();
+        let is_from_base = row.image.base_with(layer).is_some();
+        let expected = match package.package.name.as_str() {
+            "musl" => (true, "ADD file:1 in /"),
+            _ => (false, "COPY app /app"),
+        };
+        assert_eq!((is_from_base, row.image.command(layer)), expected);
+    }
+    // An image is not built upon itself, nor the base upon what was built upon it.
+    let filter = FindingFilter { image: Some(lowest.digest().clone()), ..FindingFilter::default() };
+    assert_eq!(house.store.findings(&filter, None, 9).await.unwrap()[0].image.base, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clean_image_is_healthy_and_pushing_it_twice_is_harmless() {
     let house = House::new(Database::of(&Feed::sample()).await).await;
     let image = Image::of(&[Layer::new().alpine("3.4.6", &[("musl", "1.1.14-r16")]).tar()], Packing::Zstd);
@@ -211,6 +267,51 @@ async fn new_advisories_reach_stored_images_without_reading_them_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_distribution_decides_about_what_it_packages() {
+    let told = Feed::sample().advisory(1, "CVE-2024-5", "PyPI", "flask", "3.0").advisory(
+        1,
+        "DEBIAN-CVE-2020-1",
+        "Debian:12",
+        "other",
+        "1",
+    );
+    let house = House::new(Database::of(&told).await).await;
+    let flask = "usr/lib/python3/dist-packages/flask-2.2.2.dist-info/METADATA";
+    let status = "Package: python3-flask\nStatus: install ok installed\nSource: flask\nVersion: 2.2.2-3\n\n";
+    let debian = |files: &str| {
+        Layer::new()
+            .file("etc/os-release", "ID=debian\nVERSION_ID=12\n")
+            .file("var/lib/dpkg/status", status)
+            .file("var/lib/dpkg/info/python3-flask.list", files)
+            .file(flask, "Metadata-Version: 2.1\nName: Flask\nVersion: 2.2.2\n")
+    };
+    let packaged = Image::of(&[debian(&format!("/.\n/{flask}\n")).tar()], Packing::Gzip);
+    let by_hand = Image::of(&[debian("/.\n").tar()], Packing::Gzip);
+    for image in [&packaged, &by_hand] {
+        house.push(image).await;
+        house.verdict(image).await;
+        assert_eq!(house.findings(image).await, ["CVE-2024-5"], "Debian says nothing of it");
+    }
+    // Debian fixed it in the version that is installed: of its own package nothing is left to find, of the other there is.
+    house.learn(&told.clone().advisory(2, "DEBIAN-CVE-2024-5", "Debian:12", "flask", "2.2.2-3")).await;
+    house.until_findings(&packaged, &[]).await;
+    assert_eq!(house.findings(&by_hand).await, ["CVE-2024-5"]);
+    // Debian fixed it later: then that is the finding, once.
+    house.learn(&told.clone().advisory(3, "DEBIAN-CVE-2024-5", "Debian:12", "flask", "2.2.2-4")).await;
+    house.until_findings(&by_hand, &["CVE-2024-5", "CVE-2024-5"]).await;
+    assert_eq!(house.findings(&packaged).await, ["CVE-2024-5"]);
+    let filter = FindingFilter { image: Some(packaged.digest().clone()), ..FindingFilter::default() };
+    let rows = house.store.findings(&filter, None, 9).await.unwrap();
+    assert_eq!(rows[0].finding.as_ref().unwrap().0.package.name, "python3-flask");
+    // And when Debian takes its word back, the language's is all there is again.
+    house.learn(&told.advisory(4, "DEBIAN-CVE-2024-6", "Debian:12", "another", "1")).await;
+    house.until_findings(&by_hand, &["CVE-2024-5"]).await;
+    assert_eq!(house.findings(&packaged).await, ["CVE-2024-5"]);
+    let rows = house.store.findings(&filter, None, 9).await.unwrap();
+    assert_eq!(rows[0].finding.as_ref().unwrap().0.package.name, "Flask");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_image_of_an_unknown_release_is_judged_once_there_is_data_for_it() {
     let house = House::new(Database::of(&Feed::sample()).await).await;
     let image = Image::of(&[Layer::new().alpine("3.20.3", &[("musl", "1.2.5-r0")]).tar()], Packing::Gzip);
@@ -256,7 +357,10 @@ async fn what_is_wrong_with_an_image_is_told_and_holds_up_no_other() {
     let absent = Image::with(good.config.clone(), vec![good.layers[0].clone(), foreign]);
     let nonsense =
         Image::with(Blob::new(media::OCI_CONFIG, b"{\"rootfs\": 7}".to_vec()), good.layers.clone());
+    let secret = Blob::new("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", b"nobody knows".to_vec());
+    let encrypted = Image::with(good.config.clone(), vec![good.layers[0].clone(), secret]);
     for (image, without, words) in [
+        (&encrypted, None, "is encrypted, and cannot be read without its key"),
         (&lying, None, "layer 2 unpacks to"),
         (&damaged, None, ""),
         (&absent, Some(&absent.layers[1].digest), "is distributed elsewhere"),

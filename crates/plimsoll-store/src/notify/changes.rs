@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use crate::database::{Arg, Tx, args};
 use crate::registries::RepositoryKey;
-use crate::scans::is_listed;
 use crate::{ImageState, Result, Verdict};
 
 /// Matches in one event.
@@ -102,17 +101,15 @@ pub(crate) async fn record_matches(
 ) -> Result<()> {
     let listed_before = |key: &(i64, i64)| before.get(key).filter(|before| before.is_listed);
     let (mut appeared, mut changed) = (BTreeSet::new(), BTreeSet::new());
-    for (key, found) in new.iter().filter(|(key, found)| matched.contains(&key.0) && is_listed(found.status))
-    {
+    for (key, found) in new.iter().filter(|(key, found)| matched.contains(&key.0) && found.is_finding()) {
         match listed_before(key) {
             None => _ = appeared.insert(*key),
             Some(before) if before.differs(found) => _ = changed.insert(*key),
             Some(_) => {}
         }
     }
-    let is_gone = |key: &(i64, i64)| {
-        new.get(key).is_none_or(|found| !is_listed(found.status)) && matched.contains(&key.0)
-    };
+    let is_gone =
+        |key: &(i64, i64)| new.get(key).is_none_or(|found| !found.is_finding()) && matched.contains(&key.0);
     let mut gone: BTreeSet<(i64, i64)> =
         before.iter().filter(|(key, before)| before.is_listed && is_gone(key)).map(|(key, _)| *key).collect();
     pair_renamed(tx, new, &mut appeared, &mut changed, &mut gone).await?;

@@ -134,6 +134,8 @@ exam! {
         a_verdict_is_replaced_as_a_whole
         a_verdict_of_thousands_of_packages_is_saved_whole
         package_versions_to_match_again_are_found_by_name
+        a_package_with_an_owner_is_another_and_follows_it
+        the_base_of_an_image_is_found_by_its_layers
         older_matches_do_not_replace_newer_ones
         images_that_wait_for_advisories_are_woken
         text_that_a_database_cannot_hold_is_replaced

@@ -110,6 +110,7 @@ impl Place {
                 image,
                 platform: None,
                 inventory: &inventory,
+                chain: &[],
                 state: ImageState::Done,
                 coverage: serde_json::json!({ "layers": 1, "conclusion": { "complete": true } }),
                 matches: packages.to_vec(),

@@ -477,6 +477,7 @@ async fn judge(
         image,
         platform: None,
         inventory: &inventory,
+        chain: &[],
         state: ImageState::Done,
         coverage: json!({ "conclusion": { "complete": true } }),
         matches: packages.to_vec(),

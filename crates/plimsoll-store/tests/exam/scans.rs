@@ -1,13 +1,14 @@
 //! What scans write.
 
-use plimsoll_store::{ImageState, JobKind, PackageId, Verdict};
+use plimsoll_store::{FindingFilter, ImageState, JobKind, PackageId, Verdict};
 use plimsoll_types::inventory::{FileContent, FileFact, PROBE_VERSION};
 use plimsoll_types::{
-    Digest, Ecosystem, InstalledPackage, LayerInventory, Match, Package, PackageType, Problem, ProblemKind,
-    Severity, Status,
+    BaseImage, Digest, Ecosystem, InstalledPackage, LayerInventory, Match, Package, PackageType, Problem,
+    ProblemKind, Severity, Status, SuppressedBy, Suppression, chain_ids,
 };
 
 use crate::place::{NOW, Place, affected, inventory, layer, package};
+use crate::scopes::scope;
 
 fn layer_inventory(unpacked: &[u8], packages: usize) -> LayerInventory {
     let packages =
@@ -178,6 +179,136 @@ pub(crate) async fn package_versions_to_match_again_are_found_by_name(place: Pla
     assert_eq!(all, 5);
 }
 
+pub(crate) async fn a_package_with_an_owner_is_another_and_follows_it(place: Place) {
+    let store = &place.store;
+    let (owned, free) =
+        (place.push("app", "a", &[&layer(1)]).await, place.push("app", "b", &[&layer(2)]).await);
+    let mut owner = package("python3-flask", "2.2.2-3");
+    owner.package.source = Some("flask".to_owned());
+    let mut flask = InstalledPackage {
+        package: Package::new(PackageType::Pypi, "flask", "2.2.2"),
+        ecosystem: Some(Ecosystem::of("PyPI")),
+        ..package("x", "1")
+    };
+    place.judge(&free, &[(flask.clone(), vec![affected("CVE-1", Severity::High)])]).await;
+    flask.details.owned_by = Some("python3-flask".to_owned());
+    flask.details.licenses = vec!["BSD-3-Clause".to_owned()];
+    // Whose owner is not among the packages of its image has none.
+    let alone = store.stored_packages(std::slice::from_ref(&flask)).await.unwrap();
+    assert!(alone[0].as_ref().is_some_and(|stored| stored.owner.is_none()));
+    let held = [flask.clone(), owner.clone()];
+    assert_eq!(store.stored_packages(&held).await.unwrap(), [None, None]);
+    let mut fixed = affected("CVE-1", Severity::High);
+    fixed.evidence.suppressed = Some(Suppression {
+        by: SuppressedBy::Owner,
+        source: "DSA-1".to_owned(),
+        reason: "its files belong to python3-flask, which has the finding".to_owned(),
+    });
+    place.judge(&owned, &[(flask, vec![fixed]), (owner, vec![])]).await;
+    let filter = |image: &Digest| FindingFilter { image: Some(image.clone()), ..FindingFilter::default() };
+    let findings = async |image: &Digest| store.findings(&filter(image), None, 9).await.unwrap();
+    assert!(findings(&owned).await[0].finding.is_none(), "what was set aside is no finding");
+    assert!(findings(&free).await[0].finding.is_some());
+    // Matched again by its own name and by its owner's.
+    for (ecosystem, name, expected) in
+        [("PyPI", "flask", 2), ("Debian", "flask", 2), ("Debian", "python3-flask", 0)]
+    {
+        let names = [(ecosystem.to_owned(), name.to_owned())];
+        let found = store.packages_to_rematch(2, Some(&names), PackageId(0), 9).await.unwrap();
+        assert_eq!(found.len(), expected, "{ecosystem} {name}");
+        let of_owned = found.iter().find(|found| found.owner.is_some());
+        if let Some(found) = of_owned {
+            assert_eq!(found.package.package.name, "flask");
+            assert_eq!(found.package.details.licenses, ["BSD-3-Clause"]);
+            assert_eq!(found.owner.as_ref().unwrap().package.name, "python3-flask");
+        }
+        assert_eq!(of_owned.is_some(), expected > 0);
+    }
+    let all = store.packages_to_rematch(2, None, PackageId(0), 9).await.unwrap();
+    assert_eq!(all.iter().filter(|found| found.owner.is_some()).count(), 1);
+    place.is_sound().await;
+}
+
+pub(crate) async fn the_base_of_an_image_is_found_by_its_layers(place: Place) {
+    let store = &place.store;
+    let chain = chain_ids([b"a", b"b", b"c"].map(|bytes| Digest::sha256(bytes)).iter());
+    let flaw = (package("curl", "1"), vec![affected("CVE-1", Severity::High)]);
+    let judge = async |image: &Digest, chain: &[Digest]| {
+        let layers: Vec<_> = chain.iter().map(|id| serde_json::json!({"digest": id, "read": true})).collect();
+        let verdict = Verdict {
+            image,
+            platform: None,
+            inventory: &inventory(vec![flaw.0.clone()]),
+            chain,
+            state: ImageState::Done,
+            coverage: serde_json::json!({"conclusion": {"complete": true}, "layers": layers}),
+            matches: vec![flaw.clone()],
+            generation: 1,
+            now: NOW,
+        };
+        store.save_verdict(verdict).await.unwrap();
+    };
+    let bases = async || {
+        let rows = store.findings(&FindingFilter::default(), None, 99).await.unwrap();
+        let told = |base: Option<BaseImage>| base.map(|base| (base.title(), base.layers));
+        rows.into_iter()
+            .map(|row| (row.image.repository.to_string(), told(row.image.base)))
+            .collect::<Vec<_>>()
+    };
+    let app = place.push("app", "1", &[&layer(1)]).await;
+    judge(&app, &chain).await;
+    assert_eq!(bases().await, [("app".to_owned(), None)]);
+    // Two builds of the same layers: the newest that has a tag is told.
+    let (old, new) =
+        (place.push("base", "1", &[&layer(2)]).await, place.push("base", "2", &[&layer(3)]).await);
+    judge(&old, &chain[..2]).await;
+    judge(&new, &chain[..2]).await;
+    let expected = Some(("base:2".to_owned(), 2));
+    assert_eq!(bases().await[0], ("app".to_owned(), expected.clone()));
+    assert_eq!(bases().await[1..], [("base".to_owned(), None), ("base".to_owned(), None)]);
+    // What was cut short is nobody's base, and has one as far as it was read.
+    let cut = place.push("cut", "1", &[&layer(4)]).await;
+    judge(&cut, &chain[..1]).await;
+    assert_eq!(bases().await[0].1, expected);
+    // In another registry its name is not known, and that it is there is.
+    let json = serde_json::json!({});
+    store.ensure_registry(&scope("quay", "quay.example"), &json, NOW).await.unwrap();
+    let (pier, _) = store.put_registry(&scope("pier", "pier.example"), &json, NOW).await.unwrap();
+    let elsewhere = store.in_registry(pier);
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"config":{},"layers":[]}}"#,
+        crate::place::descriptor(plimsoll_types::manifest::media::OCI_CONFIG, b"{}")
+    );
+    let config = Digest::sha256(b"{}");
+    let to = crate::place::name("apps");
+    elsewhere.put_blob(&to, &config, crate::place::body(b"{}"), NOW).await.unwrap();
+    let media_type = plimsoll_types::manifest::media::OCI_MANIFEST;
+    crate::place::put_manifest(&elsewhere, "apps", &["1"], media_type, &manifest, NOW).await;
+    judge(&Digest::sha256(manifest.as_bytes()), &chain).await;
+    let rows = store.findings(&FindingFilter::default(), None, 99).await.unwrap();
+    let other = rows.iter().find(|row| row.image.registry == pier).unwrap();
+    let base = other.image.base.clone().unwrap();
+    assert_eq!((base.name.as_str(), base.digest, base.layers), ("", Some(new), 2));
+    // The builder's word counts where the layers bear it out.
+    let annotated = format!(
+        r#"{{"schemaVersion":2,"config":{},"layers":[],"annotations":{{
+            "org.opencontainers.image.base.name":"example.org/base:9","org.opencontainers.image.base.digest":"{old}"}}}}"#,
+        crate::place::descriptor(plimsoll_types::manifest::media::OCI_CONFIG, b"{}")
+    );
+    place.put("told", b"{}").await;
+    place.put_manifest("told", &["1"], media_type, &annotated).await;
+    let told = Digest::sha256(annotated.as_bytes());
+    judge(&told, &chain).await;
+    let of_told = async || {
+        let filter = FindingFilter { image: Some(told.clone()), ..FindingFilter::default() };
+        store.findings(&filter, None, 9).await.unwrap()[0].image.base.clone().unwrap()
+    };
+    let base = of_told().await;
+    assert_eq!((base.name.as_str(), base.digest, base.layers), ("example.org/base:9", Some(old), 2));
+    judge(&told, &[Digest::sha256(b"x")]).await;
+    assert_eq!(of_told().await.layers, 0, "then which layers are meant is not known");
+}
+
 pub(crate) async fn older_matches_do_not_replace_newer_ones(place: Place) {
     let store = &place.store;
     let image = place.push("app", "v1", &[&layer(1)]).await;
@@ -218,6 +349,7 @@ pub(crate) async fn images_that_wait_for_advisories_are_woken(place: Place) {
             image: &waiting,
             platform: None,
             inventory: &found,
+            chain: &[],
             state: ImageState::AwaitingAdvisories,
             coverage: serde_json::Value::Null,
             matches: vec![],

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::place::{NOW, Place, body, layer, name};
 
-fn scope(registry: &str, host: &str) -> Scope {
+pub(crate) fn scope(registry: &str, host: &str) -> Scope {
     Scope {
         subscription: "00000000-1111-2222-3333-444444444444".into(),
         resource_group: "Harbour".into(),

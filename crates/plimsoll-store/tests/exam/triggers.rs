@@ -161,6 +161,7 @@ pub(crate) async fn an_image_is_charged_once_and_only_where_there_was_something_
             image,
             platform: None,
             inventory: &inventory,
+            chain: &[],
             state,
             coverage,
             matches,

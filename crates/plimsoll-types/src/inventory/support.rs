@@ -4,8 +4,10 @@
 //! LTSS) do not count.
 
 use jiff::civil::Date;
+use jiff::tz::Offset;
 
 use super::Distro;
+use crate::Timestamp;
 
 impl Distro {
     /// The last day of support; `None` where it is not known, or where there is none, as for rolling releases.
@@ -26,9 +28,11 @@ impl Distro {
         Date::new(*year, *month, *day).ok()
     }
 
-    /// Whether support had ended on a day. False where that is not known.
-    pub fn was_unsupported(&self, day: Date) -> bool {
-        self.supported_until().is_some_and(|last| last < day)
+    /// The last day of support, where it had passed at an instant, as seen from Greenwich.
+    pub fn ended_before(&self, instant: Timestamp) -> Option<Date> {
+        let instant = jiff::Timestamp::from_millisecond(instant.0).ok()?;
+        let day = Offset::UTC.to_datetime(instant).date();
+        self.supported_until().filter(|last| *last < day)
     }
 }
 
@@ -173,8 +177,9 @@ mod tests {
             assert_eq!(until(unknown), None, "{unknown}");
         }
         let buster = Distro::from_purl_name("debian-10").unwrap();
-        assert!(buster.was_unsupported(jiff::civil::date(2024, 7, 1)));
-        assert!(!buster.was_unsupported(jiff::civil::date(2024, 6, 30)));
+        let ended = |instant: &str| buster.ended_before(instant.parse().unwrap()).map(|day| day.to_string());
+        assert_eq!(ended("2024-07-01T00:00:00Z"), day("2024-06-30"));
+        assert_eq!(ended("2024-06-30T23:59:59Z"), None);
     }
 
     #[test]

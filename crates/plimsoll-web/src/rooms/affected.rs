@@ -1,18 +1,16 @@
 //! `Plimsoll.Security/affectedImages`: which images have a vulnerability, hidden or not.
 
-use std::collections::HashMap;
-
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use http::Method;
 use plimsoll_store::{ImageSummary, Registry, RegistryId};
-use plimsoll_types::ResourceId;
 use serde_json::{Value, json};
 
 use crate::call::{Call, is};
 use crate::error::Error;
 use crate::page::Page;
 use crate::parameters::LARGEST_PAGE;
+use crate::places::registries_below;
 
 const READ: &str = "Microsoft.Security/assessments/subAssessments/read";
 
@@ -37,13 +35,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
         expected,
         found: String::new(),
     })?;
-    let mut registries: HashMap<RegistryId, Registry> = HashMap::new();
-    for registry in call.web.store.registries().await? {
-        let id: Option<ResourceId> = registry.scope.registry_id().parse().ok();
-        if id.is_some_and(|id| scope.contains(&id) && call.may(READ, &id)) {
-            registries.insert(registry.id, registry);
-        }
-    }
+    let registries = registries_below(call, &scope, READ).await?;
     let after = match call.parameters.skip_token.as_deref() {
         None => 0,
         // Digits alone, which every client leaves as they are.

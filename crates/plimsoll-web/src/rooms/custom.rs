@@ -83,8 +83,10 @@ pub(crate) async fn listed(call: &Call<'_>, kind: &str, scope: &ResourceId) -> R
 
 /// What is said of a recommendation. Only a customer's own can be written.
 async fn metadata(call: &Call<'_>, scope: &ResourceId) -> Result<Value, Error> {
-    let known = call.web.store.subscriptions().await?;
-    let is_known = scope.subscription().is_some_and(|id| known.iter().any(|one| is(&one.id, id)));
+    let is_known = match scope.subscription() {
+        Some(id) => call.web.store.subscription(id).await?.is_some(),
+        None => false,
+    };
     if scope.kind() != "microsoft.resources/subscriptions" || !is_known {
         return Err(Error::UnknownResource(scope.to_string()));
     }

@@ -1,20 +1,18 @@
 //! `Plimsoll.Security/findingHistory`: which findings there were, from when to when; and what was known at an instant.
 
-use std::collections::HashMap;
-
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
-use plimsoll_store::{HistoryCursor, HistoryFilter, HistoryRow, Registry, RegistryId};
-use plimsoll_types::ResourceId;
+use plimsoll_store::{HistoryCursor, HistoryFilter, HistoryRow};
 use serde_json::{Value, json};
 
 use crate::call::{Call, is};
 use crate::error::Error;
 use crate::page::Page;
 use crate::parameters::LARGEST_PAGE;
+use crate::places::registries_below;
 
 const READ: &str = "Microsoft.Security/assessments/subAssessments/read";
 
@@ -32,13 +30,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Option<Response>, Error> {
     }
     let scope = call.path.scope()?;
     call.authorize(READ, &scope)?;
-    let mut registries: HashMap<RegistryId, Registry> = HashMap::new();
-    for registry in call.web.store.registries().await? {
-        let id: Option<ResourceId> = registry.scope.registry_id().parse().ok();
-        if id.is_some_and(|id| scope.contains(&id) && call.may(READ, &id)) {
-            registries.insert(registry.id, registry);
-        }
-    }
+    let registries = registries_below(call, &scope, READ).await?;
     let filter = HistoryFilter {
         registries: Some(registries.keys().copied().collect()),
         repository: parameter(call, "repository", "the name of a repository")?,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::call::{Call, is};
 use crate::error::Error;
 use crate::page::Page;
+use crate::rooms::resources;
 use crate::shapes::{SubAssessment, TENANT};
 
 const KIND: &str = "Plimsoll.Security/disableRules";
@@ -172,10 +173,7 @@ async fn check_place(call: &Call<'_>, id: &ResourceId) -> Result<(), Error> {
         return Err(Error::UnknownResource(scope.to_string()));
     }
     if let Some(id) = scope.subscription() {
-        let known = call.web.store.subscriptions().await?;
-        if !known.iter().any(|subscription| is(&subscription.id, id)) {
-            return Err(Error::UnknownSubscription(id.to_owned()));
-        }
+        resources::subscription(call, id).await?;
     }
     let registries = call.web.store.registries().await?;
     let is_it = |registry: &Registry| registry.scope.registry_id().eq_ignore_ascii_case(scope.as_str());

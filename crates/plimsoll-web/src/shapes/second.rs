@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use plimsoll_store::{FindingRow, ImageSummary};
 use plimsoll_types::exploit::Exploitation;
-use plimsoll_types::{Generation, InstalledPackage, Match, PackageType, Scope};
+use plimsoll_types::{BaseImage, Generation, InstalledPackage, Match, PackageType, Scope};
 use serde::Serialize;
 
 use super::{Link, wording};
@@ -112,6 +112,9 @@ struct ArtifactDetails<'a> {
     artifact_type: &'static str,
     #[serde(rename = "lastPushedToRegistryUTC")]
     last_pushed_to_registry_utc: String,
+    /// Plimsoll's own: what it was built upon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_image: Option<&'a BaseImage>,
 }
 
 #[derive(Debug, Serialize)]
@@ -126,8 +129,21 @@ struct SoftwareDetails<'a> {
     language: &'static str,
     fix_status: &'static str,
     evidence: [String; 1],
+    /// Plimsoll's own: the layer that brought it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<Layer<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     os_details: Option<OsDetails<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Layer<'a> {
+    digest: &'a str,
+    /// As the image's history has it.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    command: &'a str,
+    is_of_base_image: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -154,6 +170,7 @@ impl<'a> AdditionalData<'a> {
                 media_type: &image.media_type,
                 artifact_type: "ContainerImage",
                 last_pushed_to_registry_utc: image.pushed_at.to_string(),
+                base_image: image.base.as_ref(),
             },
             software_details: finding.map(|(package, found)| SoftwareDetails::new(image, package, found)),
         }
@@ -206,6 +223,11 @@ impl<'a> SoftwareDetails<'a> {
             language: language(package.package.package_type),
             fix_status: found.fix_status().as_str(),
             evidence: [wording::place(package)],
+            layer: package.layer.as_ref().map(|digest| Layer {
+                digest: digest.as_str(),
+                command: image.command(digest),
+                is_of_base_image: image.base_with(digest).is_some(),
+            }),
             os_details: OsDetails::new(image),
         }
     }

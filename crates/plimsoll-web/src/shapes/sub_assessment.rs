@@ -81,7 +81,7 @@ impl<'a> SubAssessment<'a> {
                 },
                 None => Status::of_image(image),
             },
-            remediation: finding.map(|(package, found)| wording::remediation(package, found)),
+            remediation: finding.map(|(package, found)| wording::remediation(image, package, found)),
             impact: finding.and_then(|(_, found)| wording::impact(found)),
             category: finding.map(|(package, _)| wording::category(package)),
             description: match finding {

@@ -48,8 +48,9 @@ pub(super) fn statement(package: &InstalledPackage, found: &Match) -> String {
     text
 }
 
-/// What to do, and where: the upgrade, the file and the layer.
-pub(super) fn remediation(package: &InstalledPackage, found: &Match) -> String {
+/// What to do, and where: the upgrade or the newer base image, the file and the layer.
+pub(super) fn remediation(image: &ImageSummary, package: &InstalledPackage, found: &Match) -> String {
+    let base = package.layer.as_ref().and_then(|layer| image.base_with(layer));
     let what = match (&found.fixed_version, found.status) {
         (Some(fixed), _) => {
             // The fix is counted in the version that advisories speak of: the source package's for dpkg and apk.
@@ -59,7 +60,14 @@ pub(super) fn remediation(package: &InstalledPackage, found: &Match) -> String {
             } else {
                 format!(" (built from {advised})")
             };
-            format!("Upgrade {}{built} to version {fixed} or later", installed(package))
+            match base {
+                Some(base) => format!(
+                    "Rebase: {}{built} comes with the base image {}. Build on one that has version {fixed} or later",
+                    installed(package),
+                    base.title(),
+                ),
+                None => format!("Upgrade {}{built} to version {fixed} or later", installed(package)),
+            }
         }
         (None, Status::WillNotFix) => {
             format!("The publisher of {} will not fix this. Remove or replace it", installed(package))
@@ -75,7 +83,11 @@ pub(super) fn remediation(package: &InstalledPackage, found: &Match) -> String {
             )
         }
     };
-    format!("{what}. It is named by {}.", place(package))
+    let made = match package.layer.as_ref().map(|layer| image.command(layer)) {
+        Some(command) if !command.is_empty() => format!(", which was made by: {command}"),
+        _ => ".".to_owned(),
+    };
+    format!("{what}. It is named by {}{made}", place(package))
 }
 
 /// What CVSS says of the consequences; `None` where no advisory has an assessment.

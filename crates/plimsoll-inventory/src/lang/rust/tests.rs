@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::*;
+use crate::catalogers::Want;
 use crate::lang::elf::tests::program;
 use crate::tests::{Archive, packages};
 

@@ -3,7 +3,9 @@
 use plimsoll_store::FindingId;
 use plimsoll_types::inventory::Distro;
 use plimsoll_types::manifest::media;
-use plimsoll_types::{Cvss, Digest, Ecosystem, Package, PackageType, Platform, Severity, Timestamp};
+use plimsoll_types::{
+    BaseImage, Cvss, Digest, Ecosystem, Package, PackageType, Platform, Severity, Timestamp,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -43,6 +45,7 @@ fn image() -> ImageSummary {
         state: ImageState::Done,
         coverage: json!({"conclusion": {"complete": true}}),
         assessed_at: Some(Timestamp(2000)),
+        base: None,
     }
 }
 
@@ -187,6 +190,7 @@ fn a_finding_is_told_in_the_second_generations_shape() {
                 "language": "",
                 "fixStatus": "FixAvailable",
                 "evidence": [format!("lib/apk/db/installed in layer {}", Digest::sha256(b"layer"))],
+                "layer": {"digest": Digest::sha256(b"layer").as_str(), "isOfBaseImage": false},
                 "osDetails": {"osPlatform": "linux", "osName": "Alpine Linux v3.4", "osVersion": "alpine_3.4"},
             },
         })
@@ -238,6 +242,48 @@ fn what_nobody_knows_is_left_out_and_lists_stay_lists() {
     assert_eq!((&software["category"], &software["language"]), (&json!("Language"), &json!("javascript")));
     assert_eq!((&software["fixedVersion"], &software["fixStatus"]), (&json!(""), &json!("NoFixAvailable")));
     assert_eq!(software.get("osDetails"), None);
+}
+
+#[test]
+fn what_the_base_image_brought_is_mended_by_another_base() {
+    let (below, own) = (Digest::sha256(b"layer"), Digest::sha256(b"own"));
+    let base = BaseImage { name: "team/base:1".into(), digest: Some(Digest::sha256(b"base")), layers: 1 };
+    let layers = json!([{"digest": below, "read": true, "command": "ADD rootfs.tar /"}, {"digest": own, "read": true}]);
+    let image = ImageSummary {
+        base: Some(base.clone()),
+        coverage: json!({"conclusion": {"complete": true}, "layers": layers}),
+        ..image()
+    };
+    let told = shown(Generation::Second, &row(image.clone(), Some((libcrypto(), an_overflow()))));
+    assert_eq!(
+        told["properties"]["remediation"],
+        format!(
+            "Rebase: libcrypto1.0 1.0.2n-r0 (built from openssl) comes with the base image team/base:1. Build on one \
+            that has version 1.0.2o-r1 or later. It is named by lib/apk/db/installed in layer {below}, which was made \
+            by: ADD rootfs.tar /"
+        )
+    );
+    let data = &told["properties"]["additionalData"];
+    assert_eq!(
+        data["artifactDetails"]["baseImage"],
+        json!({"name": "team/base:1", "digest": base.digest, "layers": 1})
+    );
+    let layer = |command: Option<&str>, digest: &Digest, is_of_base: bool| {
+        let mut layer = json!({"digest": digest, "isOfBaseImage": is_of_base});
+        if let Some(command) = command {
+            layer["command"] = json!(command);
+        }
+        layer
+    };
+    assert_eq!(data["softwareDetails"]["layer"], layer(Some("ADD rootfs.tar /"), &below, true));
+    // What the image brought itself is upgraded in it.
+    let upper = InstalledPackage { layer: Some(own.clone()), ..libcrypto() };
+    let told = shown(Generation::Second, &row(image, Some((upper, an_overflow()))));
+    let remediation = told["properties"]["remediation"].as_str().unwrap();
+    assert!(
+        remediation.starts_with("Upgrade libcrypto1.0") && remediation.ends_with(&format!("layer {own}."))
+    );
+    assert_eq!(told["properties"]["additionalData"]["softwareDetails"]["layer"], layer(None, &own, false));
 }
 
 #[test]

@@ -3,11 +3,15 @@
 //! ```sh
 //! cargo run -p plimsoll-store --example scale -- make sqlite:/tmp/scale.db 100000
 //! cargo run -p plimsoll-store --example scale -- measure sqlite:/tmp/scale.db
+//! cargo run -p plimsoll-store --example scale -- affected sqlite:/tmp/million.db 1000000
 //! ```
 //!
 //! The store has eight registries in four subscriptions, forty base images of 120 packages that most images share, and
 //! 30,000 packages of applications; an image holds 130 package versions and shows 200 findings. The rows are made by SQL in
-//! the tables that the migrations make.
+//! the tables that the migrations make. `affected` makes another store, of many more images, and tells one thing of it: when
+//! a changed advisory is seen in the list of affected images.
+
+mod affected;
 
 use std::time::Instant;
 
@@ -26,7 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["make", url, images] => make(url, images.parse()?).await,
         ["measure", url] => measure(url).await,
-        _ => Err("usage: scale make URL IMAGES | scale measure URL".into()),
+        ["affected", url, images] => affected::tell(url, images.parse()?).await,
+        _ => Err("usage: scale make URL IMAGES | scale measure URL | scale affected URL IMAGES".into()),
     }
 }
 
@@ -37,6 +42,11 @@ async fn open(url: &str) -> Result<Store, plimsoll_store::Error> {
 }
 
 async fn make(url: &str, images: u64) -> Result<(), Box<dyn std::error::Error>> {
+    fill(url, |is_postgres| statements(images, is_postgres)).await
+}
+
+/// Makes the tables and eight registries, and runs the statements for this database.
+async fn fill(url: &str, statements: impl Fn(bool) -> Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
     let store = open(url).await?;
     for number in 0..8 {
         let scope = Scope {
@@ -48,11 +58,13 @@ async fn make(url: &str, images: u64) -> Result<(), Box<dyn std::error::Error>> 
         store.ensure_registry(&scope, &serde_json::json!({"location": "local"}), NOW).await?;
     }
     store.close().await;
-    let statements = statements(images, !url.starts_with("sqlite:"));
+    let statements = statements(!url.starts_with("sqlite:"));
     if url.starts_with("sqlite:") {
         let path = url.trim_start_matches("sqlite:");
         let mut db = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await?;
-        for sql in std::iter::once("pragma synchronous = off".to_owned()).chain(statements) {
+        for sql in std::iter::once("pragma synchronous = off; pragma cache_size = -1000000".to_owned())
+            .chain(statements)
+        {
             run(&mut db, sql).await?;
         }
         db.close().await?;
@@ -75,38 +87,48 @@ async fn run<'c, E: sqlx::Executor<'c>>(db: E, sql: String) -> Result<(), sqlx::
     Ok(())
 }
 
-fn statements(images: u64, is_postgres: bool) -> Vec<String> {
-    let numbers = |from: u64, to: u64| {
-        if is_postgres {
-            format!("n (i) as (select cast(generate_series({from}, {to}) as bigint))")
-        } else {
-            format!("recursive n (i) as (select {from} union all select i + 1 from n where i < {to})")
-        }
-    };
-    let digest = |number: &str, salt: &str| {
-        if is_postgres {
-            format!("'sha256:' || lpad('{salt}' || lpad(to_hex({number}), 16, '0'), 64, '0')")
-        } else {
-            format!("'sha256:' || printf('%048d', 0{salt}) || printf('%016x', {number})")
-        }
-    };
-    let identity =
-        if is_postgres { "decode(lpad(to_hex(i), 64, '0'), 'hex')" } else { "unhex(printf('%064x', i))" };
+/// The head of a `with` that has the numbers from one to another.
+fn numbers(is_postgres: bool, from: u64, to: u64) -> String {
+    if is_postgres {
+        format!("n (i) as (select cast(generate_series({from}, {to}) as bigint))")
+    } else {
+        format!("recursive n (i) as (select {from} union all select i + 1 from n where i < {to})")
+    }
+}
+
+/// A digest made of a number, and of a digit that tells what it is of.
+fn digest(is_postgres: bool, number: &str, salt: &str) -> String {
+    if is_postgres {
+        format!("'sha256:' || lpad('{salt}' || lpad(to_hex({number}), 16, '0'), 64, '0')")
+    } else {
+        format!("'sha256:' || printf('%048d', 0{salt}) || printf('%016x', {number})")
+    }
+}
+
+/// 32 bytes made of the number `i`.
+fn identity(is_postgres: bool) -> &'static str {
+    if is_postgres { "decode(lpad(to_hex(i), 64, '0'), 'hex')" } else { "unhex(printf('%064x', i))" }
+}
+
+/// The rows of repositories and images, each with its tag if it has one.
+fn images_in_repositories(images: u64, is_postgres: bool) -> Vec<String> {
+    let numbers = |to: u64| numbers(is_postgres, 1, to);
+    let digest = |number: &str, salt: &str| digest(is_postgres, number, salt);
     let text = "text";
     let i = "cast(i as text)";
     let now = NOW.0;
     let media = "application/vnd.oci.image.manifest.v1+json";
-    let mut all = vec![
+    vec![
         format!(
             "with {} insert into repositories (key, registry, name, created_at) \
             select cast(1 + i % 8 as {text}) || '/team' || cast(i % 40 as {text}) || '/app' || {i}, 1 + i % 8, \
             'team' || cast(i % 40 as {text}) || '/app' || {i}, {now} from n order by i",
-            numbers(1, REPOSITORIES)
+            numbers(REPOSITORIES)
         ),
         format!(
             "with {} insert into manifests (digest, kind, media_type, annotations, size, body) \
             select {}, 'image', '{media}', '{{}}', 2, {} from n order by i",
-            numbers(1, images),
+            numbers(images),
             digest("i", "1"),
             if is_postgres { "'\\x7b7d'::bytea" } else { "x'7b7d'" }
         ),
@@ -114,13 +136,13 @@ fn statements(images: u64, is_postgres: bool) -> Vec<String> {
             "with {} insert into repository_manifests \
             (repository, digest, media_type, pushed_at, first_pushed_at, changed_at) \
             select 1 + i % {REPOSITORIES}, {}, '{media}', {now} - i, {now} - i, {now} - i from n order by i",
-            numbers(1, images),
+            numbers(images),
             digest("i", "1")
         ),
         format!(
             "with {} insert into tags (repository, name, digest, moved_at, created_at, changed_at) \
             select 1 + i % {REPOSITORIES}, 'v' || {i}, {}, {now}, {now}, {now} from n where i % 5 < 3 order by i",
-            numbers(1, images),
+            numbers(images),
             digest("i", "1")
         ),
         format!(
@@ -128,10 +150,20 @@ fn statements(images: u64, is_postgres: bool) -> Vec<String> {
             assessed_at, first_assessed_at) select {}, 'done', 'done', '{{\"os\":\"linux\",\"architecture\":\"amd64\"}}', \
             '{{\"id\":\"debian\",\"like\":[],\"version_id\":\"12\",\"codename\":\"bookworm\",\"pretty_name\":\"Debian 12\"}}', \
             '[\"' || {} || '\"]', '{{\"conclusion\":{{\"complete\":true}}}}', 1, {now}, {now} from n order by i",
-            numbers(1, images),
+            numbers(images),
             digest("i", "1"),
             digest("i % 40", "2")
         ),
+    ]
+}
+
+fn statements(images: u64, is_postgres: bool) -> Vec<String> {
+    let numbers = |from: u64, to: u64| numbers(is_postgres, from, to);
+    let identity = identity(is_postgres);
+    let text = "text";
+    let i = "cast(i as text)";
+    let mut all = images_in_repositories(images, is_postgres);
+    all.extend([
         format!(
             "with {} insert into packages (identity, package_type, name, version, ecosystem, purl, ecosystem_name, \
             lookup_name, version_key, generation) select {identity}, 'deb', 'lib' || cast((i - 1) % 120 as {text}), \
@@ -151,7 +183,7 @@ fn statements(images: u64, is_postgres: bool) -> Vec<String> {
             numbers(1, 40_000)
         ),
         matches(&numbers(1, 5)),
-    ];
+    ]);
     all.push("drop index image_packages_by_package".into());
     let mut first = 1;
     while first <= images {

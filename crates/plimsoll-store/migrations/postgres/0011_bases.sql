@@ -1,0 +1,5 @@
+-- The chain ids of an image's layers, lowest first, 32 bytes each, and the last of them by itself: an image whose last
+-- chain id is among those of another is its base.
+alter table images add column chains bytea;
+alter table images add column chain bytea;
+create index images_by_chain on images (chain) where chain is not null;
