@@ -3,8 +3,13 @@
 //! A document is one more source of status, and the last one asked: whoever hands it in knows the image better than any feed.
 //! What it calls not affected or fixed is no finding any more and keeps the reason; what it calls affected is a finding again
 //! whatever a publisher said. It adds no finding of its own: a vulnerability that no advisory knows for a package is none.
+//!
+//! A document may come as the predicate of an [`attestation`], and is then on the images that the attestation names.
+
+mod attestation;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use plimsoll_types::{Match, Purl, Status, SuppressedBy, Suppression, Timestamp};
 use serde::Deserialize;
@@ -16,6 +21,7 @@ use crate::publishers::Csaf;
 
 /// Statements, each counted once for each of its products.
 const MAX_STATEMENTS: usize = 1_000_000;
+const TOO_MANY: &str = "VEX documents with statements beyond all measure";
 /// Characters of a reason.
 const MAX_REASON_CHARS: usize = 300;
 
@@ -37,13 +43,15 @@ struct Statement {
     reason: String,
     source: String,
     at: Timestamp,
+    /// The digests of the images that the attestation is on which brought it; `None` where none did.
+    attested: Option<Arc<[String]>>,
 }
 
 /// What a statement on an image is compared with.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Image<'a> {
-    /// The digest of its manifest.
-    pub digest: Option<&'a str>,
+    /// The digests that it has: of its manifest, and of the indexes that lead to it.
+    pub digests: &'a [&'a str],
     /// Its reference.
     pub reference: Option<&'a str>,
 }
@@ -55,22 +63,71 @@ impl Vex {
     /// Reads one more document, whose form its content tells. `name` says where it came from, for a document without an id.
     /// Returns how many statements it has.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<usize, Error> {
+        self.add_document(name, bytes, None)
+    }
+
+    /// Reads a document that is attached to an image. It is refused where it is an attestation about another one. `name`
+    /// says where it is, and stands in the reason of whatever it decides: others than the image's author may attach. An
+    /// attestation of something else than VEX has no statements.
+    pub fn add_attached(&mut self, name: &str, bytes: &[u8], image: Image<'_>) -> Result<usize, Error> {
+        self.add_document(name, bytes, Some(image))
+    }
+
+    fn add_document(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        attached_to: Option<Image<'_>>,
+    ) -> Result<usize, Error> {
         if bytes.len() > Self::MAX_DOCUMENT_BYTES {
             return Err(Error::too_large(format!("{name} has more than {} bytes", Self::MAX_DOCUMENT_BYTES)));
         }
         let bad = |what: &str| Error::damaged(format!("{name} is no VEX document: {what}"));
         let value: Value = serde_json::from_slice(bytes).map_err(|error| bad(&error.to_string()))?;
-        let before = self.statements.len();
+        let (value, attested) = match attestation::open(value).map_err(|what| bad(&what))? {
+            attestation::Opened::Document(value) => (value, None),
+            attestation::Opened::Attested { predicate, subjects } => (predicate, Some(subjects)),
+            attestation::Opened::Other if attached_to.is_some() => return Ok(0),
+            attestation::Opened::Other => return Err(bad("it is an attestation of something else")),
+        };
+        if let (Some(image), Some(subjects)) = (attached_to, &attested)
+            && !is_attested(subjects, image)
+        {
+            return Err(bad("it is an attestation about another image"));
+        }
+        let mut one = Self::default();
         if value["@context"].as_str().is_some_and(|context| context.contains("openvex")) {
-            self.add_openvex(name, serde_json::from_value(value).map_err(|error| bad(&error.to_string()))?)?;
+            one.add_openvex(name, serde_json::from_value(value).map_err(|error| bad(&error.to_string()))?)?;
         } else if value["bomFormat"] == "CycloneDX" {
-            self.add_cyclonedx(name, &value)?;
+            one.add_cyclonedx(name, &value)?;
         } else if value["document"]["category"].is_string() {
-            self.add_csaf(&Csaf::parse(bytes)?)?;
+            match attested {
+                None => one.add_csaf(&Csaf::parse(bytes)?)?,
+                Some(_) => one.add_csaf(&Csaf::parse(value.to_string().as_bytes())?)?,
+            }
         } else {
             return Err(bad("it is neither OpenVEX nor CSAF nor CycloneDX"));
         }
-        Ok(self.statements.len() - before)
+        for statement in &mut one.statements {
+            statement.attested = attested.clone();
+            if attached_to.is_some() && statement.source != name {
+                statement.source = format!("{}, {name}", one_line(&statement.source, MAX_REASON_CHARS));
+            }
+        }
+        self.absorb(one)
+    }
+
+    /// Takes over what was read of one whole document; nothing of one that broke off in its middle.
+    fn absorb(&mut self, one: Self) -> Result<usize, Error> {
+        let (before, more) = (self.statements.len(), one.statements.len());
+        if before + more > MAX_STATEMENTS {
+            return Err(Error::too_large(TOO_MANY));
+        }
+        for (name, places) in one.by_name {
+            self.by_name.entry(name).or_default().extend(places.into_iter().map(|at| before + at));
+        }
+        self.statements.extend(one.statements);
+        Ok(more)
     }
 
     /// Whether there is no statement.
@@ -78,16 +135,17 @@ impl Vex {
         self.statements.is_empty()
     }
 
-    /// Says of a match of a package what the documents say. The latest statement counts.
-    pub fn heed(&self, found: &mut Match, purl: &Purl, image: Image<'_>) {
+    /// Says of a match of a package what the documents say; `false` where they say nothing. The latest statement counts.
+    pub fn heed(&self, found: &mut Match, purl: &Purl, image: Image<'_>) -> bool {
         let names = std::iter::once(&found.vulnerability).chain(&found.aliases).chain(&found.advisories);
         let places = names.filter_map(|name| self.by_name.get(name)).flatten();
         let fitting = places.filter(|at| {
             let statement = &self.statements[**at];
             statement.package.as_ref().is_none_or(|wanted| is_package(wanted, purl))
                 && statement.image.as_ref().is_none_or(|wanted| is_image(wanted, image))
+                && statement.attested.as_ref().is_none_or(|subjects| is_attested(subjects, image))
         });
-        let Some(at) = fitting.max_by_key(|at| (self.statements[**at].at, **at)) else { return };
+        let Some(at) = fitting.max_by_key(|at| (self.statements[**at].at, **at)) else { return false };
         let statement = &self.statements[*at];
         match statement.status {
             Status::NotAffected | Status::Fixed => {
@@ -108,11 +166,12 @@ impl Vex {
                 }
             }
         }
+        true
     }
 
     fn push(&mut self, names: &[String], statement: Statement) -> Result<(), Error> {
         if self.statements.len() >= MAX_STATEMENTS {
-            return Err(Error::too_large("VEX documents with statements beyond all measure"));
+            return Err(Error::too_large(TOO_MANY));
         }
         let at = self.statements.len();
         for name in names.iter().filter(|name| !name.is_empty()) {
@@ -149,6 +208,7 @@ impl Vex {
                     reason: reason.clone(),
                     source: source.clone(),
                     at,
+                    attested: None,
                 };
                 let is_image =
                     purl.as_ref().is_some_and(|purl| matches!(purl.package_type.as_str(), "oci" | "docker"));
@@ -199,6 +259,7 @@ impl Vex {
                         reason: sentence(reason),
                         source: document.id.clone(),
                         at: document.modified(),
+                        attested: None,
                     };
                     self.push(&names, statement)?;
                 }
@@ -249,6 +310,7 @@ impl Vex {
                     reason: sentence(reason.into_iter()),
                     source: source.clone(),
                     at,
+                    attested: None,
                 };
                 self.push(&names, statement)?;
             }
@@ -370,11 +432,15 @@ fn is_package(wanted: &Purl, purl: &Purl) -> bool {
         })
 }
 
+fn is_attested(subjects: &[String], image: Image<'_>) -> bool {
+    subjects.iter().any(|subject| image.digests.contains(&subject.as_str()))
+}
+
 /// Whether an image is the one that a statement is on. Of an image without a digest or a name nobody can tell, and then the
 /// statement does not count.
 fn is_image(wanted: &Purl, image: Image<'_>) -> bool {
     if wanted.version.starts_with("sha256:") || wanted.version.starts_with("sha512:") {
-        return image.digest == Some(wanted.version.as_str());
+        return image.digests.contains(&wanted.version.as_str());
     }
     let Some(reference) = image.reference else { return false };
     let bare = reference.split('@').next().unwrap_or(reference);

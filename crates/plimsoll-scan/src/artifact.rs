@@ -13,6 +13,9 @@ use serde_json::{Map, Value, json};
 /// The configuration of an artifact that needs none (image specification, "Guidance for an Empty Descriptor").
 const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
 
+/// Marks the SBOMs that we attach, with the version of the probe that read the image: the greater is the newer.
+pub(crate) const SBOM_OF_OURS: &str = "vnd.plimsoll.probe.version";
+
 /// An artifact to be pushed.
 pub(crate) struct Artifact {
     /// What it is.

@@ -9,6 +9,7 @@
 mod challenge;
 mod credentials;
 mod push;
+mod referrers;
 mod secret;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ pub use credentials::{CredentialFiles, Credentials};
 pub use secret::Secret;
 
 pub(crate) use push::Content;
+pub(crate) use referrers::fallback_tag;
 
 use crate::clock::backoff;
 use crate::{Error, ErrorKind, Result, USER_AGENT};
@@ -39,6 +41,12 @@ const MAX_REDIRECTS: usize = 5;
 const ATTEMPTS: u32 = 4;
 /// Largest answer of a token server.
 const MAX_TOKEN_BYTES: usize = 1 << 20;
+/// Largest answer that is looked at for why something was refused, and the longest reason that is shown.
+const MAX_REFUSAL_BYTES: usize = 64 << 10;
+const MAX_TOLD_CHARS: usize = 300;
+/// Longest that one request of a client takes that pushes, and longest that the content of a blob is on its way.
+const MAX_REQUEST: Duration = Duration::from_secs(120);
+const MAX_UPLOAD: Duration = Duration::from_secs(6 * 3600);
 /// Longest that a server may ask to be left alone.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
@@ -97,16 +105,18 @@ impl RegistryClient {
         options: ClientOptions,
     ) -> Result<Self> {
         let base = base_url(&reference.host, &options)?;
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(Duration::from_secs(15))
-            .read_timeout(Duration::from_secs(60))
             // Redirects are followed by hand, since each may be another host.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::Unavailable, "cannot set up the web client").because(error)
-            })?;
+            .redirect(reqwest::redirect::Policy::none());
+        if !options.push {
+            // It counts while nothing is read: a client that sends for longer would be cut off.
+            http = http.read_timeout(Duration::from_secs(60));
+        }
+        let http = http.build().map_err(|error| {
+            Error::new(ErrorKind::Unavailable, "cannot set up the web client").because(error)
+        })?;
         let shared = Shared { http, base, credentials, options, authorizations: Mutex::default() };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -262,7 +272,7 @@ impl RegistryClient {
                         attempt += 1;
                         continue;
                     }
-                    status => return Err(shared.refused(what, status, authorization.is_some())),
+                    _ => return Err(shared.refused(what, response, authorization.is_some()).await),
                 },
                 Err(error) => error,
             };
@@ -411,6 +421,9 @@ impl Shared {
         if *method != Method::GET && *method != Method::HEAD {
             request = request.body(body);
         }
+        if self.options.push {
+            request = request.timeout(if *method == Method::PATCH { MAX_UPLOAD } else { MAX_REQUEST });
+        }
         request.send().await.map_err(|error| {
             let host = host_of(url);
             Error::new(ErrorKind::Unavailable, format!("{host} does not answer")).because(error.without_url())
@@ -430,7 +443,7 @@ impl Shared {
             {
                 basic(username, password)
             }
-            _ => return Err(self.refused("", StatusCode::UNAUTHORIZED, false)),
+            _ => return Err(self.refusal("", StatusCode::UNAUTHORIZED, false)),
         };
         let mut known = self.authorizations.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(repository.to_string(), authorization);
@@ -484,7 +497,7 @@ impl Shared {
             Error::new(ErrorKind::Unavailable, format!("{host} does not answer")).because(error.without_url())
         })?;
         if !response.status().is_success() {
-            return Err(self.refused("", response.status(), self.credentials.is_some()));
+            return Err(self.refusal("", response.status(), self.credentials.is_some()));
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| {
@@ -521,7 +534,23 @@ impl Shared {
             || self.options.trusted_realms.iter().any(|t| t == realm)
     }
 
-    fn refused(&self, path: &str, status: StatusCode, with_credentials: bool) -> Error {
+    /// A refusal, with the registry's own words for it.
+    async fn refused(&self, path: &str, mut response: Response, with_credentials: bool) -> Error {
+        let error = self.refusal(path, response.status(), with_credentials);
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_REFUSAL_BYTES {
+                return error;
+            }
+        }
+        let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let told = answer["errors"][0]["message"].as_str().unwrap_or_default();
+        let told: String = told.chars().filter(|c| !c.is_control()).take(MAX_TOLD_CHARS).collect();
+        if told.is_empty() { error } else { error.because(told) }
+    }
+
+    fn refusal(&self, path: &str, status: StatusCode, with_credentials: bool) -> Error {
         let host = self.host();
         let (kind, message) = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if with_credentials => {

@@ -15,6 +15,7 @@
 mod advisories;
 mod artifact;
 mod assess;
+mod attach;
 mod client;
 mod clock;
 mod error;
@@ -32,6 +33,7 @@ mod worker;
 
 pub use advisories::{Advisories, AdvisoryHandle};
 pub use assess::verdict_state;
+pub use attach::{AttachedSbom, attach_sbom};
 pub use client::{ClientOptions, CredentialFiles, Credentials, FetchedManifest, RegistryClient, Secret};
 pub use clock::{Clock, system as system_clock};
 pub use error::{Error, ErrorKind, Result};

@@ -20,7 +20,9 @@ use crate::advisories::Advisories;
 use crate::assess::{self, Looked};
 use crate::report::{Image, ImageLayer, Report};
 use crate::sandbox::{self, Input, Sandbox};
-use crate::source::{self, LayerBytes, Part, Source, SourceImage, SourceLayer, SourceOptions, Target};
+use crate::source::{
+    self, Attached, Home, LayerBytes, Part, Source, SourceImage, SourceLayer, SourceOptions, Target,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// Layers that wait for a probe at the same time; the sandbox decides how many run.
@@ -66,12 +68,17 @@ pub async fn scan_target(
     progress: &ScanProgress,
 ) -> Result<Report> {
     match source::open(target, options).await? {
+        Source::Sbom(_) if options.attached_vex => Err(source::nothing_attached()),
         Source::Sbom(part) => scan_sbom(target, &part, sandbox, advisories, now, progress).await,
         Source::Image(image) => {
             for note in &image.notes {
                 progress(ScanEvent::Note(note.clone()));
             }
-            scan_image(target, *image, sandbox, advisories, now, progress).await
+            let attached = match options.attached_vex {
+                true => source::read_attached(&image).await?,
+                false => Attached::default(),
+            };
+            scan_image(target, *image, attached, sandbox, advisories, now, progress).await
         }
     }
 }
@@ -79,6 +86,7 @@ pub async fn scan_target(
 async fn scan_image(
     target: &Target,
     mut image: SourceImage,
+    attached: Attached,
     sandbox: &Sandbox,
     advisories: Option<&Advisories>,
     now: Timestamp,
@@ -104,8 +112,10 @@ async fn scan_image(
         platform: platform.as_ref().map(ToString::to_string),
         distro: merged.inventory.distro.clone(),
         layers: described_layers(&image.layers, &merged.layers, &read),
+        created: image.config.as_ref().and_then(ImageConfig::created_at),
     };
-    Ok(conclude(described, merged, platform.as_ref(), advisories, now, progress))
+    let word = Word { advisories, attached, indexes: image.home.map_or_else(Vec::new, Home::into_indexes) };
+    Ok(conclude(described, merged, platform.as_ref(), word, now, progress))
 }
 
 fn described_layers(
@@ -149,25 +159,36 @@ async fn scan_sbom(
         platform: None,
         distro: inventory.distro.clone(),
         layers: Vec::new(),
+        created: None,
     };
     let merged = Merged { inventory, layers: Vec::new(), chain: Vec::new() };
-    Ok(conclude(described, merged, None, advisories, now, progress))
+    let word = Word { advisories, attached: Attached::default(), indexes: Vec::new() };
+    Ok(conclude(described, merged, None, word, now, progress))
+}
+
+/// By whose word an image is judged.
+struct Word<'a> {
+    advisories: Option<&'a Advisories>,
+    attached: Attached,
+    /// The indexes that led to the image: a statement on one of them is on the image.
+    indexes: Vec<Digest>,
 }
 
 fn conclude(
     image: Image,
     merged: Merged,
     platform: Option<&Platform>,
-    advisories: Option<&Advisories>,
+    word: Word<'_>,
     now: Timestamp,
     progress: &ScanProgress,
 ) -> Report {
     let Merged { inventory, layers, .. } = merged;
     progress(ScanEvent::Matching { packages: inventory.packages.len() });
-    let matches = advisories.map(|advisories| match_all(advisories, &inventory.packages, &image));
+    let advisories = word.advisories;
+    let matches = advisories.map(|advisories| match_all(advisories, &word, &inventory.packages, &image));
     let matches = matches.unwrap_or_default();
     let coverage = assess::coverage(Looked { inventory: &inventory, layers, platform, advisories, now });
-    Report::new(image, inventory, matches, coverage)
+    Report::new(image, inventory, matches, coverage, word.attached.documents)
 }
 
 /// Reads each different layer once, as many at the same time as the sandbox allows. The answer is in the order of the
@@ -302,14 +323,16 @@ pub(crate) fn merge(
 /// Matches each different package version once. What is no finding is kept where somebody's word was set aside for it.
 fn match_all(
     advisories: &Advisories,
+    word: &Word<'_>,
     packages: &[InstalledPackage],
     image: &Image,
 ) -> Vec<(InstalledPackage, Match)> {
     let mut known: HashMap<_, Vec<Match>> = HashMap::new();
     let mut all = Vec::new();
-    let digest = image.digest.as_ref().map(Digest::to_string);
+    let digests: Vec<&str> = word.indexes.iter().chain(&image.digest).map(Digest::as_str).collect();
     let owners = Owners::among(packages);
-    let this = vex::Image { digest: digest.as_deref(), reference: image.reference.as_deref() };
+    let this = vex::Image { digests: &digests, reference: image.reference.as_deref() };
+    let (vex, attached) = (advisories.vex(), &word.attached.vex);
     for package in packages {
         let (name, version) = package.package.advised_as();
         let source = package.package.source_name();
@@ -321,10 +344,13 @@ fn match_all(
             continue;
         }
         let mut matches = matches.clone();
-        if !advisories.vex().is_empty()
+        if !(vex.is_empty() && attached.is_empty())
             && let Ok(purl) = package.purl.parse()
         {
-            matches.iter_mut().for_each(|found| advisories.vex().heed(found, &purl, this));
+            for found in &mut matches {
+                // Where the operator has a word, others have none.
+                let _ = vex.heed(found, &purl, this) || attached.heed(found, &purl, this);
+            }
         }
         let is_told = |found: &Match| found.is_finding() || found.evidence.suppressed.is_some();
         all.extend(matches.into_iter().filter(is_told).map(|found| (package.clone(), found)));

@@ -25,6 +25,9 @@ pub struct Report {
     pub summary: Summary,
     /// What was read and compared, and what could not be.
     pub coverage: Coverage,
+    /// VEX documents that are attached to the image, where they were asked for.
+    #[serde(rename = "attachedVex", skip_serializing_if = "Vec::is_empty")]
+    pub attached_vex: Vec<AttachedVex>,
     /// The findings, worst first, then by package.
     pub findings: Vec<Finding>,
     /// What an advisory calls affected and somebody whose word counts more does not, with the reason; in the same order.
@@ -57,6 +60,28 @@ pub struct Image {
     pub distro: Option<Distro>,
     /// The layers, lowest first.
     pub layers: Vec<ImageLayer>,
+    /// When it was built, where the configuration says so.
+    #[serde(skip)]
+    pub created: Option<Timestamp>,
+}
+
+/// A VEX document that is attached to an image in its registry.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachedVex {
+    /// Digest of the manifest that holds it.
+    pub manifest: Digest,
+    /// Its own digest; missing where the manifest could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<Digest>,
+    /// Its media type.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub media_type: String,
+    /// How many statements of it are heeded.
+    pub statements: u64,
+    /// Why it is not heeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 impl Image {
@@ -212,6 +237,7 @@ impl Report {
         inventory: ImageInventory,
         matches: Vec<(InstalledPackage, Match)>,
         coverage: Coverage,
+        attached_vex: Vec<AttachedVex>,
     ) -> Self {
         let (findings, suppressed): (Vec<_>, Vec<_>) =
             matches.into_iter().partition(|(_, found)| found.is_finding());
@@ -226,7 +252,7 @@ impl Report {
         };
         let (findings, suppressed) = (sorted(findings), sorted(suppressed));
         let summary = summarise(&findings, &inventory, &coverage);
-        Self { schema_version: 1, image, summary, coverage, findings, suppressed, inventory }
+        Self { schema_version: 1, image, summary, coverage, attached_vex, findings, suppressed, inventory }
     }
 
     /// The worst severity among the findings; `None` without findings.

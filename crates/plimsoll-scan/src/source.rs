@@ -4,6 +4,7 @@
 //! the bytes of each layer lie. No layer is read here, and nothing is unpacked: a layer's bytes go straight to the probe.
 
 mod archive;
+mod attached;
 mod local;
 mod platform;
 mod registry;
@@ -18,6 +19,7 @@ use plimsoll_types::{
     BaseImage, Descriptor, Digest, Manifest, Platform, Problem, ProblemKind, RepositoryName,
 };
 
+pub(crate) use attached::{Attached, Home, nothing_attached, read as read_attached};
 pub use platform::{parse as parse_platform, this_machine};
 pub use target::Target;
 
@@ -37,6 +39,8 @@ pub struct SourceOptions {
     pub client: ClientOptions,
     /// Where credentials for registries are.
     pub credentials: CredentialFiles,
+    /// Whether VEX documents are heeded that are attached to the image in its registry.
+    pub attached_vex: bool,
 }
 
 /// An image, found.
@@ -55,6 +59,8 @@ pub(crate) struct SourceImage {
     pub(crate) problems: Vec<Problem>,
     /// What a person should know, such as which platform was chosen.
     pub(crate) notes: Vec<String>,
+    /// Its registry, where it came from one.
+    pub(crate) home: Option<Home>,
 }
 
 /// A layer, found.

@@ -4,6 +4,7 @@
 //! What a layer or an image does wrong is recorded in its verdict; only what is our own fault (a database or a disk that
 //! does not answer) is tried again, later and later, and in the end told as the image's failure.
 
+mod attach;
 mod gate;
 mod image;
 mod import;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use plimsoll_store::{ImageState, Job, JobKind, Store};
 use plimsoll_types::inventory::PROBE_VERSION;
-use plimsoll_types::{Digest, LayerInventory};
+use plimsoll_types::{Digest, LayerInventory, sbom};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,8 @@ pub struct WorkerSettings {
     pub grace: Duration,
     /// What imports may take.
     pub imports: ImportLimits,
+    /// In which form its SBOM is attached to each image that is scanned; `None` where none is.
+    pub attach_sboms: Option<sbom::Format>,
 }
 
 impl Default for WorkerSettings {
@@ -59,6 +62,7 @@ impl Default for WorkerSettings {
             refresh: Duration::from_millis(400),
             grace: Duration::from_secs(10),
             imports: ImportLimits::default(),
+            attach_sboms: None,
         }
     }
 }

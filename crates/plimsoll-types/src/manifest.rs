@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::Digest;
+use crate::{Digest, Timestamp};
 
 /// Largest manifest that is accepted, in bytes.
 pub const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
@@ -215,6 +215,9 @@ pub struct ImageConfig {
     /// Version of the operating system; Windows images carry it.
     #[serde(default, rename = "os.version")]
     pub os_version: Option<String>,
+    /// When the image was built, as it says itself: any value, since nothing may hang on it.
+    #[serde(default)]
+    pub created: serde_json::Value,
     /// The digests of the unpacked layers.
     #[serde(default)]
     pub rootfs: RootFs,
@@ -252,6 +255,11 @@ impl ImageConfig {
     pub fn parse(body: &[u8]) -> Result<Self, ManifestError> {
         serde_json::from_slice(body)
             .map_err(|error| ManifestError(format!("the image configuration is not valid: {error}")))
+    }
+
+    /// When the image was built, where it says so in a way that can be understood.
+    pub fn created_at(&self) -> Option<Timestamp> {
+        self.created.as_str()?.parse().ok()
     }
 
     /// The command that made each layer, lowest first, at most [`Self::MAX_COMMAND`] characters of it. Empty where the
@@ -308,6 +316,18 @@ mod tests {
         assert_eq!(chart.artifact_type.as_deref(), Some("application/vnd.cncf.helm.config.v1+json"));
         let index = format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[]}}"#, media::OCI_INDEX);
         assert_eq!(parse("", &index).unwrap().kind, ManifestKind::Index);
+    }
+
+    #[test]
+    fn a_date_that_is_none_spoils_no_configuration() {
+        let at = |created: &str| {
+            let config = format!(r#"{{"os":"linux","created":{created}}}"#);
+            ImageConfig::parse(config.as_bytes()).unwrap().created_at().map(|at| at.to_string())
+        };
+        assert_eq!(at(r#""2026-01-02T03:04:05Z""#).as_deref(), Some("2026-01-02T03:04:05Z"));
+        for bad in ["null", "1", r#""yesterday""#, "{}"] {
+            assert_eq!(at(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -329,6 +329,9 @@ pub(crate) struct Serve {
     /// The most connections at once; more wait until one ends [env: PLIMSOLL_MAX_CONNECTIONS] [default: 10000]
     #[arg(long, value_name = "N")]
     max_connections: Option<String>,
+    /// Attach its SBOM to each image that is scanned, as a referrer: cyclonedx, spdx or off [env: PLIMSOLL_ATTACH_SBOMS] [default: off]
+    #[arg(long, value_name = "FORMAT")]
+    attach_sboms: Option<String>,
     /// Where web hooks may be sent, a list of public, private, loopback and link-local [env: PLIMSOLL_WEBHOOK_TARGETS] [default: public,private]
     #[arg(long, value_name = "LIST")]
     webhook_targets: Option<String>,
@@ -399,6 +402,9 @@ pub(crate) struct Judging {
     /// VEX document (OpenVEX, CSAF or CycloneDX) whose word on a vulnerability comes last; may be given more than once
     #[arg(long, value_name = "FILE")]
     pub(crate) vex: Vec<PathBuf>,
+    /// Heed the VEX documents, too, that are attached to the image in its registry; whoever can push there can attach
+    #[arg(long)]
+    pub(crate) attached_vex: bool,
 }
 
 /// Flags of `scan`.
@@ -463,7 +469,8 @@ pub(crate) enum Format {
 #[derive(Args)]
 #[command(
     after_help = "Targets are those of `plimsoll scan`. `plimsoll scan sbom:FILE` reads each of the formats back and finds \
-                        what it finds in the image itself."
+                        what it finds in the image itself.\n\n\
+                        --attach needs the right to push to the image's repository; attaching the same again changes nothing."
 )]
 pub(crate) struct Sbom {
     /// What to list
@@ -476,6 +483,9 @@ pub(crate) struct Sbom {
     /// Write the document to a file
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Attach the document to the image in its registry, as a referrer
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) attach: bool,
 }
 
 /// The forms of an SBOM.
@@ -850,6 +860,7 @@ impl Cli {
                 (key::TLS_CERT, serve.tls_cert.clone()),
                 (key::TLS_KEY, serve.tls_key.clone()),
                 (key::MAX_CONNECTIONS, serve.max_connections.clone()),
+                (key::ATTACH_SBOMS, serve.attach_sboms.clone()),
                 (key::WEBHOOK_TARGETS, serve.webhook_targets.clone()),
                 (key::WEBHOOK_HANDSHAKE, switch(serve.webhook_handshake)),
                 (key::AUTHENTICATION, serve.authentication.clone()),

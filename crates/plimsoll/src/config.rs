@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use plimsoll_access::{Mode, OidcSettings};
 use plimsoll_scan::{ExploitFeeds, Publisher, PublisherFeed};
-use plimsoll_types::{Scope, Watch};
+use plimsoll_types::{Scope, Watch, sbom};
 use plimsoll_web::GraphSettings;
 
 /// The keys that file, environment and flags share.
@@ -60,6 +60,7 @@ pub(crate) mod key {
     pub(crate) const OPEN_TO_ALL: &str = "serve_anyone_without_tls_or_authentication";
     pub(crate) const ALLOW_MISSING_WALLS: &str = "allow_missing_walls";
     pub(crate) const IGNORE_EMBEDDED_SBOMS: &str = "ignore_embedded_sboms";
+    pub(crate) const ATTACH_SBOMS: &str = "attach_sboms";
     pub(crate) const WEBHOOK_TARGETS: &str = "webhook_targets";
     pub(crate) const WEBHOOK_HANDSHAKE: &str = "webhook_handshake";
     pub(crate) const GRAPH_BOTH: &str = "graph_both_generations";
@@ -106,6 +107,7 @@ pub(crate) mod key {
         OPEN_TO_ALL,
         ALLOW_MISSING_WALLS,
         IGNORE_EMBEDDED_SBOMS,
+        ATTACH_SBOMS,
         WEBHOOK_TARGETS,
         WEBHOOK_HANDSHAKE,
         GRAPH_BOTH,
@@ -214,6 +216,8 @@ pub(crate) struct Settings {
     pub(crate) trust_forwarded_headers: bool,
     pub(crate) allow_missing_walls: bool,
     pub(crate) ignore_embedded_sboms: bool,
+    /// The form of the SBOMs that are attached to images; `None` where none is.
+    pub(crate) attach_sboms: Option<sbom::Format>,
     /// Where web hooks may be sent.
     pub(crate) webhook_targets: plimsoll_scan::Reach,
     pub(crate) webhook_handshake: bool,
@@ -379,11 +383,22 @@ impl Typed {
             names_server: self.text(key::SERVER).is_some(),
             allow_missing_walls: self.switch(key::ALLOW_MISSING_WALLS)?,
             ignore_embedded_sboms: self.switch(key::IGNORE_EMBEDDED_SBOMS)?,
+            attach_sboms: self.attach_sboms()?,
             webhook_targets: self.webhook_targets()?,
             webhook_handshake: self.switch(key::WEBHOOK_HANDSHAKE)?,
             data,
         };
         Ok(settings)
+    }
+
+    fn attach_sboms(&self) -> Result<Option<sbom::Format>> {
+        let Some(named) = self.text(key::ATTACH_SBOMS) else { return Ok(None) };
+        match named.value {
+            "off" | "" => Ok(None),
+            "cyclonedx" => Ok(Some(sbom::Format::CycloneDx)),
+            "spdx" => Ok(Some(sbom::Format::Spdx)),
+            other => bail!("{named} must be cyclonedx, spdx or off, not {other:?}"),
+        }
     }
 
     fn webhook_targets(&self) -> Result<plimsoll_scan::Reach> {
@@ -761,6 +776,8 @@ mod tests {
             complaint(None, &[], &[(key::SUBSCRIPTION, "1")]).starts_with("--subscription must be a GUID")
         );
         assert!(complaint(None, &[], &[(key::LOG_FORMAT, "xml")]).contains("--log-format"));
+        let sboms = complaint(None, &[("PLIMSOLL_ATTACH_SBOMS", "true")], &[]);
+        assert!(sboms.starts_with("PLIMSOLL_ATTACH_SBOMS must be cyclonedx, spdx or off"), "{sboms}");
         let targets = complaint(None, &[("PLIMSOLL_WEBHOOK_TARGETS", "public,anywhere")], &[]);
         assert!(targets.starts_with("PLIMSOLL_WEBHOOK_TARGETS: \"anywhere\" is none of"), "{targets}");
     }

@@ -13,7 +13,7 @@ use crate::scan::{self, Wanted};
 use crate::table::printable;
 
 pub(crate) async fn run(explain: &cli::Explain, settings: &Settings) -> Result<ExitCode> {
-    let wanted = Wanted::new(&explain.target, &explain.opening)?;
+    let wanted = Wanted::new(&explain.target, &explain.opening)?.judged_by(&explain.judging);
     let advisories = scan::judge(&explain.judging, settings).await?;
     let report = wanted.read("scan", advisories.as_ref(), settings).await?;
     let Some(advisories) = advisories else {

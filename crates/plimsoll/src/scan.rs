@@ -24,7 +24,7 @@ use crate::{FOUND, db};
 
 /// Scans, answers, and exits with [`FOUND`] where `--fail-on` says so.
 pub(crate) async fn run(scan: &cli::Scan, settings: &Settings) -> Result<ExitCode> {
-    let wanted = Wanted::new(&scan.target, &scan.opening)?;
+    let wanted = Wanted::new(&scan.target, &scan.opening)?.judged_by(&scan.judging);
     let advisories = match scan.format {
         // An inventory needs none.
         Format::Cyclonedx => vex(&scan.judging).map(|_| None)?,
@@ -49,7 +49,22 @@ impl<'a> Wanted<'a> {
         let platform = opening.platform.as_deref().map(plimsoll_scan::parse_platform).transpose()?;
         let client = ClientOptions { insecure: opening.plain_http, ..ClientOptions::default() };
         let credentials = CredentialFiles::from_environment(|name| std::env::var_os(name));
-        Ok(Self { typed, target, options: SourceOptions { platform, client, credentials } })
+        let options = SourceOptions { platform, client, credentials, ..SourceOptions::default() };
+        Ok(Self { typed, target, options })
+    }
+
+    /// Heeds what is attached to the image where that is wanted.
+    pub(crate) fn judged_by(mut self, judging: &cli::Judging) -> Self {
+        self.options.attached_vex = judging.attached_vex;
+        self
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(crate) fn options(&self) -> &SourceOptions {
+        &self.options
     }
 
     /// Reads the target, with progress on a terminal, and judges it where there are advisories. `verb` is what an error
@@ -197,6 +212,15 @@ fn as_table(report: &Report) -> String {
             "\n{} more are no findings by the word of the publisher or of a VEX document; --format json tells why.",
             report.suppressed.len()
         );
+    }
+    for document in &report.attached_vex {
+        let outcome = match &document.problem {
+            Some(problem) => format!("was not heeded: {problem}"),
+            None => format!("{} statements, heeded", document.statements),
+        };
+        let kind = if document.media_type.is_empty() { "manifest" } else { &document.media_type };
+        let _ =
+            write!(text, "\nattached {}: {}, {}", document.manifest, printable(kind), printable(&outcome));
     }
     let _ = write!(text, "\n{}", conclusion(report));
     if let Some((distro, day)) =

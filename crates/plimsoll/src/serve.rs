@@ -73,7 +73,11 @@ pub(crate) async fn run(settings: &Settings) -> Result<()> {
         advisories.clone(),
         Arc::clone(&clock),
         // One job more than there are probes: while all read layers, a scan that needs none goes on.
-        WorkerSettings { concurrency: settings.workers + 1, ..WorkerSettings::default() },
+        WorkerSettings {
+            concurrency: settings.workers + 1,
+            attach_sboms: settings.attach_sboms,
+            ..WorkerSettings::default()
+        },
     )
     .noting_in({
         let journal = journal.clone();

@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use plimsoll_types::Severity;
 
 use super::*;
@@ -74,8 +76,8 @@ fn a_statement_on_an_image_is_on_that_image_alone() {
     let status = |product: &str, purl: &str, image| {
         heeded(&[&openvex(r#"{"name":"CVE-2026-1"}"#, product, "not_affected", DAY)], purl, image).0
     };
-    let this = Image { digest: Some(digest), reference: Some("registry.example:5000/team/app:1.2") };
-    let other = Image { digest: Some("sha256:bbbb"), reference: Some("registry.example:5000/team/app:1.3") };
+    let this = Image { digests: &[digest], reference: Some("registry.example:5000/team/app:1.2") };
+    let other = Image { digests: &["sha256:bbbb"], reference: Some("registry.example:5000/team/app:1.3") };
     assert_eq!(status(product, "pkg:npm/b@1", this), Status::NotAffected);
     assert_eq!(status(product, "pkg:npm/c@1", this), Status::Affected);
     assert_eq!(status(product, "pkg:npm/b@1", other), Status::Affected);
@@ -152,4 +154,70 @@ fn what_is_no_document_is_refused() {
     }
     let deep = "[".repeat(100_000);
     assert!(Vex::default().add("a.json", deep.as_bytes()).is_err());
+}
+
+/// A document as the predicate of a statement about an image.
+fn attested(document: &str, digest: &str) -> String {
+    let (algorithm, hex) = digest.split_once(':').unwrap();
+    format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"_","digest":{{"{algorithm}":"{hex}"}}}}],
+            "predicateType":"https://openvex.dev/ns/v0.2.0","predicate":{document}}}"#
+    )
+}
+
+fn enveloped(statement: &str) -> String {
+    let payload = STANDARD.encode(statement);
+    format!(r#"{{"payloadType":"application/vnd.in-toto+json","payload":"{payload}","signatures":[]}}"#)
+}
+
+#[test]
+fn an_attestation_is_opened_and_counts_for_its_images_alone() {
+    let document = openvex(r#"{"name":"CVE-2026-1"}"#, r#"{"@id":"pkg:npm/b"}"#, "not_affected", DAY);
+    let digest = format!("sha256:{:064}", 7);
+    let bare = attested(&document, &digest);
+    let envelope = enveloped(&bare);
+    let bundle = format!(
+        r#"{{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{envelope}}}"#
+    );
+    let other = format!("sha256:{:064}", 8);
+    for form in [&bare, &envelope, &bundle] {
+        let of =
+            |digests: &[&str]| heeded(&[form.as_str()], "pkg:npm/b@1", Image { digests, reference: None }).0;
+        assert_eq!(of(&[other.as_str(), digest.as_str()]), Status::NotAffected, "{form}");
+        assert_eq!(of(&[other.as_str()]), Status::Affected);
+        assert_eq!(of(&[]), Status::Affected);
+        let attach = |digest: &str| {
+            Vex::default().add_attached("x", form.as_bytes(), Image { digests: &[digest], reference: None })
+        };
+        assert_eq!(attach(&digest).unwrap(), 1);
+        assert!(attach(&other).unwrap_err().to_string().contains("another image"));
+    }
+    for bad in [
+        attested("{}", &digest),
+        attested(&document, "md5:1"),
+        enveloped(&document).replace("in-toto", "other"),
+        enveloped("{"),
+        r#"{"payloadType":"application/vnd.in-toto+json","payload":"*"}"#.to_owned(),
+        r#"{"dsseEnvelope":null}"#.to_owned(),
+        enveloped(&enveloped(&bare)),
+        bare.replace(
+            "https://openvex.dev/ns/v0.2.0\",\"predicate\"",
+            "https://slsa.dev/provenance/v1\",\"predicate\"",
+        ),
+    ] {
+        assert!(Vex::default().add("x", bad.as_bytes()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn what_an_attached_document_decides_says_that_it_is_attached() {
+    let document = openvex(r#"{"name":"CVE-2026-1"}"#, r#"{"@id":"pkg:npm/b"}"#, "fixed", DAY);
+    let mut vex = Vex::default();
+    let image = Image { digests: &[], reference: None };
+    vex.add_attached("attached as sha256:1", document.as_bytes(), image).unwrap();
+    let mut found = found();
+    assert!(vex.heed(&mut found, &"pkg:npm/b@1".parse().unwrap(), image));
+    let source = found.evidence.suppressed.unwrap().source;
+    assert_eq!(source, "https://a.example/vex/1, attached as sha256:1");
+    assert!(!vex.heed(&mut self::found(), &"pkg:npm/c@1".parse().unwrap(), image));
 }

@@ -36,9 +36,10 @@ impl RegistryClient {
             url: self.shared.url(&path)?,
             headers: &[],
             body: Bytes::new(),
-            also: &[StatusCode::NOT_FOUND],
+            also: &[StatusCode::NOT_FOUND, StatusCode::FOUND, StatusCode::TEMPORARY_REDIRECT],
         };
-        if self.ask(repository, &path, head).await?.status().is_success() {
+        // To be sent elsewhere for it means that there is one.
+        if self.ask(repository, &path, head).await?.status() != StatusCode::NOT_FOUND {
             return Ok(());
         }
         let mut attempt = 1;
@@ -89,7 +90,7 @@ impl RegistryClient {
         let authorization = self.shared.authorization(repository);
         let sent = self.shared.send(&Method::PATCH, &place, authorization.as_ref(), &headers, body).await?;
         if !sent.status().is_success() {
-            return Err(self.shared.refused(&path, sent.status(), authorization.is_some()));
+            return Err(self.shared.refused(&path, sent, authorization.is_some()).await);
         }
         let mut place = self.place(&sent)?;
         place.query_pairs_mut().append_pair("digest", digest.as_str());

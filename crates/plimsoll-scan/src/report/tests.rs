@@ -48,6 +48,7 @@ fn report(matches: Vec<(InstalledPackage, Match)>) -> Report {
             read: true,
             command: "COPY app /".into(),
         }],
+        created: None,
     };
     let packages = vec![installed("musl", "a"), installed("musl", "b"), installed("zlib", "a")];
     let inventory = ImageInventory { distro: image.distro.clone(), packages, ..ImageInventory::default() };
@@ -65,7 +66,7 @@ fn report(matches: Vec<(InstalledPackage, Match)>) -> Report {
         problems: vec![],
         problem_count: 0,
     };
-    Report::new(image, inventory, matches, coverage)
+    Report::new(image, inventory, matches, coverage, Vec::new())
 }
 
 #[test]

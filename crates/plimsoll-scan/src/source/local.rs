@@ -89,6 +89,7 @@ pub(super) fn docker_archive(place: &str) -> Result<SourceImage> {
         layers,
         problems,
         notes: Vec::new(),
+        home: None,
     })
 }
 
@@ -250,7 +251,7 @@ fn oci_image(
         layers.push(SourceLayer { digest: Some(layer.digest.clone()), size: Some(layer.size), bytes });
     }
     let base = BaseImage::of_annotations(&manifest.annotations);
-    Ok(SourceImage { reference, digest: Some(digest), base, config, layers, problems, notes })
+    Ok(SourceImage { reference, digest: Some(digest), base, config, layers, problems, notes, home: None })
 }
 
 fn problem_of(error: &Error) -> ProblemKind {

@@ -1,10 +1,12 @@
 //! Images in a registry.
 
 use plimsoll_types::manifest::{ManifestKind, media};
-use plimsoll_types::{BaseImage, ImageReference, Manifest, Problem, ProblemKind, Reference};
+use plimsoll_types::{
+    BaseImage, Descriptor, Digest, ImageReference, Manifest, Problem, ProblemKind, Reference,
+};
 
 use super::{
-    LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, encrypted, not_an_image, platform,
+    Home, LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, encrypted, not_an_image, platform,
     read_config,
 };
 use crate::client::RegistryClient;
@@ -17,7 +19,7 @@ const MAX_DEPTH: usize = 4;
 pub(super) async fn open(image: &ImageReference, options: &SourceOptions) -> Result<SourceImage> {
     let client = RegistryClient::with_files(image, &options.credentials, options.client.clone()).await?;
     let damaged = |error| Error::new(ErrorKind::Damaged, format!("{image}: {error}"));
-    let mut notes = Vec::new();
+    let (mut notes, mut indexes) = (Vec::new(), Vec::new());
     let mut reference = image.reference.clone();
     for _ in 0..MAX_DEPTH {
         let fetched = client.manifest(&image.repository, &reference).await?;
@@ -29,17 +31,28 @@ pub(super) async fn open(image: &ImageReference, options: &SourceOptions) -> Res
                 let (chosen, note) =
                     platform::choose(&manifest.manifests, options.platform.as_ref(), &machine)?;
                 notes.extend(note);
+                let of_chosen = |said: &&Descriptor| is_attestation_of(said, &chosen.digest);
+                let attestations = manifest.manifests.iter().filter(of_chosen).cloned().collect();
+                indexes.push((fetched.digest, attestations));
                 reference = Reference::Digest(chosen.digest.clone());
             }
             ManifestKind::Image => {
                 let mut found = read(&client, image, &manifest).await?;
                 found.digest = Some(fetched.digest);
                 found.notes = notes;
+                found.home = Some(Home { client, image: image.clone(), indexes });
                 return Ok(found);
             }
         }
     }
     Err(damaged(plimsoll_types::manifest::ManifestError(format!("indexes more than {MAX_DEPTH} deep"))))
+}
+
+/// Whether an entry of an index is BuildKit's manifest of attestations of an image (BuildKit, "Image Attestation Storage").
+fn is_attestation_of(entry: &Descriptor, image: &Digest) -> bool {
+    let said = |name: &str| entry.annotations.as_ref().and_then(|all| all.get(name)).map(String::as_str);
+    said("vnd.docker.reference.type") == Some("attestation-manifest")
+        && said("vnd.docker.reference.digest") == Some(image.as_str())
 }
 
 async fn read(client: &RegistryClient, image: &ImageReference, manifest: &Manifest) -> Result<SourceImage> {
@@ -62,7 +75,7 @@ async fn read(client: &RegistryClient, image: &ImageReference, manifest: &Manife
         },
         None => None,
     };
-    let layer = |descriptor: &plimsoll_types::Descriptor| SourceLayer {
+    let layer = |descriptor: &Descriptor| SourceLayer {
         digest: Some(descriptor.digest.clone()),
         size: Some(descriptor.size),
         // Layers of other publishers are not fetched from where the manifest says: that would be a request of its
@@ -89,5 +102,6 @@ async fn read(client: &RegistryClient, image: &ImageReference, manifest: &Manife
         layers: manifest.layers.iter().map(layer).collect(),
         problems,
         notes: Vec::new(),
+        home: None,
     })
 }

@@ -59,6 +59,7 @@ pub(super) fn open(path: &Path) -> Result<SourceImage> {
         layers: vec![SourceLayer { digest: None, size: None, bytes }],
         problems: Vec::new(),
         notes: Vec::new(),
+        home: None,
     })
 }
 

@@ -17,7 +17,7 @@ pub type EventLog = Arc<dyn Fn(RegistryId, Event) + Send + Sync>;
 
 const USER_AGENT: &str = concat!("plimsoll-scanner/", env!("CARGO_PKG_VERSION"));
 /// Repositories that are looked at for one that lets the scanner in.
-const MAX_PLACES: u32 = 100;
+pub(super) const MAX_PLACES: u32 = 100;
 const OK: u16 = 200;
 const FORBIDDEN: u16 = 403;
 
@@ -53,9 +53,6 @@ impl Shared {
         status: u16,
         read: Option<(&ImagePlace, &Digest)>,
     ) -> Result<()> {
-        let Some(log) = self.log.get() else { return Ok(()) };
-        let identity = self.store.scanner_identity().await?;
-        let at = (self.clock)();
         let what = match read {
             None => What::Login { token: String::new() },
             Some((place, digest)) => What::Repository(Repository {
@@ -68,6 +65,14 @@ impl Shared {
                 size: Some(place.size),
             }),
         };
+        self.log(registry, status, what).await
+    }
+
+    /// Notes what the scanner did.
+    pub(super) async fn log(&self, registry: &Registry, status: u16, what: What) -> Result<()> {
+        let Some(log) = self.log.get() else { return Ok(()) };
+        let identity = self.store.scanner_identity().await?;
+        let at = (self.clock)();
         let event = Event {
             at,
             correlation: format!("scan-{}-{}", at.0, registry.id.0),
@@ -85,7 +90,7 @@ impl Shared {
 }
 
 /// A registry that lets everybody in lets the scanner in; any other one only as a trusted service.
-fn lets_in_the_scanner(registry: &Registry) -> bool {
+pub(super) fn lets_in_the_scanner(registry: &Registry) -> bool {
     let rules = Description::of_body(&registry.body).properties;
     let is_open = rules.public_network_access != Switch::Disabled
         && rules.network_rule_set.default_action == Action::Allow;

@@ -53,17 +53,21 @@ impl Shared {
             merged.inventory.forget_embedded_sboms();
         }
         drop(read);
-        self.conclude(digest, platform.as_ref(), merged).await
+        self.conclude(digest, platform.as_ref(), &merged).await?;
+        if assess::unsupported(platform.as_ref(), &merged.inventory).is_none() {
+            self.attach_sbom(digest, config.as_ref(), &merged.inventory).await;
+        }
+        Ok(())
     }
 
     /// Matches and records, and does it again where another generation of advisories came to count meanwhile.
-    async fn conclude(&self, digest: &Digest, platform: Option<&Platform>, merged: Merged) -> Result<()> {
+    async fn conclude(&self, digest: &Digest, platform: Option<&Platform>, merged: &Merged) -> Result<()> {
         let Merged { inventory, layers, chain } = merged;
         loop {
             let advisories = self.advisories.load();
             let now = (self.clock)();
             let coverage = assess::coverage(Looked {
-                inventory: &inventory,
+                inventory,
                 layers: layers.clone(),
                 platform,
                 advisories: advisories.as_deref(),
@@ -71,10 +75,10 @@ impl Shared {
             });
             let generation = advisories.as_deref().map_or(0, Advisories::generation);
             let matches = match advisories {
-                Some(advisories) => self.new_matches(advisories, &inventory).await?,
+                Some(advisories) => self.new_matches(advisories, inventory).await?,
                 None => Vec::new(),
             };
-            let state = match assess::unsupported(platform, &inventory) {
+            let state = match assess::unsupported(platform, inventory) {
                 Some(reason) => ImageState::Unsupported(reason),
                 None if generation == 0 => ImageState::AwaitingAdvisories,
                 None => ImageState::Done,
@@ -82,8 +86,8 @@ impl Shared {
             let verdict = Verdict {
                 image: digest,
                 platform,
-                inventory: &inventory,
-                chain: &chain,
+                inventory,
+                chain,
                 state,
                 coverage: as_json(&coverage)?,
                 matches,

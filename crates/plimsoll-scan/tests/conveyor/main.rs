@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod attached;
 mod carry;
 mod feed;
 mod feeds;

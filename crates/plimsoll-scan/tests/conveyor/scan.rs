@@ -17,7 +17,7 @@ use crate::sandbox;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
-async fn scan_with(
+pub(crate) async fn scan_with(
     target: &str,
     options: &SourceOptions,
     advisories: Option<&Advisories>,

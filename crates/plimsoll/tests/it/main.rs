@@ -4,6 +4,7 @@ mod access;
 mod azure;
 mod clients;
 mod command;
+mod exchange;
 mod kill;
 mod server;
 mod story;

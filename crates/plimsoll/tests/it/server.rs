@@ -49,11 +49,13 @@ pub(crate) struct House {
     pub(crate) data: TempDir,
     backend: Backend,
     feed: Option<PathBuf>,
+    /// Where a registry has its advisories.
+    carried: Option<String>,
 }
 
 impl House {
     pub(crate) fn new(backend: Backend) -> Self {
-        Self { data: tempfile::tempdir().expect("a temporary folder"), backend, feed: None }
+        Self { data: tempfile::tempdir().expect("a temporary folder"), backend, feed: None, carried: None }
     }
 
     /// The house with a feed. Without one, the feed is an empty folder.
@@ -62,7 +64,16 @@ impl House {
         self
     }
 
+    /// The house whose advisories come from a place in a registry.
+    pub(crate) fn with_carried_feed(mut self, place: &str) -> Self {
+        self.carried = Some(format!("oci://{place}"));
+        self
+    }
+
     fn feed(&self) -> String {
+        if let Some(place) = &self.carried {
+            return place.clone();
+        }
         let nothing = self.data.path().join("no-feed");
         format!("file:{}", self.feed.as_ref().unwrap_or(&nothing).display())
     }
