@@ -131,8 +131,7 @@ pub(crate) fn reader(limits: &Limits, select: fn(&str) -> Wanted, parse: ParseFi
 }
 
 /// Makes something of the wanted files; what went wrong with them joins the problems. `false` where the archive was cut short.
-type ParseFiles =
-    fn(Unzipped, Vec<(ProblemKind, String)>, bool) -> Result<Option<FileContent>, Unreadable>;
+type ParseFiles = fn(Unzipped, Vec<(ProblemKind, String)>, bool) -> Result<Option<FileContent>, Unreadable>;
 
 struct Files {
     zip: Zip,
