@@ -71,6 +71,8 @@ pub(crate) static SNIFFERS: &[Sniffer] = &[
     Sniffer { name: "GraalVM", magic: &[ELF], reader: lang::native_image::sniff },
     Sniffer { name: "package note", magic: &[ELF], reader: lang::note::sniff },
     Sniffer { name: "UPX", magic: &[ELF, PE], reader: lang::upx::sniff },
+    Sniffer { name: ".NET library", magic: &[PE], reader: lang::dotnet::assembly::sniff },
+    Sniffer { name: "PHP extension", magic: &[ELF], reader: lang::php::extension::sniff },
     Sniffer { name: "program", magic: &[ELF], reader: lang::classifier::sniff },
 ];
 

@@ -492,9 +492,12 @@ fn has(list: &[Seen], path: &str, number: u32) -> bool {
     list.get(behind).is_some_and(|seen| seen.path == path)
 }
 
+/// The paths alone. They stay in the memory that the list has, of which the other half is given back before the record is
+/// written: of millions of entries both together would be the most that a layer takes.
 fn hashes(sorted: Vec<Seen>) -> Vec<u64> {
     let mut hashes: Vec<_> = sorted.into_iter().map(|seen| seen.path).collect();
     hashes.dedup();
+    hashes.shrink_to_fit();
     hashes
 }
 

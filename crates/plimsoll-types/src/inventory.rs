@@ -25,7 +25,7 @@ use crate::{Digest, Ecosystem, Package, Purl};
 
 /// The version of what the probe reads. It goes up with every change that can change a layer inventory, and makes the
 /// stored ones stale.
-pub const PROBE_VERSION: i64 = 3;
+pub const PROBE_VERSION: i64 = 4;
 
 /// What one layer says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,10 +47,10 @@ pub struct LayerInventory {
     pub opaque: Vec<String>,
     /// [`path_hash`] of each entry that is not a directory, sorted: it hides the same path, and all paths under it, of
     /// the layers below.
-    #[serde(deserialize_with = "crate::probe::budget::list")]
+    #[serde(with = "crate::probe::budget::steps")]
     pub replaced: Vec<u64>,
     /// [`path_hash`] of each directory entry, sorted: it hides a file of the same path below, but nothing under it.
-    #[serde(deserialize_with = "crate::probe::budget::list")]
+    #[serde(with = "crate::probe::budget::steps")]
     pub directories: Vec<u64>,
     /// Hard links whose path would say something and whose target is in a lower layer.
     #[serde(deserialize_with = "crate::probe::budget::list")]

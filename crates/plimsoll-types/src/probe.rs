@@ -49,14 +49,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Generous for honest layers: 20 GiB compressed and 20 GiB unpacked, 200 to 1, 1,000,000 entries, paths of 4 KiB in 256
+    /// Generous for honest layers: 20 GiB compressed and 20 GiB unpacked, 200 to 1, 4,000,000 entries, paths of 4 KiB in 256
     /// folders, files of 64 MiB; 1 GiB of memory, 10 minutes of CPU, 15 of the clock, and a record of 64 MiB.
     fn default() -> Self {
         Self {
             compressed_bytes: 20 << 30,
             unpacked_bytes: 20 << 30,
             ratio: 200,
-            entries: 1_000_000,
+            entries: 4_000_000,
             path_bytes: 4096,
             path_depth: 256,
             file_bytes: 64 << 20,
@@ -136,6 +136,19 @@ mod tests {
         for length in 0..record.len() {
             assert!(ProbeReply::decode_within(&record[..length], 1 << 20).is_err(), "{length}");
         }
+    }
+
+    #[test]
+    fn of_many_entries_each_takes_few_bytes() {
+        let ProbeReply::Layer(mut layer) = reply(0) else { unreachable!() };
+        layer.replaced =
+            (0..100_000).map(|number: u32| crate::inventory::path_hash(&number.to_string())).collect();
+        layer.replaced.sort_unstable();
+        layer.directories = vec![7, 3, u64::MAX, 0];
+        let reply = ProbeReply::Layer(layer);
+        let record = reply.encode();
+        assert!(record.len() < 760_000, "{}", record.len());
+        assert_eq!(ProbeReply::decode_within(&record, 1 << 20), Ok(reply));
     }
 
     #[test]

@@ -28,6 +28,8 @@ struct Sign {
     place: Place,
     /// Numbers that a version has at least.
     numbers: usize,
+    /// What the version begins with, where all of the program's do.
+    first: &'static [u8],
     /// What must stand behind the version; any of these.
     then: &'static [&'static [u8]],
     confidence: Confidence,
@@ -185,7 +187,7 @@ impl Sign {
                 Place::Around(distance) => self.around(window, at, distance),
                 Place::BuildId => build_id(window, at),
             };
-            if let Some((from, length)) = found {
+            if let Some((from, length)) = found.filter(|(from, _)| window[*from..].starts_with(self.first)) {
                 let text = printable(window, at.min(from), behind.max(from + length));
                 return Some((from, length, text));
             }
@@ -207,7 +209,9 @@ impl Sign {
         let from = at.saturating_sub(distance);
         for nul in memchr::memchr_iter(0, &window[from..to]).map(|nul| from + nul + 1) {
             let Some(plain) = version(&window[nul..], self.numbers) else { continue };
-            if !matches!(window.get(nul + plain), Some(0 | b'+' | b'-' | b'_')) {
+            if !window[nul..].starts_with(self.first)
+                || !matches!(window.get(nul + plain), Some(0 | b'+' | b'-' | b'_'))
+            {
                 continue;
             }
             // What a build adds, as in `17.0.9+9-LTS`, is part of the text.
@@ -226,7 +230,7 @@ impl Sign {
 
 /// The length of the version at the beginning of these bytes: numbers with dots between them, and what a release before a
 /// release adds.
-fn version(bytes: &[u8], numbers: usize) -> Option<usize> {
+pub(super) fn version(bytes: &[u8], numbers: usize) -> Option<usize> {
     const PRE: [&[u8]; 12] = [
         b"-alpha",
         b"-beta",

@@ -2,7 +2,7 @@
 //! `deps.json`).
 //!
 //! `libraries` lists what the project refers to; what of it was put beside the application, `targets` says: a library of which
-//! no file is deployed is not there.
+//! no file is deployed is not there. Where there is no such record, the libraries speak for themselves: [`assembly`].
 
 use std::collections::HashMap;
 
@@ -14,6 +14,8 @@ use serde::Deserialize;
 use super::json::{Size, Table, Text};
 use super::{object, some};
 use crate::catalogers::{Reader, Unreadable, Whole};
+
+pub(crate) mod assembly;
 
 /// `*.deps.json`.
 pub(crate) fn matches(path: &str) -> bool {
@@ -97,7 +99,8 @@ fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
         let is_there = is_deployed(library) && !name.is_empty() && !version.is_empty();
         is_there.then(|| Package::new(PackageType::Nuget, name, version).into())
     });
-    Ok(some(packages.collect()))
+    // A record without packages says, too, what is there: of the libraries beside it none is a package.
+    Ok(some(packages.collect()).or_else(|| Some(FileContent::packages([]))))
 }
 
 #[cfg(test)]

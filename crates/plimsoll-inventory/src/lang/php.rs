@@ -1,4 +1,4 @@
-//! PHP: what Composer installed (getcomposer.org, "installed.json"), and what PEAR and PECL did.
+//! PHP: what Composer installed (getcomposer.org, "installed.json"), what PEAR and PECL did, and the extensions themselves.
 
 use plimsoll_types::inventory::FileContent;
 use plimsoll_types::probe::Limits;
@@ -9,6 +9,8 @@ use super::json::{Licenses, List, Text};
 use super::{licensed, not_json, one, some};
 use crate::catalogers::{Reader, Unreadable, Whole};
 use crate::path::split;
+
+pub(crate) mod extension;
 
 /// `**/composer/installed.json`.
 pub(crate) fn matches(path: &str) -> bool {

@@ -79,6 +79,7 @@ impl ImageInventory {
         }
         let digest_of = |number: usize| layers.get(number).and_then(|(digest, _)| digest.clone());
         let owners = owners(&files);
+        let lists = DotnetLists::of(&files);
         let mut packages = Vec::new();
         for (path, placed) in &files {
             let since = since.get(path);
@@ -92,7 +93,8 @@ impl ImageInventory {
                 problems.push(Problem::new(ProblemKind::LimitExceeded, message));
                 break;
             }
-            for found in placed.content.found() {
+            let is_listed = lists.are_beside(path);
+            for found in placed.content.found().iter().filter(|found| !is_listed || !is_of_library(found)) {
                 let layer = since.and_then(|since| since.get(&found.package).copied());
                 let layer = digest_of(layer.unwrap_or(placed.layer));
                 packages.push(place(found, path, layer, distro.as_ref(), owner));
@@ -171,6 +173,31 @@ fn keep_newest_rpm_database(files: &mut BTreeMap<String, Placed<'_>>) {
     };
     let newest = files.iter().filter_map(|(path, placed)| form(path, placed.content)).min();
     files.retain(|path, placed| form(path, placed.content).is_none_or(|form| Some(form) == newest));
+}
+
+/// The folders in which a `deps.json` says what .NET deploys: the libraries there need not speak for themselves.
+struct DotnetLists<'a>(HashSet<&'a str>);
+
+impl<'a> DotnetLists<'a> {
+    fn of(files: &'a BTreeMap<String, Placed<'_>>) -> Self {
+        let lists = files.keys().filter(|path| path.ends_with(".deps.json"));
+        Self(lists.map(|path| folder(path)).collect())
+    }
+
+    /// Libraries for one system among many lie in `runtimes/SYSTEM/…` below.
+    fn are_beside(&self, path: &str) -> bool {
+        let above = path.split_once("/runtimes/").map(|(above, _)| above);
+        [Some(folder(path)), above].into_iter().flatten().any(|folder| self.0.contains(folder))
+    }
+}
+
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Whether it is what a .NET library says of itself.
+fn is_of_library(found: &Found) -> bool {
+    found.package.package_type == PackageType::Nuget && found.details.is_by_content()
 }
 
 fn place(

@@ -305,3 +305,26 @@ fn ecosystems_have_the_releases_that_feeds_file_them_under() {
     let sid = Distro { id: "debian".into(), codename: "sid".into(), ..Distro::default() };
     assert_eq!(sid.ecosystem().map(|ecosystem| ecosystem.to_string()).as_deref(), Some("Debian:sid"));
 }
+
+#[test]
+fn a_dotnet_library_speaks_only_where_no_record_lies_beside_it() {
+    let library = || {
+        let details =
+            Details { evidence: Some("content: ProductVersion 1.0.0".to_owned()), ..Details::default() };
+        FileContent::Packages(vec![Found {
+            details,
+            ..Package::new(PackageType::Nuget, "Lib", "1.0.0").into()
+        }])
+    };
+    let image = |path: &str, list: &str| {
+        let below = layer().file(path, library());
+        let above = layer().file(list, FileContent::packages([]));
+        ImageInventory::merge(&[(None, &below), (None, &above)]).packages.len()
+    };
+    assert_eq!(image("app/Lib.dll", "app/web.deps.json"), 0);
+    assert_eq!(image("app/runtimes/unix/lib/net8.0/Lib.dll", "app/web.deps.json"), 0);
+    assert_eq!(image("Lib.dll", "web.deps.json"), 0);
+    assert_eq!(image("app/Lib.dll", "app/web.json"), 1);
+    assert_eq!(image("app/Lib.dll", "web.deps.json"), 1);
+    assert_eq!(image("app/plugins/Lib.dll", "app/web.deps.json"), 1);
+}

@@ -53,3 +53,28 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
         Ok(all)
     }
 }
+
+/// A sorted list of numbers as the steps from one to the next, for `#[serde(with)]`: the more numbers of 64 bits there are,
+/// the fewer bytes each takes. Any list comes back as it was, a sorted one is short.
+pub(crate) mod steps {
+    use serde::Serializer;
+
+    use super::Deserializer;
+
+    pub(crate) fn serialize<S: Serializer>(numbers: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+        let before = std::iter::once(&0).chain(numbers);
+        serializer
+            .collect_seq(numbers.iter().zip(before).map(|(number, before)| number.wrapping_sub(*before)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        let mut numbers: Vec<u64> = super::list(deserializer)?;
+        let mut last = 0_u64;
+        for number in &mut numbers {
+            last = last.wrapping_add(*number);
+            *number = last;
+        }
+        numbers.shrink_to_fit();
+        Ok(numbers)
+    }
+}

@@ -17,7 +17,7 @@ pub(super) struct Software {
 }
 
 const fn sign(literal: &'static [u8], place: Place, numbers: usize, confidence: Confidence) -> Sign {
-    Sign { literal, place, numbers, then: &[], confidence }
+    Sign { literal, place, numbers, first: b"", then: &[], confidence }
 }
 
 /// The version stands right behind the text.
@@ -37,6 +37,16 @@ const fn before(literal: &'static [u8]) -> Sign {
 /// Some version stands near the text: the next best guess.
 const fn around(literal: &'static [u8], distance: usize) -> Sign {
     sign(literal, Place::Around(distance), 3, Low)
+}
+
+/// All releases of Envoy are of one major version.
+const fn envoy(literal: &'static [u8], distance: usize) -> Sign {
+    Sign { first: b"1.", ..around(literal, distance) }
+}
+
+/// A bare version between NULs, as the linker lays down what it is told to write into a variable.
+const fn alone(literal: &'static [u8], part: usize, first: &'static [u8]) -> Sign {
+    Sign { first, then: &[b"\0"], ..sign(literal, Place::Behind(part), 3, Low) }
 }
 
 /// Of Redis and what came of it.
@@ -132,13 +142,21 @@ pub(super) const SOFTWARE: &[Software] = &[
         name: "mariadb",
         package_type: Bitnami,
         files: &["mariadbd", "mariadb", "mysqld", "mysql"],
-        signs: &[before(b"-MariaDB")],
+        signs: &[before(b"-MariaDB"), behind_then(b"/mariadb-", &[b"-", b"/"])],
     },
     Software {
         name: "mysql",
         package_type: Bitnami,
         files: &["mysqld", "mysql"],
-        signs: &[behind_then(b"/mysql-", &[b"/", b"-"]), before(b"\0mysql_real_esc"), before(b"\0mysqld")],
+        // Percona's and the cluster's are MySQL of that version with additions; what is behind it is the version of those.
+        signs: &[
+            behind_then(b"/mysql-", &[b"/", b"-"]),
+            behind_then(b"/mysql-cluster-gpl-", &[b"/"]),
+            behind_then(b"cluster-gpl\0", &[b"-ndb-"]),
+            behind_then(b"/percona-server-", &[b"-", b"/"]),
+            behind_then(b"/Percona-XtraDB-Cluster-", &[b"-", b"/"]),
+            before(b"\0mysql"),
+        ],
     },
     Software {
         name: "mongodb",
@@ -156,11 +174,14 @@ pub(super) const SOFTWARE: &[Software] = &[
         name: "envoy",
         package_type: Bitnami,
         files: &["envoy"],
+        // A bare number among the texts of the program, of which many look like one: addresses, versions of protocols.
         signs: &[
-            around(b"envoy_reloadable_features", 1000),
-            around(b"envoy.reloadable_features", 200),
-            around(b"ValidationError", 600),
-            around(b"envoy_quic_", 1000),
+            envoy(b"envoy_reloadable_features", 1000),
+            envoy(b"envoy.reloadable_features", 200),
+            envoy(b"envoy_quic_", 1000),
+            envoy(b"ValidationError", 1000),
+            envoy(b"[source/", 200),
+            envoy(b"RELEASE", 20),
         ],
     },
     Software {
@@ -184,13 +205,24 @@ pub(super) const SOFTWARE: &[Software] = &[
         name: "github.com/hashicorp/consul",
         package_type: Golang,
         files: &["consul"],
-        signs: &[behind(b"CONSUL_VERSION: "), behind(b"GitDescribe=v"), behind(b"GitDescribe=")],
+        signs: &[
+            behind(b"CONSUL_VERSION: "),
+            behind(b"GitDescribe=v"),
+            behind(b"GitDescribe="),
+            alone(b"\0v1.", 2, b"1."),
+        ],
     },
     Software {
         name: "github.com/hashicorp/vault",
         package_type: Golang,
         files: &["vault"],
-        signs: &[sign(b"revoke", Place::Behind(0), 3, Low)],
+        // Texts of one length stand one behind the other in the order of the alphabet: what is before the version is chance.
+        signs: &[
+            sign(b"revoke", Place::Behind(0), 3, Low),
+            Sign { first: b"1.", ..sign(b"016x", Place::Behind(0), 3, Low) },
+            Sign { first: b"1.", ..sign(b"state", Place::Behind(0), 3, Low) },
+            alone(b"\x001.", 2, b"1."),
+        ],
     },
     Software {
         name: "busybox",
