@@ -12,7 +12,7 @@ mod problem;
 mod support;
 
 pub use channels::{ChannelKind, Channels};
-pub use distro::Distro;
+pub use distro::{Distro, UBUNTU_RELEASES};
 pub use found::{Confidence, Details, Found, OwnedFiles, owned_hash};
 pub use merge::DISTRO_FILES;
 pub use problem::{Problem, ProblemKind};

@@ -18,6 +18,7 @@ mod conda;
 mod cran;
 mod dpkg;
 mod encode;
+mod evr;
 mod freebsd;
 mod gem;
 mod go;

@@ -9,8 +9,8 @@
 //!
 //! pacman reads any text. Weak is one without a letter or a digit in its version, or with a separator at its end.
 
-use crate::VersionKey;
 use crate::encode::{Writer, span, split_digits};
+use crate::{VersionKey, evr};
 
 // What comes next, the older first.
 const LETTERS_AT_ONCE: u8 = 1;
@@ -22,31 +22,8 @@ const LETTERS: u8 = 1;
 const NOTHING: u8 = 2;
 const DIGITS: u8 = 3;
 
-const NO_RELEASE: u8 = 0;
-const RELEASE: u8 = 1;
-
 pub(crate) fn key(version: &str) -> VersionKey {
-    let text = version.trim_ascii();
-    let (epoch, rest) = match text.split_once(':') {
-        Some((epoch, rest)) if epoch.bytes().all(|byte| byte.is_ascii_digit()) => (epoch, rest),
-        _ => ("", text),
-    };
-    let (upstream, release) = match rest.rsplit_once('-') {
-        Some((upstream, release)) => (upstream, Some(release)),
-        None => (rest, None),
-    };
-    let mut key = Writer::new();
-    key.integer(epoch.as_bytes());
-    write_runs(&mut key, upstream.as_bytes());
-    match release {
-        Some(release) => {
-            key.tag(RELEASE);
-            write_runs(&mut key, release.as_bytes());
-        }
-        None => key.tag(NO_RELEASE),
-    }
-    let weak = !upstream.ends_with(|c: char| c.is_ascii_alphanumeric());
-    VersionKey { bytes: key.into_bytes(), weak }
+    evr::key(version, write_runs, |version| !version.ends_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 fn write_runs(key: &mut Writer, mut rest: &[u8]) {

@@ -10,8 +10,8 @@
 //!
 //! rpm reads any text. Weak is one without a letter or a digit in its version.
 
-use crate::VersionKey;
 use crate::encode::{Writer, span, split_digits};
+use crate::{VersionKey, evr};
 
 // What a version goes on with, the older first.
 const TILDE: u8 = 1;
@@ -20,31 +20,8 @@ const CARET: u8 = 3;
 const LETTERS: u8 = 4;
 const DIGITS: u8 = 5;
 
-const NO_RELEASE: u8 = 0;
-const RELEASE: u8 = 1;
-
 pub(crate) fn key(version: &str) -> VersionKey {
-    let text = version.trim_ascii();
-    let (epoch, rest) = match text.split_once(':') {
-        Some((epoch, rest)) if epoch.bytes().all(|byte| byte.is_ascii_digit()) => (epoch, rest),
-        _ => ("", text),
-    };
-    let (upstream, release) = match rest.rsplit_once('-') {
-        Some((upstream, release)) => (upstream, Some(release)),
-        None => (rest, None),
-    };
-    let mut key = Writer::new();
-    key.integer(epoch.as_bytes());
-    write_segments(&mut key, upstream.as_bytes());
-    match release {
-        Some(release) => {
-            key.tag(RELEASE);
-            write_segments(&mut key, release.as_bytes());
-        }
-        None => key.tag(NO_RELEASE),
-    }
-    let weak = !upstream.bytes().any(|byte| byte.is_ascii_alphanumeric());
-    VersionKey { bytes: key.into_bytes(), weak }
+    evr::key(version, write_segments, |version| !version.bytes().any(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn write_segments(key: &mut Writer, mut rest: &[u8]) {

@@ -224,14 +224,7 @@ fn packages_of_a_distribution_are_looked_up_by_their_source() {
     let mut package = Package::new(PackageType::Deb, "libc6", "2.31-13+b1");
     package.source = Some("glibc".into());
     package.source_version = Some("2.31-13".into());
-    let mut installed = InstalledPackage {
-        package,
-        ecosystem: Some("Debian:11".parse().unwrap()),
-        path: String::new(),
-        layer: None,
-        purl: String::new(),
-        details: Default::default(),
-    };
+    let mut installed = InstalledPackage::new(package, Some("Debian:11".parse().unwrap()));
     assert_eq!(find(&database, &installed)[0].fixed_version.as_deref(), Some("2.31-14"));
     assert_eq!(coverage(&database, &installed), Coverage::Full);
     installed.ecosystem = Some("Debian:12".parse().unwrap());
@@ -245,14 +238,10 @@ fn what_cannot_be_compared_is_never_silently_safe() {
     let records = [record("N-1", "", "Nobody's", "a", "0", ""), record("P-1", "", "PyPI", "a", "0", "")];
     let database = database(&records.each_ref().map(String::as_str));
     let at = |ecosystem: &str, name: &str, version: &str| {
-        let installed = InstalledPackage {
-            package: Package::new(PackageType::Generic, name, version),
-            ecosystem: Some(ecosystem.parse().unwrap()),
-            path: String::new(),
-            layer: None,
-            purl: String::new(),
-            details: Default::default(),
-        };
+        let installed = InstalledPackage::new(
+            Package::new(PackageType::Generic, name, version),
+            Some(ecosystem.parse().unwrap()),
+        );
         (find(&database, &installed).len(), coverage(&database, &installed))
     };
     assert_eq!(at("Nobody's", "a", "1"), (0, Coverage::ListedVersions));
@@ -406,14 +395,7 @@ fn a_language_package_of_the_distribution_s_is_judged_by_the_distribution() {
     let mut owner = Package::new(PackageType::Deb, "python3-requests", "2.28.1-1+b1");
     owner.source = Some("requests".to_owned());
     owner.source_version = Some("2.28.1-1".to_owned());
-    let owner = InstalledPackage {
-        package: owner,
-        ecosystem: Some("Debian:11".parse().unwrap()),
-        path: String::new(),
-        layer: None,
-        purl: String::new(),
-        details: Default::default(),
-    };
+    let owner = InstalledPackage::new(owner, Some("Debian:11".parse().unwrap()));
     let mut found = find_version(&database, &Ecosystem::of("PyPI"), "requests", "2.28.1");
     assert_eq!(found.iter().filter(|found| found.is_finding()).count(), 4);
     heed_owner(&database, &mut found, &owner);
@@ -506,14 +488,7 @@ fn the_story_of_a_verdict_has_every_advisory_that_speaks_of_it() {
     let mut package = Package::new(PackageType::Deb, "libc6", "2.31-13+b1");
     package.source = Some("glibc".into());
     package.source_version = Some("2.31-13".into());
-    let installed = InstalledPackage {
-        package,
-        ecosystem: Some("Debian:11".parse().unwrap()),
-        path: String::new(),
-        layer: None,
-        purl: String::new(),
-        details: Default::default(),
-    };
+    let installed = InstalledPackage::new(package, Some("Debian:11".parse().unwrap()));
     let story = explain(&database, &installed, "CVE-1");
     let told: Vec<_> = story.iter().map(|a| (a.advisory.id.as_str(), a.judgement)).collect();
     assert_eq!(

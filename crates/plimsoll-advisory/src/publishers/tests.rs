@@ -340,14 +340,7 @@ fn red_hat_s_documents_name_fixed_binaries_and_unfixed_sources() {
     let asked = |release: &str, name: &str, source: Option<&str>, version: &str| -> Vec<String> {
         let mut package = Package::new(PackageType::Rpm, name, version);
         package.source = source.map(str::to_owned);
-        let installed = InstalledPackage {
-            package,
-            ecosystem: Some(Ecosystem::release_of("Red Hat", release)),
-            path: String::new(),
-            layer: None,
-            purl: String::new(),
-            details: Default::default(),
-        };
+        let installed = InstalledPackage::new(package, Some(Ecosystem::release_of("Red Hat", release)));
         let found = matching::find(&database, &installed).into_iter();
         found.map(|m| format!("{} {}", m.status.as_str(), m.fixed_version.unwrap_or_default())).collect()
     };

@@ -8,32 +8,13 @@
 //! jammy_curl: needed
 //! ```
 
+use plimsoll_types::inventory::UBUNTU_RELEASES;
 use plimsoll_types::{Status, SubscriptionFix};
 use serde_json::Value;
 
 use super::{Collected, is_cve, is_name, item, never, of_cve};
 use crate::Error;
 use crate::osv::{Affected, Rating, one_line};
-
-/// Names of releases and their numbers.
-const RELEASES: [(&str, &str); 16] = [
-    ("precise", "12.04"),
-    ("trusty", "14.04"),
-    ("xenial", "16.04"),
-    ("bionic", "18.04"),
-    ("focal", "20.04"),
-    ("jammy", "22.04"),
-    ("kinetic", "22.10"),
-    ("lunar", "23.04"),
-    ("mantic", "23.10"),
-    ("noble", "24.04"),
-    ("oracular", "24.10"),
-    ("plucky", "25.04"),
-    ("questing", "25.10"),
-    ("resolute", "26.04"),
-    ("impish", "21.10"),
-    ("hirsute", "21.04"),
-];
 
 /// What is said of one package in one release.
 #[derive(Default)]
@@ -70,7 +51,7 @@ pub(super) fn read(path: &str, content: &[u8], into: &mut Collected) -> Result<(
             let of_release = of.strip_prefix(package).and_then(|rest| rest.strip_prefix('_'));
             of.is_empty()
                 || of == package
-                || RELEASES
+                || UBUNTU_RELEASES
                     .iter()
                     .any(|(codename, number)| *number == release && of_release == Some(codename))
         };
@@ -159,7 +140,7 @@ impl<'t> Parsed<'t> {
             // FIPS, real time and the robots' have packages of their own.
             _ => return,
         };
-        let Some((_, number)) = RELEASES.iter().find(|(known, _)| *known == codename) else { return };
+        let Some((_, number)) = UBUNTU_RELEASES.iter().find(|(known, _)| *known == codename) else { return };
         let (state, detail) = value.split_once(' ').unwrap_or((value, ""));
         let detail = detail.trim().trim_start_matches('(').trim_end_matches(')').trim_matches(['[', ']']);
         let pockets = self.packages.entry((number, package)).or_default();

@@ -21,13 +21,15 @@ pub struct Distro {
     pub pretty_name: String,
 }
 
-/// Code names of Ubuntu, as derivatives name what they are made of.
-const UBUNTU: [(&str, &str); 14] = [
+/// Code names of Ubuntu's releases and their numbers, by which the distribution's tracker and derivatives name them.
+pub const UBUNTU_RELEASES: [(&str, &str); 16] = [
     ("precise", "12.04"),
     ("trusty", "14.04"),
     ("xenial", "16.04"),
     ("bionic", "18.04"),
     ("focal", "20.04"),
+    ("hirsute", "21.04"),
+    ("impish", "21.10"),
     ("jammy", "22.04"),
     ("kinetic", "22.10"),
     ("lunar", "23.04"),
@@ -142,12 +144,11 @@ impl Distro {
 
     /// By the code name where that is known: derivatives have versions of their own.
     fn ubuntu_release(&self) -> &str {
-        let known =
-            UBUNTU.iter().find(|(codename, _)| *codename == self.codename).map(|(_, release)| *release);
         if self.id == "ubuntu" && !self.version_id.is_empty() {
             return &self.version_id;
         }
-        known.unwrap_or_default()
+        let known = UBUNTU_RELEASES.iter().find(|(codename, _)| *codename == self.codename);
+        known.map_or("", |(_, release)| release)
     }
 
     /// Alpine's packages come from the branches that are switched on. Where none of them is the one that the image says it
