@@ -6,8 +6,8 @@ use plimsoll_types::{
 };
 
 use super::{
-    Home, LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, encrypted, not_an_image, platform,
-    read_config,
+    Home, LayerBytes, MAX_CONFIG_BYTES, SourceImage, SourceLayer, SourceOptions, encrypted, not_an_image,
+    platform, read_config,
 };
 use crate::client::RegistryClient;
 use crate::{Error, ErrorKind, Result};
