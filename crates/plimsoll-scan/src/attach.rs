@@ -18,6 +18,8 @@ use crate::report::Report;
 use crate::source::SourceOptions;
 use crate::{Error, ErrorKind, Result};
 
+/// How many things could not be read in the image, where there are any.
+const PROBLEMS: &str = "vnd.plimsoll.inventory.problems";
 /// How often the list of referrers is written where others write it at the same time.
 const ATTEMPTS: u32 = 3;
 
@@ -60,7 +62,11 @@ impl Attachment {
         let layer = descriptor(kind, Digest::sha256(&document), document.len() as u64);
         let mut artifact = Artifact::new(kind, layer);
         artifact.subject = Some(subject);
-        artifact.annotations = [(SBOM_OF_OURS.to_owned(), PROBE_VERSION.to_string())].into();
+        artifact.annotations.insert(SBOM_OF_OURS.to_owned(), PROBE_VERSION.to_string());
+        if !inventory.problems.is_empty() {
+            // Not every form has a place for them, and a list that is not whole must not look like one.
+            artifact.annotations.insert(PROBLEMS.to_owned(), inventory.problems.len().to_string());
+        }
         Self { document, artifact }
     }
 }

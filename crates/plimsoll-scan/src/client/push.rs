@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Seek;
+use std::time::Duration;
 
 use bytes::Bytes;
 use plimsoll_types::{Digest, Reference, RepositoryName};
@@ -30,6 +31,26 @@ impl RegistryClient {
         digest: &Digest,
         content: &Content<'_>,
     ) -> Result<()> {
+        let mut attempt = 1;
+        while !self.has_blob(repository, digest).await? {
+            match self.upload(repository, digest, content).await {
+                Ok(()) => return Ok(()),
+                // An answer that was lost on its way back leaves no upload, but the blob.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::NotFound)
+                        && attempt < ATTEMPTS =>
+                {
+                    let wait = backoff(Duration::from_millis(500), Duration::from_secs(10), attempt);
+                    tokio::time::sleep(wait).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn has_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
         let path = format!("v2/{repository}/blobs/{digest}");
         let head = Request {
             method: Method::HEAD,
@@ -39,21 +60,7 @@ impl RegistryClient {
             also: &[StatusCode::NOT_FOUND, StatusCode::FOUND, StatusCode::TEMPORARY_REDIRECT],
         };
         // To be sent elsewhere for it means that there is one.
-        if self.ask(repository, &path, head).await?.status() != StatusCode::NOT_FOUND {
-            return Ok(());
-        }
-        let mut attempt = 1;
-        loop {
-            match self.upload(repository, digest, content).await {
-                Err(error) if error.kind() == ErrorKind::Unavailable && attempt < ATTEMPTS => {
-                    let (first, most) =
-                        (std::time::Duration::from_millis(500), std::time::Duration::from_secs(10));
-                    tokio::time::sleep(backoff(first, most, attempt)).await;
-                    attempt += 1;
-                }
-                outcome => return outcome,
-            }
-        }
+        Ok(self.ask(repository, &path, head).await?.status() != StatusCode::NOT_FOUND)
     }
 
     async fn upload(

@@ -15,7 +15,7 @@ use std::io::{Read, Seek};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use plimsoll_types::manifest::media;
-use plimsoll_types::{Algorithm, Descriptor, Digest, Hasher, ImageReference, Manifest};
+use plimsoll_types::{Algorithm, Descriptor, Digest, Hasher, ImageReference, Manifest, Reference};
 use tokio::io::AsyncWriteExt;
 
 use super::bucket::nameless;
@@ -58,8 +58,12 @@ pub struct Pushed {
 impl Feeds {
     /// Pushes the generation that counts to a registry. `key` is an Ed25519 private key in PEM (PKCS #8).
     pub async fn push(&self, to: &ImageReference, key: Option<&str>) -> Result<Pushed> {
-        let (feeds, key) = (self.clone(), key.map(str::to_owned));
+        if let Reference::Digest(_) = to.reference {
+            let message = format!("{to} is a digest, which says what there is already; name a tag");
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
         self.generation_to_carry()?;
+        let (feeds, key) = (self.clone(), key.map(str::to_owned));
         let (file, exported, digest, bytes) = blocking(move || {
             let mut file = nameless(&feeds.folder)?;
             let exported = feeds.export_to(&file, &feeds.folder, key.as_deref())?;

@@ -4,6 +4,8 @@
 //! What is attached is as trustworthy as those who can push to the repository: signatures are not checked. How much is
 //! looked at, fetched and read is limited, since a registry can offer any amount (CVE-2024-29902 and its kin).
 
+use std::collections::HashSet;
+
 use plimsoll_advisory::vex::{self, Vex};
 use plimsoll_types::manifest::media;
 use plimsoll_types::{Descriptor, Digest, ImageReference, Manifest, Reference};
@@ -16,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// Manifests that are fetched to see what they hold.
 const MAX_MANIFESTS: usize = 100;
-/// Documents that are fetched.
+/// Documents that are fetched, and reasons why others are not heeded that are told.
 const MAX_DOCUMENTS: usize = 50;
 /// Bytes of one document.
 const MAX_DOCUMENT_BYTES: u64 = 16 << 20;
@@ -38,6 +40,10 @@ pub(crate) struct Attached {
     /// What was read, and what could not be.
     pub(crate) documents: Vec<AttachedVex>,
     manifests: usize,
+    /// The digests of what was fetched, or would have been.
+    taken: HashSet<Digest>,
+    /// Whether it was told that there are more.
+    is_full: bool,
     bytes: u64,
 }
 
@@ -127,18 +133,24 @@ impl Attached {
             self.take(home, &fetched.digest, layer, this).await;
         }
         if self.manifests == MAX_MANIFESTS {
-            self.left_out(&fetched.digest, "behind this one there are more than are looked at");
+            self.left_out(&fetched.digest, "there may be more behind this one, which were not looked at");
         }
     }
 
     async fn take(&mut self, home: &Home, manifest: &Digest, layer: &Descriptor, this: vex::Image<'_>) {
         // The same document may be listed more than once.
-        if self.documents.iter().any(|known| known.document.as_ref() == Some(&layer.digest)) {
+        if self.taken.contains(&layer.digest) {
             return;
         }
-        if self.documents.len() >= MAX_DOCUMENTS {
-            return self.left_out(manifest, "there are more documents than are read");
+        // What turns out to be no VEX document counts, too: a manifest can name thousands.
+        if self.taken.len() >= MAX_DOCUMENTS {
+            if !self.is_full {
+                self.is_full = true;
+                self.left_out(manifest, "there are more documents than are read");
+            }
+            return;
         }
+        self.taken.insert(layer.digest.clone());
         let outcome = if layer.size > MAX_DOCUMENT_BYTES || self.bytes + layer.size > MAX_BYTES {
             Err(format!("it has {} bytes, and that is more than is read", layer.size))
         } else {
@@ -174,7 +186,7 @@ impl Attached {
 
     /// Tells of something that is not heeded; once there are many, of none further.
     fn left_out(&mut self, manifest: &Digest, why: &str) {
-        if self.documents.len() > MAX_DOCUMENTS {
+        if self.documents.len() >= 2 * MAX_DOCUMENTS {
             return;
         }
         self.documents.push(AttachedVex {

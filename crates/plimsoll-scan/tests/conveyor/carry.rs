@@ -246,8 +246,25 @@ async fn a_feed_may_be_a_database_in_a_registry() {
 }
 
 #[tokio::test]
-async fn there_is_nothing_to_push_before_the_first_update() {
+async fn an_upload_that_breaks_off_is_begun_anew() {
+    let road = Road::new().await;
+    road.shelf.lock().unwrap().breaks_off = 2;
+    road.push(None).await.unwrap();
+    assert_eq!(road.pull(None, false).await.unwrap().advisories, 3);
+    let road = Road::new().await;
+    road.shelf.lock().unwrap().loses_answers = 1;
+    road.push(None).await.unwrap();
+    assert_eq!(road.pull(None, false).await.unwrap().advisories, 3);
+}
+
+#[tokio::test]
+async fn what_cannot_be_pushed_is_told_before_anything_is_sent() {
     let road = Road::new().await;
     let error = road.there.feeds().push(&road.place().parse().unwrap(), None).await.unwrap_err();
     assert!(error.to_string().contains("db update"), "{error}");
+    let digest = plimsoll_types::Digest::sha256(b"x");
+    let place = format!("{}/plimsoll/advisories@{digest}", road.registry.host);
+    let error = road.here.feeds().push(&place.parse().unwrap(), None).await.unwrap_err();
+    assert!(error.to_string().contains("name a tag"), "{error}");
+    assert_eq!(road.registry.paths(), Vec::<String>::new());
 }

@@ -17,6 +17,10 @@ pub(crate) struct Shelf {
     pub(crate) manifests: BTreeMap<String, (String, Vec<u8>)>,
     /// Whether it answers the referrers API.
     pub(crate) lists_referrers: bool,
+    /// How many uploads it breaks off.
+    pub(crate) breaks_off: u32,
+    /// How many uploads it ends well, without saying so.
+    pub(crate) loses_answers: u32,
 }
 
 impl Shelf {
@@ -61,6 +65,10 @@ impl Shelf {
             ("POST", path) if path.ends_with("/blobs/uploads/") => {
                 Response::new(202, "").header("location", format!("{path}1"))
             }
+            ("PATCH", _) if self.breaks_off > 0 => {
+                self.breaks_off -= 1;
+                Response::new(503, "")
+            }
             ("PATCH", path) => {
                 self.blobs.insert("upload".to_owned(), request.body.clone());
                 Response::new(202, "").header("location", path)
@@ -68,6 +76,10 @@ impl Shelf {
             ("PUT", path) if path.contains("/blobs/uploads/") => {
                 let bytes = self.blobs.remove("upload").unwrap_or_default();
                 let digest = self.put_blob(&bytes);
+                if self.loses_answers > 0 {
+                    self.loses_answers -= 1;
+                    return Response::new(404, "");
+                }
                 match query.replace("%3A", ":") == format!("digest={digest}") {
                     true => created(format!("/v2/x/blobs/{digest}")),
                     false => Response::new(400, ""),

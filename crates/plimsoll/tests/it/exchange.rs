@@ -126,6 +126,58 @@ fn a_server_is_kept_up_to_date_from_a_registry() {
     assert!(text(&refused.stderr).contains("not signed"), "{}", text(&refused.stderr));
 }
 
+#[test]
+fn whoever_may_not_push_is_refused_and_told_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::new(Backend::Embedded).with_feed(&small_feed(folder.path()));
+    house.update_advisories();
+    let token = |name: &str, role: &str| {
+        let arguments = ["token", "create", name, "--role", role, "--scope", "registry:local"];
+        done(&ask(&house, &arguments)).trim().to_owned()
+    };
+    let (reader, writer) = (token("reader", "AcrPull"), token("writer", "AcrPush"));
+    let server = house.serve();
+    let place = format!("{}/plimsoll/advisories:1", server.address);
+    let with = |arguments: &[&str], password: &str| {
+        let logins = match password {
+            "" => json!({}),
+            password => json!({server.address.as_str(): {"username": "token", "password": password}}),
+        };
+        let file = written(folder.path(), "auth.json", &json!({"auths": logins}).to_string());
+        house
+            .command(arguments)
+            .env("REGISTRY_AUTH_FILE", file)
+            .env("HOME", folder.path())
+            .output()
+            .expect("it runs")
+    };
+    let stranger = with(&["db", "push", &place], "");
+    assert!(text(&stranger.stderr).contains("docker login"), "{}", text(&stranger.stderr));
+    let refused = with(&["db", "push", &place], &reader);
+    assert!(
+        !refused.status.success() && !text(&refused.stderr).contains(&reader),
+        "{}",
+        text(&refused.stderr)
+    );
+    assert!(text(&refused.stderr).contains("does not accept these credentials"), "{}", text(&refused.stderr));
+    done(&with(&["db", "push", &place], &writer));
+    assert!(done(&with(&["db", "pull", &place], &reader)).contains("was there already"));
+    let image = alpine(&[("zlib", "1.2.13-r1")]);
+    let source = layout(&folder.path().join("layout"), &image);
+    if !here("skopeo") {
+        return;
+    }
+    let target = format!("{}/team/app:1", server.address);
+    let login = format!("token:{writer}");
+    run(
+        "skopeo",
+        &["copy", "--dest-tls-verify=false", "--dest-creds", &login, &source, &format!("docker://{target}")],
+    );
+    let attach = ["sbom", &target, "--attach"];
+    assert!(!with(&attach, &reader).status.success());
+    assert!(done(&with(&attach, &writer)).contains("is attached"));
+}
+
 fn openvex() -> String {
     json!({
         "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://a.example/vex/1", "author": "A",
