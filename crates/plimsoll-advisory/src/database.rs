@@ -15,28 +15,37 @@ mod texts;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use memmap2::Mmap;
 use plimsoll_types::{Ecosystem, Status, Timestamp};
+use zstd::dict::DDict;
 
 pub use build::{Builder, Stats};
-pub(crate) use format::{About, Meta as AdvisoryMeta};
-pub(crate) use texts::Reader as TextReader;
+pub(crate) use format::{About, Names, Rest};
+pub(crate) use texts::{Reader as TextReader, Shown};
 
 use crate::{Error, osv};
 use format::{
-    AdvisoryRow, EcosystemInfo, EntryRow, Header, Info, IntervalRow, MemberRow, Meta, PackageRow, SectionId,
-    Slot, Span,
+    AdvisoryRow, EcosystemInfo, EntryRow, GroupRow, Header, Info, IntervalRow, MemberRow, PackageRow,
+    SectionId, Slot,
 };
-use texts::Text;
 
 /// One generation of what is known.
-#[derive(Debug)]
 pub struct Database {
     map: Mmap,
     header: Header,
     info: Info,
+    /// What texts were packed with, made ready when the first is read.
+    dictionary: OnceLock<Option<DDict<'static>>>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("header", &self.header).finish_non_exhaustive()
+    }
 }
 
 /// What is known of an ecosystem, for a person.
@@ -101,7 +110,7 @@ impl Database {
         let header = Header::check(&map, path)?;
         let info: Info = postcard::from_bytes(header.section(&map, SectionId::Info))
             .map_err(|_| format::damaged(path, "its table of ecosystems cannot be read"))?;
-        Ok(Self { map, header, info })
+        Ok(Self { map, header, info, dictionary: OnceLock::new() })
     }
 
     /// The number of this generation; an update's is one higher.
@@ -155,8 +164,8 @@ impl Database {
     /// Where it is not, no match means nothing.
     pub fn knows(&self, ecosystem: &Ecosystem) -> bool {
         let Some((_, info)) = self.ecosystem(ecosystem.name()) else { return false };
-        // A statement without a release is one on all of them.
-        info.number("").or(info.number(&release_key(ecosystem))).is_some()
+        let release = release_key(ecosystem);
+        info.has_general_ranges || info.number(&release).is_some_and(|_| !release.is_empty())
     }
 
     /// An advisory by its id.
@@ -165,16 +174,16 @@ impl Database {
         let number = u32::try_from(at).ok()?;
         let members: &[MemberRow] = self.rows(SectionId::Members);
         let feeds = members.iter().filter(|member| member.advisory == number);
-        let meta = self.meta(row)?;
+        let (names, rest) = self.meta(row)?;
         let text = self.texts().read(row.text).unwrap_or_default();
         let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
         Some(Advisory {
             id: id.to_owned(),
-            published: meta.published.map(Timestamp),
+            published: rest.published.map(Timestamp),
             modified: Timestamp(row.modified),
-            withdrawn: (row.withdrawn != i64::MAX).then_some(Timestamp(row.withdrawn)),
-            aliases: owned(meta.aliases),
-            upstream: owned(meta.upstream),
+            withdrawn: names.withdrawn.map(Timestamp),
+            aliases: owned(names.aliases),
+            upstream: owned(names.upstream),
             summary: text.summary,
             details: text.details,
             references: text.references,
@@ -218,15 +227,20 @@ impl Database {
                 .map(|row| {
                     let id = database.text(row.id).unwrap_or_default();
                     // A date of withdrawal in the future takes effect with the generation that is built behind it.
-                    let takes_effect =
-                        old.created_at().0 < row.withdrawn && row.withdrawn <= self.created_at().0;
+                    let withdrawn = database.names(row).map_or(i64::MAX, |(names, _)| names.withdrawn());
+                    let takes_effect = old.created_at().0 < withdrawn && withdrawn <= self.created_at().0;
                     takes_effect || other.get(id) != Some(&row.content)
                 })
                 .collect();
             for package in database.rows::<PackageRow>(SectionId::Packages) {
                 let is_changed =
                     |entry: &EntryRow| changed.get(entry.advisory as usize).is_some_and(|changed| *changed);
-                if database.entries(package).iter().any(is_changed)
+                let first = package.first_group as usize;
+                let groups = (first..).take(database.groups_of(package).len());
+                let entries: &[EntryRow] = database.rows(SectionId::Entries);
+                let mut entries =
+                    groups.flat_map(|group| entries.get(database.entries_of(group)).unwrap_or_default());
+                if entries.any(is_changed)
                     && let (Some(info), Some(name)) = (
                         database.info.ecosystems.get(package.ecosystem as usize),
                         database.text(package.name),
@@ -242,37 +256,51 @@ impl Database {
     }
 
     /// What is said of a package, by its look-up name, in the release of the ecosystem.
-    pub(crate) fn statements<'d>(
-        &'d self,
-        ecosystem: &Ecosystem,
-        lookup_name: &str,
-    ) -> impl Iterator<Item = Statement<'d>> + use<'d> {
-        let found = self.ecosystem(ecosystem.name()).and_then(|(number, info)| {
-            let package = self.package(number, ecosystem.name(), lookup_name)?;
-            Some((self.entries(package), info))
-        });
-        let parts = found.map_or([&[][..], &[]], |(entries, info)| {
-            let of = |release: Option<u32>| {
-                let Some(release) = release else { return &[][..] };
-                let start = entries.partition_point(|entry| entry.release < release);
-                let end = entries.partition_point(|entry| entry.release <= release);
-                entries.get(start..end).unwrap_or_default()
-            };
-            let wanted = release_key(ecosystem);
-            [of(info.number("")), if wanted.is_empty() { &[] } else { of(info.number(&wanted)) }]
-        });
-        let intervals = self.rows(SectionId::Intervals);
-        let statement = move |entry: &'d EntryRow| Statement {
-            database: self,
-            entry,
-            intervals: format::part(intervals, entry.first_interval, entry.intervals),
+    pub(crate) fn said(&self, ecosystem: &Ecosystem, lookup_name: &str) -> Said<'_> {
+        let mut said = self.nothing_said();
+        let Some((number, info)) = self.ecosystem(ecosystem.name()) else { return said };
+        let Some(package) = self.package(number, ecosystem.name(), lookup_name) else { return said };
+        let (first, groups) = (package.first_group as usize, self.groups_of(package));
+        let mut take = |which: usize, release: u32| {
+            if let Ok(at) = groups.binary_search_by_key(&release, |group| group.release) {
+                said.groups[which] = groups.get(at);
+                said.entries[which] = self.entries_of(first + at);
+            }
         };
-        parts.into_iter().flatten().map(statement)
+        // A statement without a release is one on all of them. Sorted, it comes first.
+        if info.releases.first().is_some_and(String::is_empty) {
+            take(0, 0);
+        }
+        let wanted = release_key(ecosystem);
+        if let Some(release) = (!wanted.is_empty()).then(|| info.number(&wanted)).flatten() {
+            take(1, release);
+        }
+        said
+    }
+
+    /// Of nothing.
+    pub(crate) fn nothing_said(&self) -> Said<'_> {
+        Said {
+            database: self,
+            rows: self.rows(SectionId::Entries),
+            intervals: self.rows(SectionId::Intervals),
+            groups: [None, None],
+            entries: [0..0, 0..0],
+        }
     }
 
     /// A reader of texts, to be kept while several are read.
     pub(crate) fn texts(&self) -> TextReader<'_> {
-        TextReader::new(self.rows(SectionId::Blocks), self.header.section(&self.map, SectionId::Texts))
+        let dictionary = self.dictionary.get_or_init(|| {
+            let dictionary = self.dictionary_bytes();
+            (!dictionary.is_empty()).then(|| DDict::try_create(dictionary)).flatten()
+        });
+        let texts = self.header.section(&self.map, SectionId::Texts);
+        TextReader::new(self.rows(SectionId::Blocks), texts, dictionary.as_ref())
+    }
+
+    fn dictionary_bytes(&self) -> &[u8] {
+        self.header.section(&self.map, SectionId::Dictionary)
     }
 
     /// An ecosystem and its number. The table is sorted by name.
@@ -294,15 +322,23 @@ impl Database {
                 continue;
             }
             let package = packages.get(index as usize)?;
-            if package.ecosystem == ecosystem && self.bytes_at(package.name) == Some(lookup_name.as_bytes()) {
+            if package.ecosystem == ecosystem && self.piece(package.name) == Some(lookup_name.as_bytes()) {
                 return Some(package);
             }
         }
         None
     }
 
-    fn entries(&self, package: &PackageRow) -> &[EntryRow] {
-        format::part(self.rows(SectionId::Entries), package.first_entry, package.entries)
+    fn groups_of(&self, package: &PackageRow) -> &[GroupRow] {
+        format::part(self.rows(SectionId::Groups), package.first_group, package.groups)
+    }
+
+    /// The places of the entries of a group.
+    fn entries_of(&self, group: usize) -> Range<usize> {
+        let groups: &[GroupRow] = self.rows(SectionId::Groups);
+        let all = self.rows::<EntryRow>(SectionId::Entries).len();
+        let begin = |at: usize| groups.get(at).map_or(all, |group| group.first_entry as usize).min(all);
+        begin(group)..begin(group + 1)
     }
 
     fn advisory_rows(&self) -> &[AdvisoryRow] {
@@ -316,17 +352,22 @@ impl Database {
         Some((at, rows.get(at)?))
     }
 
-    fn meta<'d>(&'d self, row: &AdvisoryRow) -> Option<Meta<'d>> {
-        postcard::from_bytes(self.bytes_at(row.meta)?).ok()
+    fn meta<'d>(&'d self, row: &AdvisoryRow) -> Option<(Names<'d>, Rest<'d>)> {
+        let (names, rest) = self.names(row)?;
+        Some((names, postcard::from_bytes(rest).ok()?))
     }
 
-    fn text(&self, span: Span) -> Option<&str> {
-        std::str::from_utf8(self.bytes_at(span)?).ok()
+    /// The names of an advisory, and the bytes of the [`Rest`].
+    fn names<'d>(&'d self, row: &AdvisoryRow) -> Option<(Names<'d>, &'d [u8])> {
+        postcard::take_from_bytes(self.piece(row.meta)?).ok()
     }
 
-    fn bytes_at(&self, span: Span) -> Option<&[u8]> {
-        let start = span.offset as usize;
-        self.header.section(&self.map, SectionId::Heap).get(start..start.checked_add(span.length as usize)?)
+    fn text(&self, at: u32) -> Option<&str> {
+        std::str::from_utf8(self.piece(at)?).ok()
+    }
+
+    fn piece(&self, at: u32) -> Option<&[u8]> {
+        format::piece(self.header.section(&self.map, SectionId::Heap), at)
     }
 
     fn rows<T: bytemuck::Pod>(&self, id: SectionId) -> &[T] {
@@ -368,6 +409,48 @@ fn release_key(ecosystem: &Ecosystem) -> Cow<'_, str> {
     }
 }
 
+/// Where it lies what is said of a package in a release.
+#[derive(Clone)]
+pub(crate) struct Said<'d> {
+    database: &'d Database,
+    rows: &'d [EntryRow],
+    intervals: &'d [IntervalRow],
+    /// Of all releases, and of this one.
+    groups: [Option<&'d GroupRow>; 2],
+    /// The places of their entries, each sorted by advisory.
+    entries: [Range<usize>; 2],
+}
+
+impl<'d> Said<'d> {
+    /// All of it.
+    pub(crate) fn statements(&self) -> impl Iterator<Item = Statement<'d>> + use<'d> {
+        let Self { database, rows, intervals, entries: [general, own], .. } = self.clone();
+        general.chain(own).filter_map(move |at| {
+            let entry = rows.get(at)?;
+            let end = rows.get(at + 1).map_or(intervals.len(), |next| next.first_interval as usize);
+            let intervals = intervals.get(entry.first_interval as usize..end).unwrap_or_default();
+            Some(Statement { database, entry, intervals })
+        })
+    }
+
+    /// Whether a version lies above all of it, so that none of it says that the version is affected. `reaches` tells whether the
+    /// version's key, in the order of this number, is another or above it.
+    pub(crate) fn is_below(&self, mut reaches: impl FnMut(u8, &[u8]) -> bool) -> bool {
+        self.groups.iter().flatten().all(|group| {
+            group.order & GroupRow::HAS_CEILING != 0
+                && self.database.piece(group.ceiling).is_some_and(|key| reaches(group.order as u8, key))
+        })
+    }
+
+    /// Whether an advisory has a part in it.
+    pub(crate) fn has(&self, advisory: u32) -> bool {
+        self.entries.iter().any(|entries| {
+            let rows = self.rows.get(entries.clone()).unwrap_or_default();
+            rows.binary_search_by_key(&advisory, |row| row.advisory).is_ok()
+        })
+    }
+}
+
 /// What one advisory says of one package in one release.
 #[derive(Clone, Copy)]
 pub(crate) struct Statement<'d> {
@@ -389,9 +472,8 @@ impl<'d> Statement<'d> {
 
     /// Whose word it is.
     pub(crate) fn authority(&self) -> osv::Authority {
-        let number = self.row().map_or(0, |row| row.authority);
-        let known = osv::Authority::ALL.into_iter().nth(number as usize);
-        known.unwrap_or(osv::Authority::Cve)
+        let known = osv::Authority::ALL.get(usize::from(self.entry.authority()));
+        known.copied().unwrap_or(osv::Authority::Cve)
     }
 
     /// The number of the order of its versions.
@@ -399,52 +481,53 @@ impl<'d> Statement<'d> {
         self.entry.order
     }
 
-    /// Whether one of its intervals holds a key, and if so, whether that interval is weak.
-    pub(crate) fn holds(&self, key: &[u8]) -> Option<bool> {
-        let starts_below = |row: &IntervalRow| {
-            row.start().length == 0 || self.database.bytes_at(row.start()).is_some_and(|start| start <= key)
-        };
+    /// The interval that holds a key.
+    pub(crate) fn holder(&self, key: &[u8]) -> Option<Holder<'d>> {
+        let starts_below =
+            |row: &IntervalRow| self.database.piece(row.start).is_some_and(|start| start <= key);
         // Nearly all have one interval; only others need a search.
         let row = match self.intervals {
             [row] => Some(row).filter(|row| starts_below(row)),
             rows => rows.get(rows.partition_point(starts_below).checked_sub(1)?),
         }?;
-        let holds = !row.has_end() || key < self.database.bytes_at(row.end())?;
-        holds.then_some(row.is_weak())
+        let holds = !row.has_end() || key < self.database.piece(row.end)?;
+        holds.then_some(Holder { database: self.database, row })
     }
 
     /// Whether one of its bounds lies between two keys, both included.
     pub(crate) fn has_bound_between(&self, first: &[u8], last: &[u8]) -> bool {
-        let lies = |span: Span| {
-            span.length > 0 && self.database.bytes_at(span).is_some_and(|key| first <= key && key <= last)
+        let lies = |at: u32| {
+            at != format::NOTHING && self.database.piece(at).is_some_and(|key| first <= key && key <= last)
         };
-        self.intervals.iter().any(|row| lies(row.start()) || (row.has_end() && lies(row.end())))
+        self.intervals.iter().any(|row| lies(row.start) || lies(row.end))
     }
 
     /// Whether it names a fix at a key or below.
     pub(crate) fn has_fix_up_to(&self, key: &[u8]) -> bool {
-        let below = |row: &IntervalRow| {
-            row.has_fix() && self.database.bytes_at(row.end()).is_some_and(|end| end <= key)
-        };
+        let below =
+            |row: &IntervalRow| row.has_fix() && self.database.piece(row.end).is_some_and(|end| end <= key);
         self.intervals.iter().any(below)
     }
 
-    /// The fixes above a key, lowest first.
-    pub(crate) fn fixes_above<'k>(&self, key: &'k [u8]) -> impl Iterator<Item = &'d str> + use<'d, 'k> {
+    /// The fixes above a key with their keys, lowest first.
+    pub(crate) fn fixes_above<'k>(
+        &self,
+        key: &'k [u8],
+    ) -> impl Iterator<Item = (&'d [u8], &'d str)> + use<'d, 'k> {
         let database = self.database;
-        let above = move |row: &&IntervalRow| {
-            row.has_fix() && database.bytes_at(row.end()).is_some_and(|end| end > key)
-        };
-        self.intervals.iter().filter(above).filter_map(|row| database.text(row.fix()))
+        self.intervals.iter().filter(|row| row.has_fix()).filter_map(move |row| {
+            let end = database.piece(row.end).filter(|end| *end > key)?;
+            Some((end, database.text(row.fix())?))
+        })
     }
 
     /// In words what its one interval says; `None` where it has more, or one that begins later.
     pub(crate) fn in_words(&self) -> Option<String> {
         match self.intervals {
-            [row] if row.start().length == 0 && row.has_fix() => {
+            [row] if row.start == format::NOTHING && row.has_fix() => {
                 Some(format!("introduced 0, fixed {}", self.database.text(row.fix())?))
             }
-            [row] if row.start().length == 0 && !row.has_end() => Some("introduced 0".to_owned()),
+            [row] if row.start == format::NOTHING && !row.has_end() => Some("introduced 0".to_owned()),
             [] => Some("no version".to_owned()),
             _ => None,
         }
@@ -457,7 +540,7 @@ impl<'d> Statement<'d> {
 
     /// Whether the advisory was not taken back before the database was built.
     pub(crate) fn is_in_force(&self) -> bool {
-        self.row().is_some_and(|row| row.withdrawn > self.database.header.created_at)
+        self.entry.flags & EntryRow::IN_FORCE != 0
     }
 
     /// The advisory's id.
@@ -470,37 +553,82 @@ impl<'d> Statement<'d> {
         Some(Timestamp(self.row()?.modified))
     }
 
-    /// Names, dates and severities of the advisory.
-    pub(crate) fn meta(&self) -> Option<AdvisoryMeta<'d>> {
-        self.database.meta(self.row()?)
+    /// Names of the advisory, and what [`Rest::of`] makes its dates and severities of.
+    pub(crate) fn names(&self) -> Option<(Names<'d>, &'d [u8])> {
+        self.database.names(self.row()?)
     }
 
     /// Whether it says anything beside its intervals of this package.
     pub(crate) fn has_about(&self) -> bool {
-        self.entry.about.length > 0
+        self.entry.about != format::NOTHING
     }
 
     /// What it says beside its intervals of this package.
     pub(crate) fn about(&self) -> Option<About> {
-        if self.entry.about.length == 0 {
+        if !self.has_about() {
             return None;
         }
-        postcard::from_bytes(self.database.bytes_at(self.entry.about)?).ok()
+        postcard::from_bytes(self.database.piece(self.entry.about)?).ok()
     }
 
     /// Its texts; empty where they are damaged.
-    pub(crate) fn text(&self, texts: &mut TextReader<'d>) -> Text {
-        self.row().and_then(|row| texts.read(row.text)).unwrap_or_default()
+    pub(crate) fn text<'t>(&self, texts: &'t mut TextReader<'d>) -> Shown<'t> {
+        self.row().and_then(|row| texts.shown(row.text)).unwrap_or_default()
     }
 
-    /// What the CVE record says of a vulnerability, where its feed is read. It names no packages.
-    pub(crate) fn of_cve(&self, cve: &str, texts: &mut TextReader<'d>) -> Option<(AdvisoryMeta<'d>, Text)> {
-        let (_, row) = self.database.row_of(&format!("NVD:{cve}"))?;
-        Some((self.database.meta(row)?, texts.read(row.text).unwrap_or_default()))
+    /// The CVE record of a vulnerability that the advisory names, where its feed is read. It names no packages.
+    pub(crate) fn cve_record(&self, cve: &str) -> Option<CveRecord<'d>> {
+        let number = self.row()?.cve_record.checked_sub(1)?;
+        let row = self.database.advisory_rows().get(number as usize)?;
+        let is_it = self.database.text(row.id)?.strip_prefix(format::CVE_RECORD) == Some(cve);
+        is_it.then_some(CveRecord { database: self.database, row })
     }
 
     fn row(&self) -> Option<&'d AdvisoryRow> {
         self.database.advisory_rows().get(self.entry.advisory as usize)
+    }
+}
+
+/// What NVD says of a CVE.
+pub(crate) struct CveRecord<'d> {
+    database: &'d Database,
+    row: &'d AdvisoryRow,
+}
+
+impl<'d> CveRecord<'d> {
+    /// Dates and severities; nothing where they are damaged.
+    pub(crate) fn rest(&self) -> Rest<'d> {
+        self.database.meta(self.row).map(|(_, rest)| rest).unwrap_or_default()
+    }
+
+    /// Its texts; empty where they are damaged.
+    pub(crate) fn text<'t>(&self, texts: &'t mut TextReader<'d>) -> Shown<'t> {
+        texts.shown(self.row.text).unwrap_or_default()
+    }
+}
+
+/// An interval that holds a version.
+#[derive(Clone, Copy)]
+pub(crate) struct Holder<'d> {
+    database: &'d Database,
+    row: &'d IntervalRow,
+}
+
+impl Holder<'_> {
+    /// Whether one of its bounds is no version of its scheme.
+    pub(crate) fn is_weak(&self) -> bool {
+        self.row.is_weak()
+    }
+
+    /// Whether it holds one version and no other.
+    pub(crate) fn is_of_one(&self) -> bool {
+        let (start, end) = (self.database.piece(self.row.start), self.database.piece(self.row.end));
+        start.zip(end).is_some_and(|(start, end)| end.split_last() == Some((&0, start)))
+    }
+
+    /// Whether it holds every version that there is or will be.
+    pub(crate) fn is_of_all(&self) -> bool {
+        self.row.start == format::NOTHING && !self.row.has_end()
     }
 }
 

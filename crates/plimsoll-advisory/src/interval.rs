@@ -47,6 +47,30 @@ impl Order {
         }
     }
 
+    /// The key of a version in a list, and by what it is compared. What is no version of its scheme is equal to the same text
+    /// and to nothing else, whatever else shares its place in the order.
+    pub(crate) fn listed(self, version: &str) -> (Self, Key) {
+        let key = self.key(version);
+        if key.weak {
+            (Self::Exact, Key { bytes: self.plain_text(version), weak: true })
+        } else {
+            (self, key)
+        }
+    }
+
+    /// What of a version's text counts where only the same text is the same version.
+    pub(crate) fn plain_text(self, version: &str) -> Vec<u8> {
+        match self {
+            Self::Exact => version.as_bytes().to_vec(),
+            Self::By(scheme) => scheme.plain_text(version).into_owned().into_bytes(),
+        }
+    }
+
+    /// Whether the version has a key, but lies in no range but that of all versions.
+    pub(crate) fn is_branch(self, version: &str) -> bool {
+        matches!(self, Self::By(scheme) if scheme.is_branch(version))
+    }
+
     pub(crate) fn key(self, version: &str) -> Key {
         match self {
             Self::Exact => Key { bytes: version.as_bytes().to_vec(), weak: false },
@@ -127,9 +151,9 @@ pub(crate) fn compile(affected: &Affected, ecosystem: &str) -> Compiled {
         }
     }
     for version in affected.versions.iter().filter(|version| version.len() <= MAX_VERSION_BYTES) {
-        let key = own.key(version.trim_ascii());
+        let (order, key) = own.listed(version.trim_ascii());
         if key.bytes.len() < MAX_KEY_BYTES {
-            found.push((own, Interval::only(key)));
+            found.push((order, Interval::only(key)));
         }
     }
     found.sort_by_key(|(order, _)| order.code());

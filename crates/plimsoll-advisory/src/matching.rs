@@ -8,18 +8,18 @@
 mod explain;
 mod group;
 mod owner;
-
-use std::collections::HashSet;
+mod third_party;
 
 use plimsoll_types::{Ecosystem, InstalledPackage, Match, PackageType, Status};
 
 use crate::Database;
-use crate::database::Statement;
+use crate::database::{Said, Statement};
 use crate::interval::{Builds, Key, Order};
 use crate::osv::Authority;
 
 pub use explain::{Account, Judgement, explain};
 pub use owner::heed_owner;
+pub use third_party::third_party;
 
 /// How far the silence of the database about a package version means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +42,19 @@ pub fn find(database: &Database, package: &InstalledPackage) -> Vec<Match> {
     let (name, version) = package.package.advised_as();
     let source = (package.package.package_type == PackageType::Rpm).then(|| package.package.source_name());
     let module = stream(package);
-    find_asked(database, Asked { ecosystem, name, source, version, module: module.as_deref() })
+    let mut found =
+        find_asked(database, Asked { ecosystem, name, source, version, module: module.as_deref() });
+    if let Some(third_party) = (!found.is_empty()).then(|| third_party(package)).flatten() {
+        found.iter_mut().for_each(|found| found.evidence.third_party = Some(third_party.clone()));
+    }
+    found
 }
 
 /// The module and stream of an rpm, without the module's version and context.
 fn stream(package: &InstalledPackage) -> Option<String> {
+    if package.package.package_type != PackageType::Rpm {
+        return None;
+    }
     Some(package.module()?.splitn(3, ':').take(2).collect::<Vec<_>>().join(":"))
 }
 
@@ -91,7 +99,8 @@ pub fn coverage(database: &Database, package: &InstalledPackage) -> Coverage {
         return Coverage::NoVersion;
     }
     match database
-        .statements(ecosystem, &ecosystem.lookup_name(name))
+        .said(ecosystem, &ecosystem.lookup_name(name))
+        .statements()
         .any(|s| s.has_unevaluated() && s.is_in_force())
     {
         true => Coverage::ListedVersions,
@@ -125,11 +134,15 @@ fn words<'d>(database: &'d Database, asked: &Asked<'_>, installed: &mut Installe
     if installed.version.is_empty() {
         return words;
     }
+    let sources = Sources::of(database, asked);
+    if sources.are_below(installed) {
+        return words;
+    }
     let mut silent = Vec::new();
     // Of what nobody can tell, the publisher included, nothing is said.
     let mut undetermined = Vec::new();
-    for statement in statements(database, asked) {
-        let Some(keys) = installed.keys(statement.order()) else { continue };
+    sources.statements(asked).for_each(|statement| {
+        let Some(keys) = installed.keys(statement.order()) else { return };
         match keys.lie_in(&statement) {
             Some(_) if statement.status() == Status::Unknown => undetermined.push(statement.advisory()),
             Some(weak) if statement.is_in_force() => {
@@ -142,34 +155,72 @@ fn words<'d>(database: &'d Database, asked: &Asked<'_>, installed: &mut Installe
             }
             _ => {}
         }
-    }
+    });
     if !silent.is_empty() {
-        let spoken: HashSet<u32> =
-            words.iter().map(|word| word.statement.advisory()).chain(undetermined).collect();
-        words.extend(silent.into_iter().filter(|word| !spoken.contains(&word.statement.advisory())));
+        let mut spoken = undetermined;
+        spoken.extend(words.iter().map(|word| word.statement.advisory()));
+        spoken.sort_unstable();
+        words.extend(
+            silent.into_iter().filter(|word| spoken.binary_search(&word.statement.advisory()).is_err()),
+        );
     }
     words
 }
 
-/// What is said of a package in its release. A version that only subscribers get is compared with what its publisher says
-/// to subscribers, wherever it says something to them.
-fn statements<'d>(database: &'d Database, asked: &Asked<'_>) -> Vec<Statement<'d>> {
-    let Asked { ecosystem, version, module, .. } = *asked;
-    let name = ecosystem.lookup_name(asked.name);
-    let mut all: Vec<Statement<'d>> = Vec::new();
-    if let Some(subscribers) = subscribers_release(ecosystem, version) {
-        all.extend(database.statements(&subscribers, &name));
+/// What is said of a package in its release.
+fn statements<'d, 'a>(
+    database: &'d Database,
+    asked: &Asked<'a>,
+) -> impl Iterator<Item = Statement<'d>> + use<'d, 'a> {
+    Sources::of(database, asked).statements(asked)
+}
+
+/// Under which names and releases a package is spoken of. A version that only subscribers get is compared with what its
+/// publisher says to subscribers, wherever it says something to them.
+struct Sources<'d> {
+    to_subscribers: Said<'d>,
+    own: Said<'d>,
+    of_source: Said<'d>,
+}
+
+impl<'d> Sources<'d> {
+    fn of(database: &'d Database, asked: &Asked<'_>) -> Self {
+        let Asked { ecosystem, version, .. } = *asked;
+        let name = ecosystem.lookup_name(asked.name);
+        let nothing = || database.nothing_said();
+        let subscribers = subscribers_release(ecosystem, version);
+        Self {
+            to_subscribers: subscribers.map_or_else(nothing, |release| database.said(&release, &name)),
+            own: database.said(ecosystem, &name),
+            of_source: asked
+                .source
+                .map_or_else(nothing, |source| database.said(ecosystem, &format!("{source} (source)"))),
+        }
     }
-    let known: HashSet<u32> = all.iter().map(Statement::advisory).collect();
-    let others = database.statements(ecosystem, &name);
-    all.extend(others.filter(|statement| !known.contains(&statement.advisory())));
-    if let Some(source) = asked.source {
-        let known: HashSet<u32> = all.iter().map(Statement::advisory).collect();
-        let of_source = database.statements(ecosystem, &format!("{source} (source)"));
-        all.extend(of_source.filter(|statement| !known.contains(&statement.advisory())));
+
+    /// Whether the version is above every one that is said to be affected.
+    fn are_below(&self, installed: &mut Installed<'_>) -> bool {
+        let mut reaches = |order: u8, ceiling: &[u8]| {
+            // The build of a version is compared as that version, which is below it.
+            let keys = installed.keys(order).filter(|keys| keys.builds.is_none());
+            keys.is_some_and(|keys| ceiling <= keys.key.bytes.as_slice())
+        };
+        [&self.to_subscribers, &self.own, &self.of_source].into_iter().all(|said| said.is_below(&mut reaches))
     }
-    all.retain(|statement| is_of_stream(statement, version, module));
-    all
+
+    fn statements<'a>(self, asked: &Asked<'a>) -> impl Iterator<Item = Statement<'d>> + use<'d, 'a> {
+        let Asked { version, module, .. } = *asked;
+        let Self { to_subscribers, own, of_source } = self;
+        let (all_to_subscribers, all_own, all_of_source) =
+            (to_subscribers.statements(), own.statements(), of_source.statements());
+        let to_subscribers_too = to_subscribers.clone();
+        all_to_subscribers
+            .chain(all_own.filter(move |statement| !to_subscribers_too.has(statement.advisory())))
+            .chain(all_of_source.filter(move |statement| {
+                !to_subscribers.has(statement.advisory()) && !own.has(statement.advisory())
+            }))
+            .filter(move |statement| is_of_stream(statement, version, module))
+    }
 }
 
 /// Whether a statement is on packages of the same module and stream, or like them of none: a module's packages are built
@@ -198,7 +249,7 @@ fn subscribers_release(ecosystem: &Ecosystem, version: &str) -> Option<Ecosystem
 
 /// A version, and its keys as far as they were asked for: most packages need one, packages that nobody advises none.
 struct Installed<'v> {
-    ecosystem: &'v str,
+    ecosystem: &'v Ecosystem,
     version: &'v str,
     keys: Vec<(u8, Keys)>,
 }
@@ -207,11 +258,12 @@ struct Installed<'v> {
 struct Keys {
     key: Key,
     builds: Option<Builds>,
+    /// It has a place in the order, but lies in no range: `dev-main` of Composer.
+    is_branch: bool,
 }
 
 impl<'v> Installed<'v> {
     fn new(ecosystem: &'v Ecosystem, version: &'v str) -> Self {
-        let ecosystem = ecosystem.name();
         Self { ecosystem, version: version.trim_ascii(), keys: Vec::new() }
     }
 
@@ -220,8 +272,17 @@ impl<'v> Installed<'v> {
             Some(at) => at,
             None => {
                 let by = Order::from_code(order)?;
-                let builds = Builds::of(self.ecosystem, self.version, by);
-                self.keys.push((order, Keys { key: by.key(self.version), builds }));
+                let key = match by {
+                    // In an ecosystem that has an order this is for listed versions that have no place in it.
+                    Order::Exact => {
+                        let own = Order::of_ecosystem(&self.ecosystem.to_string());
+                        Key { bytes: own.plain_text(self.version), weak: false }
+                    }
+                    by => by.key(self.version),
+                };
+                let builds = Builds::of(self.ecosystem.name(), self.version, by);
+                let is_branch = by.is_branch(self.version);
+                self.keys.push((order, Keys { key, builds, is_branch }));
                 self.keys.len() - 1
             }
         };
@@ -240,7 +301,12 @@ impl Keys {
 
     /// Whether the version lies in one of a statement's intervals, and if so, whether that interval is weak.
     fn lie_in(&self, statement: &Statement<'_>) -> Option<bool> {
-        statement.holds(self.for_statement(statement))
+        let holder = statement.holder(self.for_statement(statement))?;
+        // All versions are all, branches with them (Composer's constraint `*`); no other range has one (`>=0,<2.0`).
+        let is_out_of_order = self.is_branch && !holder.is_of_all();
+        // What is no version may share the key of one that is listed, and is another text all the same.
+        let only_looks_alike = self.key.weak && !holder.is_weak() && holder.is_of_one();
+        (!is_out_of_order && !only_looks_alike).then_some(holder.is_weak())
     }
 }
 

@@ -10,6 +10,7 @@
 //! | Debian | the tracker's JSON | never affected, no-dsa with its reason, end of life, urgency |
 //! | Ubuntu | the tracker's text files | needed, deferred, ignored, pockets for subscribers, priority |
 //! | Alpine, Wolfi, Chainguard | secdb JSON | `0`: never affected |
+//! | Alpine's rejections | YAML | what the security team found to be none of Alpine's |
 //! | Azure Linux, CBL-Mariner | OVAL | no fix yet |
 //! | Red Hat, SUSE | CSAF VEX | not affected, will not fix, out of support, under investigation |
 //! | Amazon, Oracle | updateinfo of the repositories | bulletins that no bucket has |
@@ -23,6 +24,7 @@ mod debian;
 mod nvd;
 mod oval;
 mod photon;
+mod rejections;
 mod secdb;
 mod tar;
 mod ubuntu;
@@ -52,6 +54,7 @@ pub enum Publisher {
     Debian,
     Ubuntu,
     Alpine,
+    AlpineRejections,
     Wolfi,
     Chainguard,
     AzureLinux,
@@ -95,10 +98,11 @@ const fn repository(ecosystem: &'static str, path: &'static str) -> Repository {
 
 impl Publisher {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Debian,
         Self::Ubuntu,
         Self::Alpine,
+        Self::AlpineRejections,
         Self::Wolfi,
         Self::Chainguard,
         Self::AzureLinux,
@@ -116,6 +120,7 @@ impl Publisher {
             Self::Debian => "debian",
             Self::Ubuntu => "ubuntu",
             Self::Alpine => "alpine",
+            Self::AlpineRejections => "alpine-rejections",
             Self::Wolfi => "wolfi",
             Self::Chainguard => "chainguard",
             Self::AzureLinux => "azurelinux",
@@ -141,6 +146,9 @@ impl Publisher {
                 "https://git.launchpad.net/ubuntu-cve-tracker/snapshot/ubuntu-cve-tracker-master.tar.gz"
             }
             Self::Alpine => "https://secdb.alpinelinux.org",
+            Self::AlpineRejections => {
+                "https://gitlab.alpinelinux.org/alpine/security/security-rejections/-/raw/master"
+            }
             Self::Wolfi => "https://packages.wolfi.dev/os/security.json",
             Self::Chainguard => "https://packages.cgr.dev/chainguard/security.json",
             Self::AzureLinux => {
@@ -161,6 +169,7 @@ impl Publisher {
             Self::Debian | Self::Wolfi | Self::Chainguard => Layout::File,
             Self::Ubuntu | Self::RedHat | Self::Suse => Layout::Archive,
             Self::Alpine => Layout::Branches,
+            Self::AlpineRejections => Layout::Files(&["main.yaml", "community.yaml"]),
             Self::AzureLinux => Layout::Files(&["azurelinux-3.0-oval.xml", "cbl-mariner-2.0-oval.xml"]),
             Self::Photon => Layout::Files(&[
                 "cve_data_photon5.0.json",
@@ -192,6 +201,32 @@ impl Publisher {
         }
     }
 
+    /// Whether what one document says is all that is said of its vulnerability, so that no more than one need be in memory.
+    pub fn is_streamed(self) -> bool {
+        matches!(self, Self::RedHat | Self::Suse)
+    }
+
+    /// Reads one of its files as [`Publisher::read`] does. Where it [is streamed](Publisher::is_streamed) the records are handed on
+    /// as they come; nothing stays of them but their number.
+    pub fn read_each(
+        self,
+        name: &str,
+        bytes: impl Read,
+        into: &mut Collected,
+        mut each: impl FnMut(Record) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let vendor = match self {
+            Self::RedHat => csaf::Vendor::RedHat,
+            Self::Suse => csaf::Vendor::Suse,
+            _ => return self.read(name, bytes, into),
+        };
+        tar::each(tar::unpacked(bytes)?, |_, content| {
+            csaf::read(content, vendor, into)?;
+            into.handed_on += into.records.len();
+            std::mem::take(&mut into.records).into_values().try_for_each(&mut each)
+        })
+    }
+
     /// Reads one of its files. `name` is its path below the address, or the repository's ecosystem for an updateinfo.
     ///
     /// A file that is packed with gzip or zstd is unpacked on the way. Fails where the file as a whole cannot be read; what of it is not what the format says is counted and left out.
@@ -201,6 +236,7 @@ impl Publisher {
             Self::Debian => debian::read(bytes, into),
             Self::Ubuntu => tar::each(bytes, |path, content| ubuntu::read(path, content, into)),
             Self::Alpine => secdb::read(bytes, "ALPINE", "Alpine", into),
+            Self::AlpineRejections => rejections::read(bytes, into),
             Self::Wolfi => secdb::read(bytes, "WOLFI", "Wolfi", into),
             Self::Chainguard => secdb::read(bytes, "CHAINGUARD", "Chainguard", into),
             Self::AzureLinux => oval::read(bytes, into),
@@ -217,6 +253,8 @@ impl Publisher {
 #[derive(Debug, Default)]
 pub struct Collected {
     records: BTreeMap<String, Record>,
+    /// Records that are no longer here.
+    handed_on: usize,
     items: usize,
     /// Parts that were not what the format says.
     pub dropped: u64,
@@ -229,7 +267,7 @@ impl Collected {
             self.dropped += 1;
             return Ok(None);
         }
-        if self.records.len() >= MAX_RECORDS {
+        if self.records.len() + self.handed_on >= MAX_RECORDS {
             return Err(Error::too_large("a feed with advisories beyond all measure"));
         }
         Ok(Some(self.records.entry(id.to_owned()).or_insert_with(|| empty(id))))

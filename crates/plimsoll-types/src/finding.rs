@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inventory::Confidence;
 use crate::{ParseError, Timestamp};
 
 /// How bad a vulnerability is. The order is that of urgency, so that the maximum is the worst.
@@ -186,6 +187,22 @@ pub struct SubscriptionFix {
     pub subscription: String,
 }
 
+/// That a package is not the distribution's own, although it lies among its packages.
+///
+/// Its versions follow rules of its builder's, and what the distribution fixed in its own package says nothing of it: whoever
+/// compares them guesses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThirdParty {
+    /// Who built it, as far as its records tell: `Docker <support@docker.com>`; empty where only its version gives it away.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub vendor: String,
+    /// What told it: a sentence for a person, without a full stop.
+    pub told_by: String,
+    /// How sure it is that the advisory is about this package.
+    pub confidence: Confidence,
+}
+
 /// What beside the verdict is known of a match: what a person asks for who doubts it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -211,6 +228,9 @@ pub struct Evidence {
     /// What of the package has the flaw, as `path: Symbol, Symbol`: who does not use it is not concerned.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub symbols: Vec<String>,
+    /// Whether the package is somebody else's than the distribution's whose advisories it was compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub third_party: Option<ThirdParty>,
 }
 
 impl Evidence {

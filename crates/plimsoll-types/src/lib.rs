@@ -41,6 +41,7 @@ pub use ecosystem::Ecosystem;
 pub use exemption::Exemption;
 pub use finding::{
     Cvss, Evidence, FixStatus, Match, Severity, Status, SubscriptionFix, SuppressedBy, Suppression,
+    ThirdParty,
 };
 pub use generation::Generation;
 pub use guid::Guid;

@@ -10,6 +10,8 @@
 //!
 //! A text that Composer refuses is weak and compared by `version_compare` as it is, but for a `v` in front.
 
+use std::borrow::Cow;
+
 use crate::VersionKey;
 use crate::encode::{Writer, span};
 use crate::php;
@@ -49,6 +51,12 @@ pub(crate) fn key(version: &str) -> VersionKey {
 
 pub(crate) fn is_branch(version: &str) -> bool {
     branch(stripped(version)).is_some()
+}
+
+/// The name of a branch as Composer has it, `dev-` in front; of other texts what it compares as it is.
+pub(crate) fn plain_text(version: &str) -> Cow<'_, str> {
+    let text = stripped(version);
+    branch(text).map_or(without_v(text).into(), |branch| format!("dev-{branch}").into())
 }
 
 /// The version without alias and stability flag.
@@ -268,6 +276,9 @@ mod tests {
         check_equal(Composer, &["dev-master", "master", "DEV-master"]);
         check_weak(Composer, &["dev-main", "trunk"]);
         assert!(Composer.is_branch("dev-main@dev") && !Composer.is_branch("1.x-dev"));
+        assert_eq!(Composer.plain_text(" master as 1.0"), "dev-master");
+        assert_eq!(Composer.plain_text("DEV-main@dev"), "dev-main");
+        assert_eq!(Composer.plain_text("v1.2.3.4.5"), "1.2.3.4.5");
     }
 
     #[test]

@@ -41,6 +41,7 @@ mod semver;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
@@ -171,6 +172,18 @@ impl Scheme {
     /// lies in no range of versions, and is only equal to itself.
     pub fn is_branch(self, version: &str) -> bool {
         self == Scheme::Composer && composer::is_branch(version)
+    }
+
+    /// What of a version's text counts where it is no version of the scheme, so that only the same text is the same version.
+    ///
+    /// Its key would not do for that: a key has room for what the scheme knows of texts, and `.` and `..` of rpm share one.
+    pub fn plain_text(self, version: &str) -> Cow<'_, str> {
+        match self {
+            Scheme::Composer => composer::plain_text(version),
+            // As the vendor's tool did as long as it took such texts: case counts for nothing.
+            Scheme::Pep440 => version.trim().to_ascii_lowercase().into(),
+            _ => version.trim_ascii().into(),
+        }
     }
 
     /// The order of two versions: that of their keys.

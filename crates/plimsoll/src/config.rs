@@ -594,9 +594,10 @@ impl Typed {
     /// Those of distributions whose data are small enough to be read by everybody, unless advisories come from somewhere else
     /// than the public feed.
     fn publishers(&self) -> Result<Vec<PublisherFeed>> {
-        const USUAL: [Publisher; 8] = [
+        const USUAL: [Publisher; 9] = [
             Publisher::Debian,
             Publisher::Alpine,
+            Publisher::AlpineRejections,
             Publisher::Wolfi,
             Publisher::Chainguard,
             Publisher::AzureLinux,

@@ -79,6 +79,12 @@ fn verdict(story: &Story) -> String {
     if !evidence.disputed_by.is_empty() {
         text.push_str(&format!("; disputed by {}", evidence.disputed_by.join(", ")));
     }
+    if let Some(third_party) = &evidence.third_party {
+        text.push_str(&format!(
+            "; a guess, since the package is not the distribution's: {}",
+            third_party.told_by
+        ));
+    }
     text
 }
 

@@ -13,8 +13,9 @@ use plimsoll_types::{Status, Timestamp};
 use serde_json::Value;
 
 use super::format::{
-    self, About, AdvisoryRow, BlockRow, EcosystemInfo, EntryRow, FeedInfo, HEADER_BYTES, Header, Info,
-    IntervalRow, MemberRow, Meta, PackageRow, SECTIONS, SectionId, Slot, Span, TextPlace,
+    self, About, AdvisoryRow, BlockRow, EcosystemInfo, EntryRow, FeedInfo, GroupRow, HEADER_BYTES, Header,
+    Info, IntervalRow, MemberRow, NOTHING, Names as AdvisoryNames, PackageRow, Rest, SECTIONS, SectionId,
+    Slot, TextPlace,
 };
 use super::texts::{self, Text};
 use super::{Database, filed_under};
@@ -71,17 +72,25 @@ pub struct Stats {
 
 /// An advisory that will be written.
 struct Draft {
-    /// Its spans and intervals are in the base's tables, not in the builder's.
+    /// Its places in the heap and its intervals are in the base's tables, not in the builder's.
     in_base: bool,
     row: AdvisoryRow,
+    authority: u8,
+    withdrawn: i64,
     feeds: Vec<u32>,
     entries: Vec<DraftEntry>,
 }
 
-/// An entry that will be written. Its release is the builder's number, its package too.
+/// An entry that will be written. Package and release are the builder's numbers.
 struct DraftEntry {
     package: u32,
-    row: EntryRow,
+    release: u32,
+    first_interval: u32,
+    end_interval: u32,
+    about: u32,
+    order: u8,
+    status: u8,
+    unevaluated: u8,
 }
 
 impl<'b> Builder<'b> {
@@ -200,22 +209,46 @@ impl<'b> Builder<'b> {
         let rows = base.advisory_rows();
         let mut drafts: Vec<Draft> = rows
             .iter()
-            .map(|row| Draft { in_base: true, row: *row, feeds: Vec::new(), entries: Vec::new() })
+            .map(|row| Draft {
+                in_base: true,
+                row: *row,
+                authority: 0,
+                withdrawn: base.names(row).map_or(i64::MAX, |(names, _)| names.withdrawn()),
+                feeds: Vec::new(),
+                entries: Vec::new(),
+            })
             .collect();
+        let entry_rows: &[EntryRow] = base.rows(SectionId::Entries);
+        let intervals = base.rows::<IntervalRow>(SectionId::Intervals).len() as u32;
         for member in base.rows::<MemberRow>(SectionId::Members) {
             if let Some(draft) = drafts.get_mut(member.advisory as usize) {
                 draft.feeds.push(member.feed);
             }
         }
+        // Each entry is one package's. A file that says otherwise would make of a few rows more than there is memory.
+        let mut left = entry_rows.len();
         for package in base.rows::<PackageRow>(SectionId::Packages) {
             let info = base.info.ecosystems.get(package.ecosystem as usize);
             let (Some(info), Some(name)) = (info, base.text(package.name)) else { continue };
             let number = self.package(&info.name, name);
-            for entry in base.entries(package) {
-                let release = info.releases.get(entry.release as usize);
-                if let (Some(draft), Some(release)) = (drafts.get_mut(entry.advisory as usize), release) {
-                    let row = EntryRow { release: self.releases.number(release), ..*entry };
-                    draft.entries.push(DraftEntry { package: number, row });
+            for (group, at) in base.groups_of(package).iter().zip(package.first_group as usize..) {
+                let Some(release) = info.releases.get(group.release as usize) else { continue };
+                let release = self.releases.number(release);
+                for at in base.entries_of(at).take(left) {
+                    left -= 1;
+                    let Some(entry) = entry_rows.get(at) else { continue };
+                    let Some(draft) = drafts.get_mut(entry.advisory as usize) else { continue };
+                    draft.authority = entry.authority();
+                    draft.entries.push(DraftEntry {
+                        package: number,
+                        release,
+                        first_interval: entry.first_interval,
+                        end_interval: entry_rows.get(at + 1).map_or(intervals, |next| next.first_interval),
+                        about: entry.about,
+                        order: entry.order,
+                        status: entry.status,
+                        unevaluated: entry.unevaluated,
+                    });
                 }
             }
         }
@@ -233,13 +266,16 @@ impl<'b> Builder<'b> {
             .find_map(|affected| affected.package.as_ref())
             .map(|p| p.ecosystem.as_str());
         let ecosystem = ecosystem.and_then(|name| name.split(':').next()).unwrap_or_default();
-        let meta = packed(&Meta {
+        let mut meta = packed(&AdvisoryNames {
+            withdrawn: record.withdrawn.map(|at| at.0),
             aliases: record.aliases.iter().map(String::as_str).collect(),
             upstream: record.upstream.iter().map(String::as_str).collect(),
+        })?;
+        meta.extend(packed(&Rest {
             published: record.published.map(|at| at.0),
             severity: Facts::of_record(record, ecosystem),
             cwes: cwes(record),
-        })?;
+        })?);
         let text = packed(&Text {
             summary: record.summary.clone(),
             details: record.details.clone(),
@@ -249,7 +285,6 @@ impl<'b> Builder<'b> {
         let withdrawn = record.withdrawn.map_or(i64::MAX, |at| at.0);
         let mut content = Content::default();
         content.add(&record.modified.0.to_le_bytes());
-        content.add(&withdrawn.to_le_bytes());
         content.add(&[record.authority as u8]);
         content.add(&meta);
         content.add(&text);
@@ -276,30 +311,27 @@ impl<'b> Builder<'b> {
                     let row = self.heap.interval(&interval)?;
                     self.intervals.push(row);
                 }
-                let row = EntryRow {
-                    advisory: 0,
+                entries.push(DraftEntry {
+                    package,
                     release,
                     first_interval,
-                    intervals: fit(self.intervals.len())? - first_interval,
+                    end_interval: fit(self.intervals.len())?,
                     about,
-                    unevaluated: statement.unevaluated,
                     order: code,
                     status,
-                    padding: [0; 2],
-                };
-                entries.push(DraftEntry { package, row });
+                    unevaluated: u8::try_from(statement.unevaluated).unwrap_or(u8::MAX),
+                });
             }
         }
         let row = AdvisoryRow {
-            id: Span::default(),
+            id: NOTHING,
             meta: self.heap.put(&meta)?,
             text: self.texts.push(&text).map_err(too_many)?,
-            authority: record.authority as u32,
+            cve_record: 0,
             modified: record.modified.0,
-            withdrawn,
             content: content.hash,
         };
-        Ok(Draft { in_base: false, row, feeds, entries })
+        Ok(Draft { in_base: false, row, authority: record.authority as u8, withdrawn, feeds, entries })
     }
 
     fn feed(&mut self, name: &str) -> u32 {
@@ -336,17 +368,18 @@ impl<'b> Builder<'b> {
         let intervals_of =
             |draft: &Draft| if draft.in_base { base_intervals } else { self.intervals.as_slice() };
 
-        let (blocks, packed_texts) = place_texts(self.base, texts, &mut advisories)?;
+        let texts = place_texts(self.base, texts, &mut advisories)?;
+        let cve_records = cve_records(&advisories, &heap_of);
 
         let mut rows = Vec::with_capacity(advisories.len());
         let mut members = Vec::new();
         let mut entries: Vec<(u32, u32, u32, &DraftEntry)> = Vec::new();
         for ((id, draft), number) in advisories.iter().zip(0u32..) {
-            let meta = out.put(at(heap_of(draft), draft.row.meta))?;
-            rows.push(AdvisoryRow { id: out.put(id.as_bytes())?, meta, ..draft.row });
+            let meta = out.put(piece(heap_of(draft), draft.row.meta))?;
+            let cve_record = cve_records.get(number as usize).copied().unwrap_or_default();
+            rows.push(AdvisoryRow { id: out.put(id.as_bytes())?, meta, cve_record, ..draft.row });
             members.extend(draft.feeds.iter().map(|feed| MemberRow { feed: *feed, advisory: number }));
-            entries
-                .extend(draft.entries.iter().map(|entry| (entry.package, entry.row.release, number, entry)));
+            entries.extend(draft.entries.iter().map(|entry| (entry.package, entry.release, number, entry)));
         }
         members.sort_unstable();
 
@@ -357,23 +390,20 @@ impl<'b> Builder<'b> {
             *package = layout.package_number[*package as usize];
         }
         entries.sort_by_key(|(package, release, advisory, entry)| {
-            (*package, *release, *advisory, entry.row.status, entry.row.order)
+            (*package, *release, *advisory, entry.status, entry.order)
         });
 
-        let mut info = Info { ecosystems: layout.ecosystems, feeds: self.feeds };
+        let mut info =
+            Info { ecosystems: layout.ecosystems, feeds: self.feeds, dictionary_of: texts.dictionary_of };
         let mut packages: Vec<PackageRow> = Vec::with_capacity(layout.packages.len());
         for (ecosystem, _) in &layout.packages {
             info.ecosystems[*ecosystem as usize].packages += 1;
-            packages.push(PackageRow {
-                name: Span::default(),
-                ecosystem: *ecosystem,
-                first_entry: 0,
-                entries: 0,
-                padding: 0,
-            });
+            packages.push(PackageRow { name: NOTHING, ecosystem: *ecosystem, first_group: 0, groups: 0 });
         }
         // The name and the keys of a package lie side by side: a look-up reads them all.
         let mut keys = Heap::default();
+        let mut groups: Vec<GroupRow> = Vec::new();
+        let mut ceiling = Ceiling::default();
         let mut entry_rows: Vec<EntryRow> = Vec::with_capacity(entries.len());
         let mut interval_rows: Vec<IntervalRow> = Vec::new();
         let mut counted: Vec<(u32, u32)> = Vec::with_capacity(entries.len());
@@ -382,34 +412,57 @@ impl<'b> Builder<'b> {
             let heap = heap_of(draft);
             let first_interval = fit(interval_rows.len())?;
             let package_row = &mut packages[*package as usize];
-            if package_row.entries == 0 {
-                package_row.first_entry = fit(entry_rows.len())?;
+            let is_new_package = package_row.groups == 0;
+            if is_new_package {
+                package_row.first_group = fit(groups.len())?;
                 keys.known.clear();
                 package_row.name = keys.put(layout.packages[*package as usize].1.as_bytes())?;
             }
-            for row in format::part(intervals_of(draft), entry.row.first_interval, entry.row.intervals) {
-                let (start, end) = (keys.intern(at(heap, row.start()))?, keys.intern(at(heap, row.end()))?);
-                let fix = out.intern(at(heap, row.fix()))?;
-                interval_rows.push(IntervalRow { offsets: [start.offset, end.offset, fix.offset], ..*row });
+            if is_new_package || groups.last().is_none_or(|group| group.release != *release) {
+                package_row.groups += 1;
+                ceiling = Ceiling::default();
+                let first_entry = fit(entry_rows.len())?;
+                groups.push(GroupRow { release: *release, first_entry, ceiling: NOTHING, order: 0 });
             }
-            let about = out.intern(at(heap, entry.row.about))?;
-            package_row.entries += 1;
+            let length = entry.end_interval.saturating_sub(entry.first_interval);
+            for row in format::part(intervals_of(draft), entry.first_interval, length) {
+                let fix = out.intern(piece(heap, row.fix()))?;
+                let end = keys.intern(piece(heap, row.end))?;
+                ceiling.raise(entry.order, piece(heap, row.end), end);
+                interval_rows.push(IntervalRow {
+                    start: keys.intern(piece(heap, row.start))?,
+                    end,
+                    fix: fix | (row.fix & IntervalRow::WEAK),
+                });
+            }
+            if let Some(group) = groups.last_mut() {
+                (group.ceiling, group.order) = ceiling.row();
+            }
+            let about = out.intern(piece(heap, entry.about))?;
             let ecosystem = &mut info.ecosystems[package_row.ecosystem as usize];
-            ecosystem.unevaluated_ranges += u64::from(entry.row.unevaluated);
+            ecosystem.unevaluated_ranges += u64::from(entry.unevaluated);
             ecosystem.newest = ecosystem.newest.max(draft.row.modified);
+            let says_anything = interval_rows.len() > first_interval as usize || entry.unevaluated > 0;
+            ecosystem.has_general_ranges |=
+                says_anything && ecosystem.releases.get(*release as usize).is_some_and(String::is_empty);
             counted.push((package_row.ecosystem, *advisory));
+            let in_force = if draft.withdrawn > self.created_at.0 { EntryRow::IN_FORCE } else { 0 };
             entry_rows.push(EntryRow {
                 advisory: *advisory,
-                release: *release,
                 first_interval,
-                intervals: fit(interval_rows.len())? - first_interval,
                 about,
-                ..entry.row
+                order: entry.order,
+                status: entry.status,
+                flags: draft.authority & !EntryRow::IN_FORCE | in_force,
+                unevaluated: entry.unevaluated,
             });
         }
-        let moved = out.put(&keys.bytes)?.offset;
-        packages.iter_mut().for_each(|package| package.name.offset += moved);
-        interval_rows.iter_mut().for_each(|row| row.move_keys(moved));
+        let moved = out.append(&keys)?;
+        packages.iter_mut().for_each(|package| package.name = moved(package.name));
+        groups.iter_mut().for_each(|group| group.ceiling = moved(group.ceiling));
+        for row in &mut interval_rows {
+            (row.start, row.end) = (moved(row.start), moved(row.end));
+        }
         counted.sort_unstable();
         counted.dedup();
         for (ecosystem, _) in counted {
@@ -429,15 +482,46 @@ impl<'b> Builder<'b> {
             packed(&info)?,
             bytes(&slots),
             bytes(&packages),
+            bytes(&groups),
             bytes(&entry_rows),
             bytes(&interval_rows),
             bytes(&rows),
             bytes(&members),
             out.bytes,
-            bytes(&blocks),
-            packed_texts,
+            texts.dictionary,
+            bytes(&texts.rows),
+            texts.texts,
         ];
         Ok((sections, stats))
+    }
+}
+
+/// From which version on no interval of a group holds any.
+#[derive(Default)]
+struct Ceiling<'h> {
+    /// The order of the intervals so far.
+    order: Option<u8>,
+    key: &'h [u8],
+    at: u32,
+    /// An interval has no end, or another order.
+    is_broken: bool,
+}
+
+impl<'h> Ceiling<'h> {
+    /// Takes an interval's order, and its end with its place in the new file.
+    fn raise(&mut self, order: u8, end: &'h [u8], at: u32) {
+        self.is_broken |= at == NOTHING || *self.order.get_or_insert(order) != order;
+        if end > self.key {
+            (self.key, self.at) = (end, at);
+        }
+    }
+
+    /// What a [`GroupRow`] has of it.
+    fn row(&self) -> (u32, u32) {
+        match self.is_broken {
+            true => (NOTHING, 0),
+            false => (self.at, u32::from(self.order.unwrap_or_default()) | GroupRow::HAS_CEILING),
+        }
     }
 }
 
@@ -660,36 +744,66 @@ fn slots(rows: &[PackageRow], names: &[(u32, Box<str>)], ecosystems: &[Ecosystem
     slots
 }
 
+/// By advisory, one more than the number of NVD's record of the CVE that it names, so that a match need not search for it.
+fn cve_records<'h>(advisories: &[(Box<str>, Draft)], heap_of: &impl Fn(&Draft) -> &'h [u8]) -> Vec<u32> {
+    let id = |at: usize| advisories[at].0.as_ref();
+    let start = advisories.partition_point(|(id, _)| id.as_ref() < format::CVE_RECORD);
+    let length = advisories[start..].iter().take_while(|(id, _)| id.starts_with(format::CVE_RECORD)).count();
+    let records: HashMap<&str, u32> = (start..start + length)
+        .filter_map(|at| Some((id(at).strip_prefix(format::CVE_RECORD)?, fit(at + 1).ok()?)))
+        .collect();
+    if records.is_empty() {
+        return Vec::new();
+    }
+    let record_of = |(id, draft): &(Box<str>, Draft)| {
+        let meta = piece(heap_of(draft), draft.row.meta);
+        let (names, _) = postcard::take_from_bytes::<AdvisoryNames<'_>>(meta).ok()?;
+        let mut cves = std::iter::once(id.as_ref())
+            .chain(names.aliases)
+            .chain(names.upstream)
+            .filter(|name| name.starts_with("CVE-"));
+        let cve = cves.next()?;
+        // A bulletin is called by its own id.
+        (cve == id.as_ref() || cves.all(|other| other == cve)).then(|| records.get(cve).copied()).flatten()
+    };
+    advisories.iter().map(|advisory| record_of(advisory).unwrap_or(0)).collect()
+}
+
 /// Gives each text its place in the new file. A block of the base of which at least half is still needed is taken over
-/// packed as it is; of the others what is needed is packed anew.
+/// packed as it is; of the others what is needed is packed anew. Where the base's dictionary is outgrown, all is.
 fn place_texts(
     base: Option<&Database>,
     mut writer: texts::Writer,
     advisories: &mut [(Box<str>, Draft)],
-) -> Result<(Vec<BlockRow>, Vec<u8>), Error> {
-    if let Some(base) = base {
-        let mut reader = base.texts();
-        let mut needed: BTreeMap<u32, Vec<&mut TextPlace>> = BTreeMap::new();
-        for (_, draft) in advisories.iter_mut().filter(|(_, draft)| draft.in_base) {
-            needed.entry(draft.row.text.block).or_default().push(&mut draft.row.text);
+) -> Result<texts::Packed, Error> {
+    let Some(base) = base else { return writer.finish(None).map_err(too_many) };
+    let mut reader = base.texts();
+    let mut needed: BTreeMap<u32, Vec<&mut TextPlace>> = BTreeMap::new();
+    let mut bytes = writer.bytes();
+    for (_, draft) in advisories.iter_mut().filter(|(_, draft)| draft.in_base) {
+        bytes += u64::from(draft.row.text.length);
+        needed.entry(draft.row.text.block).or_default().push(&mut draft.row.text);
+    }
+    let dictionary = Some((base.dictionary_bytes(), base.info.dictionary_of))
+        .filter(|(_, made_of)| !texts::is_outgrown(*made_of, bytes));
+    let rows: &[BlockRow] = base.rows(SectionId::Blocks);
+    for (number, mut places) in needed {
+        let row = rows.get(number as usize).filter(|_| dictionary.is_some());
+        let live: u64 = places.iter().map(|place| u64::from(place.length)).sum();
+        let kept = row.filter(|row| live * 2 >= u64::from(row.unpacked));
+        if let Some((row, packed)) = kept.and_then(|row| Some((row, reader.packed(row)?))) {
+            let block = writer.keep(row, packed).map_err(too_many)?;
+            places.into_iter().for_each(|place| place.block = block);
+            continue;
         }
-        let rows: &[BlockRow] = base.rows(SectionId::Blocks);
-        for (number, places) in needed {
-            let row = rows.get(number as usize);
-            let live: u64 = places.iter().map(|place| u64::from(place.length)).sum();
-            let kept = row.filter(|row| live * 2 >= u64::from(row.unpacked));
-            if let Some((row, packed)) = kept.and_then(|row| Some((row, reader.packed(row)?))) {
-                let block = writer.keep(row, packed).map_err(too_many)?;
-                places.into_iter().for_each(|place| place.block = block);
-                continue;
-            }
-            let block = reader.block(number).unwrap_or_default();
-            for place in places {
-                *place = writer.push(texts::slice(block, *place).unwrap_or_default()).map_err(too_many)?;
-            }
+        // In the order in which they lay there: neighbours stay neighbours.
+        places.sort_by_key(|place| place.offset);
+        let block = reader.block(number).unwrap_or_default();
+        for place in places {
+            *place = writer.push(texts::slice(block, *place).unwrap_or_default()).map_err(too_many)?;
         }
     }
-    writer.finish().map_err(too_many)
+    writer.finish(dictionary).map_err(too_many)
 }
 
 /// Names and their numbers.
@@ -716,60 +830,70 @@ impl Names {
 }
 
 /// The bytes of variable length.
-#[derive(Default)]
 struct Heap {
     bytes: Vec<u8>,
-    known: HashMap<u64, Span>,
+    known: HashMap<u64, u32>,
+}
+
+impl Default for Heap {
+    fn default() -> Self {
+        // Nothing may lie at the place that means nothing.
+        Self { bytes: vec![0], known: HashMap::new() }
+    }
 }
 
 impl Heap {
-    /// Puts bytes that are hardly there already.
-    fn put(&mut self, bytes: &[u8]) -> Result<Span, Error> {
-        let span = Span { offset: fit(self.bytes.len())?, length: fit(bytes.len())? };
-        self.bytes.extend_from_slice(bytes);
-        Ok(span)
+    /// Puts bytes that are hardly there already, and says where.
+    fn put(&mut self, bytes: &[u8]) -> Result<u32, Error> {
+        if bytes.is_empty() {
+            return Ok(NOTHING);
+        }
+        let at = self.end()?;
+        format::push_piece(&mut self.bytes, bytes);
+        Ok(at)
     }
 
     /// Puts bytes once, however often they come: a fix is the same for hundreds of packages of a bulletin.
-    fn intern(&mut self, bytes: &[u8]) -> Result<Span, Error> {
+    fn intern(&mut self, bytes: &[u8]) -> Result<u32, Error> {
         if bytes.is_empty() {
-            return Ok(Span::default());
+            return Ok(NOTHING);
         }
         let hash = rapidhash::v3::rapidhash_v3(bytes);
-        if let Some(span) = self.known.get(&hash)
-            && at(&self.bytes, *span) == bytes
+        if let Some(at) = self.known.get(&hash)
+            && piece(&self.bytes, *at) == bytes
         {
-            return Ok(*span);
+            return Ok(*at);
         }
-        let span = self.put(bytes)?;
-        self.known.insert(hash, span);
-        Ok(span)
+        let at = self.put(bytes)?;
+        self.known.insert(hash, at);
+        Ok(at)
+    }
+
+    /// Puts all of another heap behind this one, and says where its pieces are now.
+    fn append(&mut self, other: &Heap) -> Result<impl Fn(u32) -> u32 + use<>, Error> {
+        let by = self.end()?;
+        self.bytes.extend_from_slice(&other.bytes);
+        self.end()?;
+        Ok(move |at| if at == NOTHING { NOTHING } else { at + by })
     }
 
     fn interval(&mut self, interval: &Interval) -> Result<IntervalRow, Error> {
-        let end = interval.end.as_deref();
-        let fix = interval.fix.as_deref().map(str::as_bytes);
-        let mut row = IntervalRow::default();
-        for (is_set, flag) in [
-            (end.is_some(), IntervalRow::HAS_END),
-            (fix.is_some(), IntervalRow::HAS_FIX),
-            (interval.weak, IntervalRow::WEAK),
-        ] {
-            row.flags |= if is_set { flag } else { 0 };
-        }
-        let parts = [&interval.start, end.unwrap_or_default(), fix.unwrap_or_default()];
-        for (which, part) in parts.into_iter().enumerate() {
-            row.offsets[which] = self.intern(part)?.offset;
-            row.lengths[which] =
-                u16::try_from(part.len()).map_err(|_| Error::too_large("a version beyond all measure"))?;
-        }
-        Ok(row)
+        let fix = self.intern(interval.fix.as_deref().unwrap_or_default().as_bytes())?;
+        Ok(IntervalRow {
+            start: self.intern(&interval.start)?,
+            end: self.intern(interval.end.as_deref().unwrap_or_default())?,
+            fix: fix | if interval.weak { IntervalRow::WEAK } else { 0 },
+        })
+    }
+
+    /// Where the next piece will be. One bit of a place means something else, see [`IntervalRow::WEAK`].
+    fn end(&self) -> Result<u32, Error> {
+        fit(self.bytes.len()).and_then(|end| fit(end as usize * 2)).map(|twice| twice / 2)
     }
 }
 
-fn at(heap: &[u8], span: Span) -> &[u8] {
-    let start = span.offset as usize;
-    heap.get(start..start.saturating_add(span.length as usize)).unwrap_or_default()
+fn piece(heap: &[u8], at: u32) -> &[u8] {
+    format::piece(heap, at).unwrap_or_default()
 }
 
 /// A hash of parts that cannot run into each other.

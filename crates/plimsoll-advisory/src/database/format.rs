@@ -4,15 +4,22 @@
 //! header      magic, version, lengths, generation, digest, section table          384 bytes
 //! info        ecosystems with their releases, feeds                                postcard
 //! slots       open-addressing hash table: tag and package number                     8 bytes each
-//! packages    ecosystem, name, its entries                                          24 bytes each
-//! entries     advisory, release, status, order, its intervals, what else it says      32 bytes each
-//! intervals   start, end and fix                                                    20 bytes each
-//! advisories  id, names, dates, place of the text, whose word, content; sorted by id 56 bytes each
+//! packages    name, ecosystem, its groups                                           16 bytes each
+//! groups      a package's entries of one release, the version above which none affects 16 bytes each
+//! entries     advisory, its intervals, what else it says, order, status              16 bytes each
+//! intervals   start, end and fix                                                    12 bytes each
+//! advisories  id, names, date, place of the text, CVE record, content; sorted by id 40 bytes each
 //! members     which feed brought which advisory; sorted                              8 bytes each
 //! heap        ids, fixes, postcard of names and severities; each package's name with its keys
+//! dictionary  what the frames of texts were packed with; may be empty
 //! blocks      where the blocks of texts are                                         16 bytes each
 //! texts       zstd frames
 //! ```
+//!
+//! What lies in the heap has its length in front, so that a row needs no more than a number to name it. Matching touches a
+//! row of entries, the intervals beside each other, and the keys beside each other; whose word it is and whether it is in force
+//! stand in the entry, since to look at the advisory itself would be a walk through the memory for each. Most packages are up to
+//! date, and of these even the entries are not looked at: their group has the version from which on none of them affects.
 //!
 //! The digest is over everything but the texts, whose frames have a checksum each: to open the file one need not read
 //! what is only read to show it.
@@ -29,9 +36,9 @@ use crate::{Error, ErrorKind, interval};
 
 pub(super) const MAGIC: [u8; 8] = *b"PLIMADV\0";
 /// Goes up with every change of the layout or of what is compiled into it.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 pub(super) const HEADER_BYTES: usize = 384;
-pub(super) const SECTIONS: usize = 10;
+pub(super) const SECTIONS: usize = 12;
 const DIGEST_AT: usize = 56;
 const TABLE_AT: usize = 96;
 
@@ -44,11 +51,13 @@ pub(super) enum SectionId {
     Info,
     Slots,
     Packages,
+    Groups,
     Entries,
     Intervals,
     Advisories,
     Members,
     Heap,
+    Dictionary,
     Blocks,
     Texts,
 }
@@ -122,6 +131,7 @@ impl Header {
         let whole_rows = [
             (SectionId::Slots, size_of::<Slot>()),
             (SectionId::Packages, size_of::<PackageRow>()),
+            (SectionId::Groups, size_of::<GroupRow>()),
             (SectionId::Entries, size_of::<EntryRow>()),
             (SectionId::Intervals, size_of::<IntervalRow>()),
             (SectionId::Advisories, size_of::<AdvisoryRow>()),
@@ -178,12 +188,37 @@ pub(super) fn part<T>(rows: &[T], first: u32, count: u32) -> &[T] {
     first.checked_add(count as usize).and_then(|end| rows.get(first..end)).unwrap_or_default()
 }
 
-/// Bytes in the heap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Pod, Zeroable)]
-#[repr(C)]
-pub(super) struct Span {
-    pub(super) offset: u32,
-    pub(super) length: u32,
+/// What the ids of NVD's records of CVEs begin with.
+pub(super) const CVE_RECORD: &str = "NVD:";
+
+/// The place in the heap that holds nothing.
+pub(super) const NOTHING: u32 = 0;
+
+/// What lies at a place of the heap.
+pub(super) fn piece(heap: &[u8], at: u32) -> Option<&[u8]> {
+    if at == NOTHING {
+        return Some(&[]);
+    }
+    let rest = heap.get(at as usize..)?;
+    match rest.split_first()? {
+        (first @ 0..0x80, after) => after.get(..usize::from(*first)),
+        _ => {
+            let (length, after) = postcard::take_from_bytes::<u32>(rest).ok()?;
+            after.get(..length as usize)
+        }
+    }
+}
+
+/// Puts bytes behind what is there, with their length in front.
+pub(super) fn push_piece(heap: &mut Vec<u8>, bytes: &[u8]) {
+    // As postcard writes an integer: seven bits a byte, the low ones first.
+    let mut length = bytes.len();
+    while length >= 0x80 {
+        heap.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    heap.push(length as u8);
+    heap.extend_from_slice(bytes);
 }
 
 /// A slot of the hash table: `package` is one more than its number, zero is an empty slot.
@@ -198,26 +233,53 @@ pub(super) struct Slot {
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct PackageRow {
-    pub(super) name: Span,
+    pub(super) name: u32,
     pub(super) ecosystem: u32,
-    pub(super) first_entry: u32,
-    pub(super) entries: u32,
-    pub(super) padding: u32,
+    pub(super) first_group: u32,
+    pub(super) groups: u32,
 }
 
-/// What an advisory says of a package in a release. A package's entries are sorted by release, then by advisory.
+/// What is said of a package in one release. A package's groups are sorted by release. A group's entries are sorted by advisory,
+/// and end where those of the next begin.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct GroupRow {
+    pub(super) release: u32,
+    pub(super) first_entry: u32,
+    /// The place of the key from which on no version is in an interval of its entries.
+    pub(super) ceiling: u32,
+    /// The order of the ceiling, and [`GroupRow::HAS_CEILING`].
+    pub(super) order: u32,
+}
+
+impl GroupRow {
+    /// There is a ceiling: all intervals have an end, and all are of one order.
+    pub(super) const HAS_CEILING: u32 = 1 << 8;
+}
+
+/// What an advisory says of a package in a release. An entry's intervals end where those of the next begin.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct EntryRow {
     pub(super) advisory: u32,
-    pub(super) release: u32,
     pub(super) first_interval: u32,
-    pub(super) intervals: u32,
-    pub(super) about: Span,
-    pub(super) unevaluated: u32,
+    pub(super) about: u32,
     pub(super) order: u8,
     pub(super) status: u8,
-    pub(super) padding: [u8; 2],
+    /// Whose word it is, and [`EntryRow::IN_FORCE`].
+    pub(super) flags: u8,
+    /// Ranges that could not be evaluated; 255 are that many or more.
+    pub(super) unevaluated: u8,
+}
+
+impl EntryRow {
+    /// The advisory was not taken back before the database was built.
+    pub(super) const IN_FORCE: u8 = 0x80;
+
+    /// The number of whose word it is.
+    pub(super) fn authority(&self) -> u8 {
+        self.flags & !Self::IN_FORCE
+    }
 }
 
 /// The number that stands for a status.
@@ -238,49 +300,32 @@ pub(super) fn status(code: u8) -> Status {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct IntervalRow {
-    pub(super) offsets: [u32; 3],
-    pub(super) lengths: [u16; 3],
-    pub(super) flags: u16,
+    /// [`NOTHING`] is the beginning of all versions.
+    pub(super) start: u32,
+    /// [`NOTHING`] is no end. No interval ends where all versions begin.
+    pub(super) end: u32,
+    /// The place of the text of the version at `end`, [`NOTHING`] where the flaw is not fixed there, and [`IntervalRow::WEAK`].
+    pub(super) fix: u32,
 }
 
 impl IntervalRow {
-    pub(super) const HAS_END: u16 = 1;
-    pub(super) const HAS_FIX: u16 = 2;
-    pub(super) const WEAK: u16 = 4;
-
-    fn span(&self, which: usize) -> Span {
-        Span { offset: self.offsets[which], length: u32::from(self.lengths[which]) }
-    }
-
-    pub(super) fn start(&self) -> Span {
-        self.span(0)
-    }
-
-    pub(super) fn end(&self) -> Span {
-        self.span(1)
-    }
-
-    pub(super) fn fix(&self) -> Span {
-        self.span(2)
-    }
-
-    /// Says where the keys are when all keys have moved by so many bytes.
-    pub(super) fn move_keys(&mut self, by: u32) {
-        for which in [0, 1] {
-            self.offsets[which] += if self.lengths[which] == 0 { 0 } else { by };
-        }
-    }
+    /// A bound is no version of its scheme.
+    pub(super) const WEAK: u32 = 1 << 31;
 
     pub(super) fn has_end(&self) -> bool {
-        self.flags & Self::HAS_END != 0
+        self.end != NOTHING
+    }
+
+    pub(super) fn fix(&self) -> u32 {
+        self.fix & !Self::WEAK
     }
 
     pub(super) fn has_fix(&self) -> bool {
-        self.flags & Self::HAS_FIX != 0
+        self.fix() != NOTHING
     }
 
     pub(super) fn is_weak(&self) -> bool {
-        self.flags & Self::WEAK != 0
+        self.fix & Self::WEAK != 0
     }
 }
 
@@ -288,13 +333,13 @@ impl IntervalRow {
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct AdvisoryRow {
-    pub(super) id: Span,
-    pub(super) meta: Span,
+    pub(super) id: u32,
+    /// [`Names`] and [`Rest`], one behind the other.
+    pub(super) meta: u32,
     pub(super) text: TextPlace,
-    pub(super) authority: u32,
+    /// One more than the number of NVD's record of the CVE that it names; zero where there is none.
+    pub(super) cve_record: u32,
     pub(super) modified: i64,
-    /// `i64::MAX` where it was never taken back.
-    pub(super) withdrawn: i64,
     /// A hash of all that the advisory says.
     pub(super) content: u64,
 }
@@ -330,6 +375,8 @@ pub(super) struct BlockRow {
 pub(super) struct Info {
     pub(super) ecosystems: Vec<EcosystemInfo>,
     pub(super) feeds: Vec<FeedInfo>,
+    /// Bytes of all texts when the dictionary was made of them.
+    pub(super) dictionary_of: u64,
 }
 
 /// An ecosystem. Releases are known by their place in the sorted list; `""` is the statements on all releases.
@@ -341,6 +388,8 @@ pub(super) struct EcosystemInfo {
     pub(super) packages: u64,
     pub(super) unevaluated_ranges: u64,
     pub(super) newest: i64,
+    /// Whether something is affected whatever the release: then it is known of every release.
+    pub(super) has_general_ranges: bool,
 }
 
 impl EcosystemInfo {
@@ -358,17 +407,37 @@ pub(super) struct FeedInfo {
     pub(super) fetched_at: i64,
 }
 
-/// What matching needs of an advisory beside its intervals.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Meta<'a> {
+/// What an advisory is called, and whether it holds: what tells advisories of one vulnerability.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Names<'a> {
+    pub(crate) withdrawn: Option<i64>,
     #[serde(borrow)]
     pub(crate) aliases: Vec<&'a str>,
     #[serde(borrow)]
     pub(crate) upstream: Vec<&'a str>,
+}
+
+impl Names<'_> {
+    /// When it was taken back; the end of time where it never was.
+    pub(super) fn withdrawn(&self) -> i64 {
+        self.withdrawn.unwrap_or(i64::MAX)
+    }
+}
+
+/// What else a match tells of an advisory.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Rest<'a> {
     pub(crate) published: Option<i64>,
     pub(crate) severity: Facts,
     #[serde(borrow)]
     pub(crate) cwes: Vec<&'a str>,
+}
+
+impl<'a> Rest<'a> {
+    /// Of the bytes behind the names; nothing where they are damaged.
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        postcard::from_bytes(bytes).unwrap_or_default()
+    }
 }
 
 /// What an advisory says of a package beside the versions.

@@ -156,6 +156,114 @@ fn an_update_equals_a_fresh_build() {
     assert_eq!(updated.changed_names(&base), expected);
 }
 
+/// A record with a text of so many kilobytes, which is no other's.
+fn wordy(number: u64, kilobytes: usize) -> osv::Record {
+    let mut record = record(&format!("P-{number:04}"), 1, "PyPI", &format!("p{number}"), "2.0");
+    let mut seed = number;
+    record.details = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!(
+            "a flaw of kind {} in the part that reads {} lets others in. ",
+            seed >> 54,
+            (seed >> 33) % 997
+        )
+    })
+    .take(kilobytes * 16)
+    .collect();
+    record
+}
+
+#[test]
+fn many_texts_are_packed_with_a_dictionary_that_grows_with_them() {
+    let files = Files::new();
+    let add = |builder: &mut Builder<'_>, numbers: std::ops::Range<u64>, kilobytes| {
+        for number in numbers {
+            builder.add("PyPI", &wordy(number, kilobytes)).unwrap();
+        }
+    };
+    let check = |database: &Database, numbers: std::ops::Range<u64>, kilobytes| {
+        for number in numbers.step_by(7) {
+            let wanted = wordy(number, kilobytes);
+            let read = database.advisory(&wanted.id).unwrap();
+            assert_eq!((read.summary, read.details), (wanted.summary, wanted.details), "{}", wanted.id);
+            let found =
+                matching::find_version(database, &Ecosystem::of("PyPI"), &format!("p{number}"), "1.0");
+            assert_eq!(found.len(), 1);
+        }
+    };
+    let mut builder = Builder::new(NOW);
+    add(&mut builder, 0..500, 1);
+    let small = files.write(builder);
+    assert!(small.dictionary_bytes().is_empty());
+    check(&small, 0..500, 1);
+
+    let mut builder = Builder::from_base(&small, NOW);
+    add(&mut builder, 1_000..1_030, 100);
+    let large = files.write(builder);
+    assert!(!large.dictionary_bytes().is_empty());
+    check(&large, 0..500, 1);
+    check(&large, 1_000..1_030, 100);
+
+    // What is kept as it is, what is packed anew and what is new: all with the one dictionary.
+    let mut builder = Builder::from_base(&large, NOW);
+    for number in 100..200 {
+        assert!(builder.remove("PyPI", &format!("P-{number:04}")));
+    }
+    add(&mut builder, 500..600, 1);
+    let updated = files.write(builder);
+    assert_eq!(updated.dictionary_bytes(), large.dictionary_bytes());
+    check(&updated, 0..100, 1);
+    check(&updated, 200..600, 1);
+    check(&updated, 1_000..1_030, 100);
+
+    let mut builder = Builder::from_base(&updated, NOW);
+    add(&mut builder, 2_000..2_120, 100);
+    let grown = files.write(builder);
+    assert_ne!(grown.dictionary_bytes(), large.dictionary_bytes());
+    check(&grown, 200..600, 1);
+    check(&grown, 2_000..2_120, 100);
+}
+
+#[test]
+fn what_lies_above_all_that_is_affected_is_not_looked_at_and_nothing_else() {
+    let files = Files::new();
+    let mut open = record("P-2", 1, "PyPI", "open", "3.0");
+    open.affected[0].ranges[0].events.truncate(1);
+    let mut listed = record("P-4", 1, "PyPI", "listed", "3.0");
+    // What is no version has an order of its own.
+    listed.affected[0].versions = vec!["not.a-version".to_owned()];
+    let database = files.write(fresh(&[
+        ("PyPI", record("P-1", 1, "PyPI", "a", "2.0")),
+        ("PyPI", record("P-3", 1, "PyPI", "a", "3.0")),
+        ("PyPI", record("P-5", 1, "PyPI", "open", "2.0")),
+        ("PyPI", open),
+        ("PyPI", listed),
+        ("Debian", record("D-1", 1, "Debian:11", "a", "2.0")),
+        ("Debian", record("D-2", 1, "Debian:12", "a", "9.0")),
+        ("Debian", record("D-3", 1, "Debian", "a", "3.0")),
+    ]));
+    let ask = |ecosystem: &str, name: &str, version: &str| {
+        matching::affecting(&database, &ecosystem.parse().unwrap(), name, version).join(" ")
+    };
+    assert_eq!(ask("PyPI", "a", "1.0"), "P-1 P-3");
+    assert_eq!((ask("PyPI", "a", "2.0"), ask("PyPI", "a", "3.0")), ("P-3".to_owned(), String::new()));
+    // A build of 3.0 is 3.0, and one of a candidate is before it.
+    assert_eq!(
+        (ask("PyPI", "a", "3.0+cu1"), ask("PyPI", "a", "3.0rc1+cu1")),
+        (String::new(), "P-3".to_owned())
+    );
+    assert_eq!(ask("PyPI", "open", "9.0"), "P-2");
+    assert_eq!(
+        (ask("PyPI", "listed", "9.0"), ask("PyPI", "listed", "Not.a-version")),
+        (String::new(), "P-4".to_owned())
+    );
+    assert_eq!(
+        (ask("Debian:11", "a", "2.5"), ask("Debian:11", "a", "3.0")),
+        ("D-3".to_owned(), String::new())
+    );
+    assert_eq!(ask("Debian:12", "a", "3.0"), "D-2");
+}
+
 #[test]
 fn an_advisory_of_two_feeds_goes_when_both_have_dropped_it() {
     let files = Files::new();

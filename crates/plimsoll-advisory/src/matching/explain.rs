@@ -97,8 +97,8 @@ pub fn explain(database: &Database, package: &InstalledPackage, vulnerability: &
 
 /// The advisory of a statement, where it has the name.
 fn named(database: &Database, statement: &Statement<'_>, name: &str) -> Option<Advisory> {
-    let (id, meta) = (statement.id()?, statement.meta()?);
-    let has = id == name || meta.aliases.contains(&name) || meta.upstream.contains(&name);
+    let (id, (names, _)) = (statement.id()?, statement.names()?);
+    let has = id == name || names.aliases.contains(&name) || names.upstream.contains(&name);
     if has { database.advisory(id) } else { None }
 }
 

@@ -23,7 +23,7 @@ use plimsoll_types::{
 };
 
 use super::{Installed, Word};
-use crate::database::{About, AdvisoryMeta, Statement, TextReader};
+use crate::database::{About, Names, Rest, Statement, TextReader};
 use crate::interval::Order;
 use crate::osv::{Authority, one_line};
 use crate::severity::{Facts, Score};
@@ -52,9 +52,12 @@ pub(super) fn merge<'d>(
 /// An advisory with all that it says of the installed version of the package.
 struct Spoken<'d> {
     id: &'d str,
-    meta: AdvisoryMeta<'d>,
+    others: Names<'d>,
+    /// Of which [`Rest`] is made.
+    rest: &'d [u8],
     authority: Authority,
-    cves: BTreeSet<&'d str>,
+    /// Sorted.
+    cves: Vec<&'d str>,
     statements: Vec<Statement<'d>>,
     /// The worst of what it says.
     status: Status,
@@ -62,48 +65,48 @@ struct Spoken<'d> {
 }
 
 impl<'d> Spoken<'d> {
+    /// Of what one advisory says.
+    fn of(words: &[Word<'d>]) -> Option<Self> {
+        let first = words.first()?;
+        let id = first.statement.id()?;
+        let (others, rest) = first.statement.names()?;
+        let names = std::iter::once(&id).chain(&others.aliases).chain(&others.upstream);
+        let mut cves: Vec<&str> = names.filter(|name| name.starts_with("CVE-")).copied().collect();
+        cves.sort_unstable();
+        cves.dedup();
+        // What it calls affected counts, and is what its other fields are about.
+        let affects = words.iter().any(|word| word.status.is_finding());
+        let mut counting = words.iter().filter(|word| word.status.is_finding() == affects);
+        Some(Self {
+            id,
+            others,
+            rest,
+            authority: first.statement.authority(),
+            cves,
+            statements: counting.clone().map(|word| word.statement).collect(),
+            weak: counting.clone().any(|word| word.weak),
+            status: counting.next()?.status,
+        })
+    }
+
     /// The names that it shares with other advisories of the same vulnerability. One upstream is as good as an alias,
     /// several are a bulletin's.
     fn names(&self) -> impl Iterator<Item = &'d str> + '_ {
-        let upstream = if self.meta.upstream.len() == 1 { self.meta.upstream.as_slice() } else { &[] };
-        std::iter::once(self.id).chain(self.meta.aliases.iter().copied()).chain(upstream.iter().copied())
+        let upstream = if self.others.upstream.len() == 1 { self.others.upstream.as_slice() } else { &[] };
+        std::iter::once(self.id).chain(self.others.aliases.iter().copied()).chain(upstream.iter().copied())
     }
 
     fn affects(&self) -> bool {
         self.status.is_finding()
     }
-
-    fn about(&self) -> Option<About> {
-        self.statements.iter().find_map(Statement::about)
-    }
 }
 
 /// By advisory, the best source first.
-fn advisories(words: Vec<Word<'_>>) -> Vec<Spoken<'_>> {
-    let mut numbers: BTreeMap<u32, usize> = BTreeMap::new();
-    let mut advisories: Vec<Spoken<'_>> = Vec::new();
-    for Word { statement, status, weak } in words {
-        if let Some(known) = numbers.get(&statement.advisory()).and_then(|at| advisories.get_mut(*at)) {
-            // What it calls affected counts, and is what its other fields are about.
-            if status.is_finding() && !known.affects() {
-                (known.status, known.weak) = (status, weak);
-                known.statements.clear();
-            }
-            if status.is_finding() == known.affects() {
-                known.statements.push(statement);
-                known.weak |= weak;
-            }
-            continue;
-        }
-        let (Some(id), Some(meta)) = (statement.id(), statement.meta()) else { continue };
-        let names =
-            std::iter::once(id).chain(meta.aliases.iter().copied()).chain(meta.upstream.iter().copied());
-        let cves = names.filter(|name| name.starts_with("CVE-")).collect();
-        numbers.insert(statement.advisory(), advisories.len());
-        let authority = statement.authority();
-        advisories.push(Spoken { id, meta, authority, cves, statements: vec![statement], status, weak });
-    }
-    advisories.sort_by_key(|advisory| (advisory.authority, advisory.id));
+fn advisories(mut words: Vec<Word<'_>>) -> Vec<Spoken<'_>> {
+    words.sort_by_key(|word| word.statement.advisory());
+    let of_one = words.chunk_by(|a, b| a.statement.advisory() == b.statement.advisory());
+    let mut advisories: Vec<Spoken<'_>> = of_one.filter_map(Spoken::of).collect();
+    advisories.sort_unstable_by_key(|advisory| (advisory.authority, advisory.id));
     advisories
 }
 
@@ -116,6 +119,10 @@ struct Group {
 /// Makes names of the bulletins whose every CVE is spoken of singly by a better source.
 fn fold_bulletins(advisories: &[Spoken<'_>], components: Vec<Vec<usize>>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::with_capacity(components.len());
+    if advisories.iter().all(|advisory| advisory.cves.len() <= 1) {
+        groups.extend(components.into_iter().map(|members| Group { members, bulletins: Vec::new() }));
+        return groups;
+    }
     let mut bulletins: Vec<Vec<usize>> = Vec::new();
     let mut by_cve: BTreeMap<&str, (Authority, usize)> = BTreeMap::new();
     for members in components {
@@ -171,7 +178,7 @@ fn components(advisories: &[Spoken<'_>]) -> Vec<Vec<usize>> {
     }
     // Which CVEs a component without one touches: with exactly one, it is that CVE's.
     let mut touched: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for (at, advisory) in places(|cves| cves == 1) {
+    for (at, advisory) in places(|cves| cves == 1).filter(|_| !by_name.is_empty()) {
         let cve = sets.root(at);
         for name in advisory.names() {
             if let Some(other) = by_name.get(name) {
@@ -187,7 +194,7 @@ fn components(advisories: &[Spoken<'_>]) -> Vec<Vec<usize>> {
     let bulletins: BTreeMap<&str, usize> =
         places(|cves| cves > 1).map(|(at, advisory)| (advisory.id, at)).collect();
     for (at, advisory) in places(|cves| cves > 1) {
-        for other in advisory.meta.aliases.iter().filter_map(|alias| bulletins.get(alias)) {
+        for other in advisory.others.aliases.iter().filter_map(|alias| bulletins.get(alias)) {
             if advisories[*other].cves == advisory.cves {
                 sets.join(at, *other);
             }
@@ -230,6 +237,14 @@ impl Sets {
     }
 }
 
+/// An advisory of which a match is made.
+struct Member<'m, 'd> {
+    spoken: &'m Spoken<'d>,
+    rest: Rest<'d>,
+    /// What its statements say beside their intervals.
+    abouts: Vec<About>,
+}
+
 /// The match of a group; `None` where nobody in it calls the version affected.
 fn to_match<'d>(
     advisories: &[Spoken<'d>],
@@ -241,40 +256,47 @@ fn to_match<'d>(
     let (all, bulletins) = (of(&group.members), of(&group.bulletins));
     let verdict = verdict(&all, &bulletins)?;
     // Fixes and severities are those of who calls it affected; where that was set aside, of all who spoke.
-    let affecting: Vec<&Spoken<'d>> =
-        all.iter().chain(&bulletins).filter(|one| one.affects()).copied().collect();
-    let members: Vec<&Spoken<'d>> = if verdict.status.is_finding() {
-        all.iter().filter(|one| one.affects()).copied().collect()
-    } else {
-        all.clone()
-    };
-    let best = *members.first()?;
-    let names = names(&members, &affecting, &bulletins);
-    let (mut severity, mut cvss) = severity(&members);
+    let counts = |one: &&Spoken<'_>| one.affects() || !verdict.status.is_finding();
+    let mut members: Vec<Member<'_, 'd>> = all
+        .iter()
+        .copied()
+        .filter(counts)
+        .map(|spoken| Member {
+            spoken,
+            rest: Rest::of(spoken.rest),
+            abouts: spoken.statements.iter().filter_map(Statement::about).collect(),
+        })
+        .collect();
+    let names = naming(&members, &all, &bulletins)?;
+    let (mut severity, mut cvss) = severity(&mut members);
     let mut texts = texts(&members, reader);
-    let mut cwes: BTreeSet<&str> =
-        members.iter().flat_map(|member| member.meta.cwes.iter().copied()).collect();
-    if let Some((meta, text)) =
-        best.statements.first().and_then(|one| one.of_cve(&names.vulnerability, reader))
-    {
+    let mut cwes: Vec<&str> =
+        members.iter_mut().flat_map(|member| std::mem::take(&mut member.rest.cwes)).collect();
+    let mut statements = members.iter().flat_map(|member| &member.spoken.statements);
+    if let Some(record) = statements.find_map(|one| one.cve_record(&names.vulnerability)) {
+        let (rest, text) = (record.rest(), record.text(reader));
         if severity == Severity::Unknown {
-            severity = meta.severity.choose();
+            severity = rest.severity.choose();
         }
-        cvss.extend(scores(meta.severity.scores, "NVD"));
-        cwes.extend(meta.cwes);
+        cvss.extend(scores(rest.severity.scores, "NVD"));
+        cwes.extend(rest.cwes);
         if texts.summary.is_empty() {
-            texts.summary = one_line(&text.details, SUMMARY_CHARS);
+            texts.summary = one_line(text.details, SUMMARY_CHARS);
         }
         if texts.description.is_empty() {
-            texts.description = text.details;
+            texts.description = text.details.to_owned();
         }
     }
-    let about = best.about().unwrap_or_default();
+    cwes.sort_unstable();
+    cwes.dedup();
     let fixed_version = match verdict.status {
         // What is fixed has no version to go to.
         Status::Fixed | Status::NotAffected => None,
         _ => fixed_version(&members, installed),
     };
+    let symbols = symbols(&members);
+    let about = members.first_mut().filter(|best| !best.abouts.is_empty());
+    let about = about.map(|best| best.abouts.swap_remove(0)).unwrap_or_default();
     let evidence = Evidence {
         suppressed: verdict.suppressed,
         disputed_by: verdict.disputed_by,
@@ -284,8 +306,11 @@ fn to_match<'d>(
             .map(|(version, subscription)| SubscriptionFix { version, subscription }),
         fix_is_announced: about.fix_is_announced,
         cwes: cwes.into_iter().map(str::to_owned).collect(),
-        symbols: symbols(&members),
+        symbols,
+        // Known where the package is, not where its version alone is.
+        third_party: None,
     };
+    let modified = members.iter().flat_map(|member| &member.spoken.statements);
     Some(Match {
         vulnerability: names.vulnerability,
         advisories: names.advisories,
@@ -296,10 +321,10 @@ fn to_match<'d>(
         cvss,
         summary: texts.summary,
         description: texts.description,
-        published: members.iter().filter_map(|member| member.meta.published).min().map(Timestamp),
-        modified: members.iter().flat_map(|member| &member.statements).filter_map(Statement::modified).max(),
+        published: members.iter().filter_map(|member| member.rest.published).min().map(Timestamp),
+        modified: modified.filter_map(Statement::modified).max(),
         references: texts.references,
-        weak: members.iter().any(|member| member.weak),
+        weak: members.iter().any(|member| member.spoken.weak),
         evidence,
     })
 }
@@ -345,20 +370,30 @@ struct Naming {
     aliases: Vec<String>,
 }
 
-fn names(members: &[&Spoken<'_>], affecting: &[&Spoken<'_>], bulletins: &[&Spoken<'_>]) -> Naming {
-    let cves: BTreeSet<&str> = members.iter().flat_map(|member| &member.cves).copied().collect();
-    let ids: BTreeSet<&str> = affecting.iter().map(|member| member.id).collect();
-    let vulnerability = match (cves.len(), cves.first()) {
-        (1, Some(cve)) => *cve,
-        _ => members.first().map_or("", |best| best.id),
+/// `None` where nobody spoke.
+fn naming(members: &[Member<'_, '_>], all: &[&Spoken<'_>], bulletins: &[&Spoken<'_>]) -> Option<Naming> {
+    let best = members.first()?.spoken;
+    let mut cves = members.iter().flat_map(|member| &member.spoken.cves).copied();
+    let vulnerability = match cves.next() {
+        Some(cve) if cves.all(|other| other == cve) => cve,
+        _ => best.id,
     };
-    let all =
-        members.iter().flat_map(|member| member.meta.aliases.iter().chain(&member.meta.upstream)).copied();
-    let others = members.iter().chain(bulletins).map(|member| member.id);
-    let mut aliases: BTreeSet<&str> = all.chain(ids.iter().copied()).chain(others).collect();
-    aliases.remove(vulnerability);
-    let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
-    Naming { vulnerability: vulnerability.to_owned(), advisories: owned(ids), aliases: owned(aliases) }
+    let affecting = all.iter().chain(bulletins).filter(|one| one.affects()).map(|one| one.id);
+    let mut ids: Vec<&str> = affecting.collect();
+    let mut aliases: Vec<&str> = ids.clone();
+    for member in members {
+        aliases.push(member.spoken.id);
+        aliases.extend(&member.spoken.others.aliases);
+        aliases.extend(&member.spoken.others.upstream);
+    }
+    aliases.extend(bulletins.iter().map(|bulletin| bulletin.id));
+    aliases.retain(|alias| *alias != vulnerability);
+    for names in [&mut ids, &mut aliases] {
+        names.sort_unstable();
+        names.dedup();
+    }
+    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+    Some(Naming { vulnerability: vulnerability.to_owned(), advisories: owned(ids), aliases: owned(aliases) })
 }
 
 fn scores(scores: Vec<Score>, source: &str) -> impl Iterator<Item = Cvss> {
@@ -370,48 +405,56 @@ fn scores(scores: Vec<Score>, source: &str) -> impl Iterator<Item = Cvss> {
     })
 }
 
-fn symbols(members: &[&Spoken<'_>]) -> Vec<String> {
-    let lines = members.iter().flat_map(|member| &member.statements).filter_map(Statement::about);
-    let lines: BTreeSet<String> = lines.flat_map(|about| about.symbols).collect();
-    lines.into_iter().take(MAX_SYMBOLS).collect()
+fn symbols(members: &[Member<'_, '_>]) -> Vec<String> {
+    let all = members.iter().flat_map(|member| &member.abouts).flat_map(|about| &about.symbols);
+    let mut lines: Vec<&String> = all.collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines.into_iter().take(MAX_SYMBOLS).cloned().collect()
 }
 
 /// The chosen severity and all CVSS assessments; see [`crate::severity`] for the order of choice.
-fn severity(members: &[&Spoken<'_>]) -> (Severity, Vec<Cvss>) {
+fn severity(members: &mut [Member<'_, '_>]) -> (Severity, Vec<Cvss>) {
     let mut chosen: Option<(Authority, Severity)> = None;
     let mut all: Vec<Cvss> = Vec::new();
     for member in members {
-        let of_package = member.about().map(|about| about.severity).unwrap_or_default();
-        let facts: Facts = of_package.with_record(member.meta.severity.clone());
-        let (rank, severity) = (member.authority, facts.choose());
+        let of_record = std::mem::take(&mut member.rest.severity);
+        let facts: Facts = match member.abouts.first_mut() {
+            Some(about) => std::mem::take(&mut about.severity).with_record(of_record),
+            None => of_record,
+        };
+        let (rank, severity) = (member.spoken.authority, facts.choose());
         let is_better = severity != Severity::Unknown
             && chosen.is_none_or(|(best, worst)| rank < best || (rank == best && severity > worst));
         if is_better {
             chosen = Some((rank, severity));
         }
-        all.extend(scores(facts.scores, member.id));
+        all.extend(scores(facts.scores, member.spoken.id));
     }
     (chosen.map_or(Severity::Unknown, |(_, severity)| severity), all)
 }
 
+#[derive(Default)]
 struct Texts {
     summary: String,
     description: String,
     references: Vec<String>,
 }
 
-fn texts<'d>(members: &[&Spoken<'d>], reader: &mut TextReader<'d>) -> Texts {
-    let mut texts = Texts { summary: String::new(), description: String::new(), references: Vec::new() };
-    for text in members.iter().filter_map(|member| member.statements.first()).map(|s| s.text(reader)) {
+fn texts<'d>(members: &[Member<'_, 'd>], reader: &mut TextReader<'d>) -> Texts {
+    let mut texts = Texts::default();
+    for statement in members.iter().filter_map(|member| member.spoken.statements.first()) {
+        let text = statement.text(reader);
         if texts.summary.is_empty() {
-            texts.summary = text.summary;
+            texts.summary = text.summary.to_owned();
         }
         if texts.description.is_empty() {
-            texts.description = text.details;
+            texts.description = text.details.to_owned();
         }
         for link in text.references {
-            if texts.references.len() < MAX_REFERENCES && !texts.references.contains(&link) {
-                texts.references.push(link);
+            if texts.references.len() < MAX_REFERENCES && !texts.references.iter().any(|known| known == link)
+            {
+                texts.references.push(link.to_owned());
             }
         }
     }
@@ -422,22 +465,27 @@ fn texts<'d>(members: &[&Spoken<'d>], reader: &mut TextReader<'d>) -> Texts {
 }
 
 /// The lowest fix above the installed version that none of the advisories calls affected.
-fn fixed_version(members: &[&Spoken<'_>], installed: &mut Installed<'_>) -> Option<String> {
-    let mut fixes: BTreeMap<(u8, Vec<u8>), &str> = BTreeMap::new();
-    for statement in members.iter().flat_map(|member| &member.statements) {
+fn fixed_version(members: &[Member<'_, '_>], installed: &mut Installed<'_>) -> Option<String> {
+    let statements = || members.iter().flat_map(|member| &member.spoken.statements);
+    // With the number of its order, and its key, which is where an interval ends.
+    let mut fixes: Vec<(u8, &[u8], &str)> = Vec::new();
+    for statement in statements() {
         let order = statement.order();
-        let Some(key) = installed.keys(order) else { continue };
-        for fix in statement.fixes_above(key.for_statement(statement)) {
-            if let Some(order_of_fix) = Order::from_code(order) {
-                fixes.entry((order, order_of_fix.key(fix).bytes)).or_insert(fix);
-            }
+        if let Some(key) = installed.keys(order) {
+            let above = statement.fixes_above(key.for_statement(statement));
+            fixes.extend(above.map(|(key, fix)| (order, key, fix)));
         }
     }
-    let is_free = |fix: &str| {
-        members.iter().flat_map(|member| &member.statements).all(|statement| {
+    fixes.sort_by_key(|(order, key, _)| (*order, *key));
+    fixes.dedup_by_key(|(order, key, _)| (*order, *key));
+    let is_free = |(order, key, fix): &(u8, &[u8], &str)| {
+        statements().all(|statement| {
+            if statement.order() == *order {
+                return statement.holder(key).is_none();
+            }
             let key = Order::from_code(statement.order()).map(|order| order.key(fix));
-            key.is_none_or(|key| statement.holds(&key.bytes).is_none())
+            key.is_none_or(|key| statement.holder(&key.bytes).is_none())
         })
     };
-    fixes.into_values().find(|fix| is_free(fix)).map(str::to_owned)
+    fixes.into_iter().find(is_free).map(|(_, _, fix)| fix.to_owned())
 }

@@ -3,7 +3,8 @@
 //! `python3-requests` of Debian brings what looks like PyPI's `requests`, with the version that upstream gave it and the fixes
 //! that Debian put in. What Debian says of its package is right for both, so the distribution's word on the vulnerability
 //! replaces that of the language's database: where it calls its package affected, that is the finding; where it calls it fixed
-//! or not affected, there is none. Where it says nothing of the vulnerability, the language's database is all there is.
+//! or not affected, there is none. Where it says nothing of the vulnerability, the language's database is all there is. Where
+//! somebody else than the distribution built the owner, what it says of open flaws is not about that.
 
 use std::collections::HashSet;
 
@@ -25,7 +26,6 @@ pub fn heed_owner(database: &Database, matches: &mut [Match], owner: &InstalledP
     }
     let words: Vec<(Status, &str, HashSet<&str>)> =
         statements(database, &Asked { ecosystem, name, source: None, version, module: None })
-            .into_iter()
             .filter(|statement| statement.is_in_force())
             .filter_map(|statement| {
                 let keys = installed.keys(statement.order())?;
@@ -34,11 +34,12 @@ pub fn heed_owner(database: &Database, matches: &mut [Match], owner: &InstalledP
                     None if statement.has_fix_up_to(&keys.key.bytes) => Status::Fixed,
                     None => Status::NotAffected,
                 };
-                let (id, meta) = (statement.id()?, statement.meta()?);
-                let names = std::iter::once(id).chain(meta.aliases).chain(meta.upstream).collect();
+                let (id, (others, _)) = (statement.id()?, statement.names()?);
+                let names = std::iter::once(id).chain(others.aliases).chain(others.upstream).collect();
                 Some((status, id, names))
             })
             .collect();
+    let is_third_party = super::third_party(owner).is_some();
     for found in matches.iter_mut().filter(|found| found.is_finding()) {
         let is_named = |names: &HashSet<&str>| {
             let mut all =
@@ -50,6 +51,10 @@ pub fn heed_owner(database: &Database, matches: &mut [Match], owner: &InstalledP
         let Some((status, source, _)) = named.min_by_key(|(status, ..)| !status.is_finding()) else {
             continue;
         };
+        // What the distribution calls affected is its own package, not that of somebody else with its name.
+        if is_third_party && status.is_finding() {
+            continue;
+        }
         let owner = &owner.package.name;
         let reason = match status {
             Status::Fixed => {

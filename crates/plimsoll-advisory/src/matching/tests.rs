@@ -233,6 +233,53 @@ fn packages_of_a_distribution_are_looked_up_by_their_source() {
     assert_eq!((find(&database, &installed), coverage(&database, &installed)), (vec![], Coverage::NoData));
 }
 
+/// Which of the versions an item of `affected` on a package of the ecosystem affects.
+fn affected_of<'v>(ecosystem: &str, item: &str, versions: &[&'v str]) -> Vec<&'v str> {
+    let record = format!(
+        r#"{{"id":"X-1","affected":[{{"package":{{"ecosystem":"{ecosystem}","name":"a"}},{item}}}]}}"#
+    );
+    let database = database(&[&record]);
+    let is_affected = |version: &&&str| {
+        let found = find_version(&database, &ecosystem.parse().unwrap(), "a", version);
+        let ids = affecting(&database, &ecosystem.parse().unwrap(), "a", version);
+        assert_eq!(found.len(), ids.len());
+        !found.is_empty()
+    };
+    versions.iter().filter(is_affected).copied().collect()
+}
+
+#[test]
+fn a_listed_text_that_is_no_version_is_equal_to_itself_alone() {
+    // To rpm most of these have one key.
+    let listed = r#""versions":["..","2.0"]"#;
+    let versions = ["..", " .. ", "", "~", ".", "0:.", "-1", "2.0", "2_0"];
+    assert_eq!(affected_of("AlmaLinux:9", listed, &versions), ["..", " .. ", "2.0", "2_0"]);
+    let listed = r#""versions":["Not.A-version","2.0"]"#;
+    assert_eq!(affected_of("PyPI", listed, &["not.a-version", "not-a-version", "2"]), ["not.a-version", "2"]);
+    // A range still has what lies in it.
+    let range = r#""ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1"}]}]"#;
+    assert_eq!(affected_of("AlmaLinux:9", range, &["..", "0", "1"]), ["..", "0"]);
+    let range = r#""ranges":[{"type":"ECOSYSTEM","events":[{"introduced":".."},{"last_affected":".."}]}]"#;
+    assert_eq!(affected_of("AlmaLinux:9", range, &["..", "1"]), [".."]);
+}
+
+#[test]
+fn a_branch_lies_in_no_range_but_that_of_all_versions() {
+    let branches = ["dev-main", "master", "dev-master", "1.0", "1.x-dev"];
+    let range = r#""ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"2.0"}]}]"#;
+    assert_eq!(affected_of("Packagist", range, &branches), ["1.0", "1.x-dev"]);
+    let from = r#""ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0.0.1"}]}]"#;
+    assert_eq!(affected_of("Packagist", from, &branches), ["1.0", "1.x-dev"]);
+    let all = r#""ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}]"#;
+    assert_eq!(affected_of("Packagist", all, &branches), branches);
+    let listed = r#""versions":["dev-master","1.0"]"#;
+    assert_eq!(affected_of("Packagist", listed, &branches), ["master", "dev-master", "1.0"]);
+    let database = database(&[
+        r#"{"id":"X-1","affected":[{"package":{"ecosystem":"Packagist","name":"a"},"versions":["dev-master"]}]}"#,
+    ]);
+    assert!(find_version(&database, &Ecosystem::of("Packagist"), "a", "master")[0].weak);
+}
+
 #[test]
 fn what_cannot_be_compared_is_never_silently_safe() {
     let records = [record("N-1", "", "Nobody's", "a", "0", ""), record("P-1", "", "PyPI", "a", "0", "")];

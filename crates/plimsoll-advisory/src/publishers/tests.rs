@@ -209,6 +209,83 @@ fn secdb_says_what_was_fixed_and_what_never_was_there() {
 }
 
 #[test]
+fn alpine_s_rejections_are_not_affected_with_the_reason() {
+    let main = "---\n# only reachable from inside\ndnsmasq:\n  - CVE-2021-45951\n  # disputed by upstream\n  - CVE-2021-45952\n\n\
+        'nginx':\n- \"CVE-2020-12345\"   # another nginx\n";
+    let community = "some-package: [CVE-2022-11111, CVE-2022-22222]\nempty: []\n";
+    let files = [("main.yaml", main.as_bytes()), ("community.yaml", community.as_bytes())];
+    let mut collected = Collected::default();
+    for (name, bytes) in files {
+        Publisher::AlpineRejections.read(name, bytes, &mut collected).unwrap();
+    }
+    assert_eq!(collected.dropped, 0);
+    let bucket = |cve: &str, name: &str| {
+        format!(
+            r#"{{"id":"ALPINE-{cve}","upstream":["{cve}"],"affected":[{{"package":{{"ecosystem":"Alpine:v3.20","name":"{name}"}},
+            "ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}}]}}]}}]}}"#
+        )
+    };
+    let mut builder = Builder::new(Timestamp(1));
+    for (cve, name) in [
+        ("CVE-2021-45951", "dnsmasq"),
+        ("CVE-2021-45952", "dnsmasq"),
+        ("CVE-2021-45953", "dnsmasq"),
+        ("CVE-2020-12345", "nginx"),
+        ("CVE-2022-22222", "some-package"),
+    ] {
+        builder.add("Alpine", &osv::parse(bucket(cve, name).as_bytes()).unwrap()).unwrap();
+    }
+    for record in collected.into_records() {
+        builder.add("alpine-rejections", &record).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    builder.write(&path).unwrap();
+    let database = Database::open(&path).unwrap();
+    let told = |name: &str| -> Vec<String> {
+        let found = find(&database, "Alpine:v3.20", name, "2.80-r0").into_iter();
+        let told = found.map(|m| {
+            assert_eq!(m.evidence.suppressed.is_some(), !m.is_finding());
+            format!("{} {} {}", m.vulnerability, m.status.as_str(), m.evidence.note)
+        });
+        told.map(|line| line.trim_end().to_owned()).collect()
+    };
+    assert_eq!(
+        told("dnsmasq"),
+        [
+            "CVE-2021-45951 not-affected only reachable from inside",
+            "CVE-2021-45952 not-affected disputed by upstream",
+            "CVE-2021-45953 affected"
+        ]
+    );
+    assert_eq!(told("nginx"), ["CVE-2020-12345 not-affected another nginx"]);
+    assert_eq!(told("some-package"), ["CVE-2022-22222 not-affected"]);
+    // Rejections are on all branches, but make no branch known.
+    assert!(database.knows(&"Alpine:v3.20".parse().unwrap()));
+    assert!(!database.knows(&"Alpine:v3.21".parse().unwrap()));
+}
+
+#[test]
+fn a_list_of_rejections_that_is_none_says_nothing() {
+    let read = |text: &str| {
+        let mut collected = Collected::default();
+        Publisher::AlpineRejections.read("main.yaml", text.as_bytes(), &mut collected).unwrap();
+        (collected.len(), collected.dropped)
+    };
+    assert_eq!(read(""), (0, 0));
+    assert_eq!(
+        read("a:\n  - CVE-2020-1234\nb: not-a-list\n  - CVE-2020-1235\nc:\n  - CVE-2020-1236\n"),
+        (2, 2)
+    );
+    assert_eq!(read("  - CVE-2020-1234\n"), (0, 1));
+    assert_eq!(read("invalid: yaml: content: [\n"), (0, 1));
+    assert_eq!(read("a:\n  - b:\n      - CVE-2020-1234\n  CVE-2020-1235\n"), (0, 3));
+    assert_eq!(read("{\"a\": [\"CVE-2020-1234\"]}\n"), (0, 1));
+    let bytes = [b"a:\n  - CVE-2020-\xff\n"];
+    assert!(Publisher::AlpineRejections.read("x", &bytes[0][..], &mut Collected::default()).is_err());
+}
+
+#[test]
 fn azure_linux_s_oval_is_read() {
     let definition = |number: u32, cve: &str, patchable: &str| {
         format!(

@@ -106,13 +106,49 @@ fn ask(database: &Database, ecosystem: &Ecosystem, name: &str, records: &[Spoken
 
 /// A version with its keys in the order of its ecosystem and in that of semantic versioning.
 struct Asked {
+    /// A branch of Composer's lies in no range.
+    is_branch: bool,
+    listed: Listed,
     own: VersionKey,
     semver: VersionKey,
 }
 
 impl Asked {
     fn new(version: &str, ecosystem: &str) -> Self {
-        Self { own: own_order(ecosystem).key(version), semver: Scheme::Semver.key(version) }
+        let is_branch = ecosystem == "Packagist"
+            && (version.starts_with("dev-") || ["master", "trunk", "default"].contains(&version));
+        Self {
+            is_branch,
+            listed: Listed::of(version, ecosystem),
+            own: own_order(ecosystem).key(version),
+            semver: Scheme::Semver.key(version),
+        }
+    }
+}
+
+/// What makes two versions the same: their keys, or their texts where these are no versions.
+#[derive(PartialEq)]
+enum Listed {
+    Version(VersionKey),
+    Text(String),
+}
+
+impl Listed {
+    fn of(version: &str, ecosystem: &str) -> Self {
+        let key = own_order(ecosystem).key(version);
+        let text = version.trim();
+        match ecosystem {
+            _ if !key.is_weak() => Self::Version(key),
+            "PyPI" => Self::Text(text.to_lowercase()),
+            "Packagist" if ["master", "trunk", "default"].contains(&text) => {
+                Self::Text(format!("dev-{text}"))
+            }
+            "Packagist" => {
+                let is_number = text.chars().nth(1).is_some_and(|c| c.is_ascii_digit());
+                Self::Text(text.strip_prefix(['v', 'V']).filter(|_| is_number).unwrap_or(text).to_owned())
+            }
+            _ => Self::Text(text.to_owned()),
+        }
     }
 }
 
@@ -133,8 +169,7 @@ fn own_order(ecosystem: &str) -> Scheme {
 
 /// What one record says of a package.
 struct Rules {
-    /// Keys of listed versions.
-    listed: Vec<VersionKey>,
+    listed: Vec<Listed>,
     ranges: Vec<OneRange>,
 }
 
@@ -145,7 +180,7 @@ struct OneRange {
     events: Vec<(VersionKey, Kind)>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     Introduced,
     Fixed,
@@ -157,7 +192,7 @@ impl Rules {
         let mut rules = Self { listed: Vec::new(), ranges: Vec::new() };
         for item in items {
             for version in item["versions"].as_array().into_iter().flatten() {
-                rules.listed.push(own_order(ecosystem).key(version.as_str().unwrap()));
+                rules.listed.push(Listed::of(version.as_str().unwrap(), ecosystem));
             }
             for range in item["ranges"].as_array().into_iter().flatten() {
                 let is_semver = match range["type"].as_str().unwrap() {
@@ -195,6 +230,10 @@ impl Rules {
     fn affect(&self, asked: &Asked) -> bool {
         let in_a_range = self.ranges.iter().any(|OneRange { is_semver, limits, events }| {
             let version = if *is_semver { &asked.semver } else { &asked.own };
+            if asked.is_branch {
+                let all = events.len() == 1 && events[0].0 == VersionKey::lowest();
+                return all && limits.is_empty() && events[0].1 == Kind::Introduced;
+            }
             let mut vulnerable = false;
             for (at, kind) in events {
                 match kind {
@@ -206,7 +245,7 @@ impl Rules {
             }
             vulnerable && (limits.is_empty() || limits.iter().any(|limit| version < limit))
         });
-        in_a_range || self.listed.contains(&asked.own)
+        in_a_range || self.listed.contains(&asked.listed)
     }
 }
 

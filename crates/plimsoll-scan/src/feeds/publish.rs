@@ -3,9 +3,9 @@
 //! A publisher is read whole or not at all: if one of its files has changed, all are fetched, and what they say together takes
 //! the place of what was known of it. A publisher that does not answer keeps what it said, and holds up nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -231,18 +231,38 @@ pub(super) fn take(
 ) -> Result<Change> {
     let Files { publisher, files } = files;
     let mut collected = Collected::default();
-    for (name, file) in files {
-        publisher.read(&name, BufReader::new(file), &mut collected)?;
+    // What is too much to be kept is read twice: once to see whether it can be believed, and once to take it.
+    let mut streamed: HashSet<String> = HashSet::new();
+    for (name, file) in &files {
+        publisher.read_each(name, BufReader::new(file), &mut collected, |record| {
+            streamed.insert(record.id);
+            Ok(())
+        })?;
     }
     let name = publisher.name();
-    if collected.is_empty() {
+    let count = collected.len() + streamed.len();
+    if count == 0 {
         return Err(Error::new(ErrorKind::Damaged, "its files have no advisory that can be read"));
     }
     let before = base.map_or(0, |base| base.ids(name).count());
     if !accept_drop {
-        refuse_drop(before, before.saturating_sub(collected.len()))?;
+        refuse_drop(before, before.saturating_sub(count))?;
     }
-    let (records, unreadable) = (collected.len() as u64, collected.dropped);
+    let (records, unreadable) = (count as u64, collected.dropped);
+    if publisher.is_streamed() {
+        for (path, mut file) in files {
+            file.rewind().map_err(|error| Error::file("read", Path::new(&path), error))?;
+            publisher.read_each(&path, BufReader::new(file), &mut Collected::default(), |record| {
+                builder.add(name, &record)
+            })?;
+        }
+        // Last, so that nothing is lost where the second reading fails.
+        let gone = base.into_iter().flat_map(|base| base.ids(name)).filter(|(id, _)| !streamed.contains(*id));
+        for (id, _) in gone {
+            builder.remove(name, id);
+        }
+        return Ok(Change::Whole { records, unreadable });
+    }
     builder.clear(name);
     for record in collected.into_records() {
         builder.add(name, &record)?;

@@ -330,6 +330,94 @@ async fn a_publisher_that_shrinks_to_a_tenth_is_not_believed() {
     assert_eq!(feeds.status().unwrap().unwrap().publishers[0].advisories, 10);
 }
 
+#[tokio::test]
+async fn alpine_s_rejections_are_a_feed_of_their_own() {
+    let database = Database::new(&Feed::sample());
+    let site = database.folder.path().join("site");
+    std::fs::create_dir_all(&site).unwrap();
+    std::fs::write(site.join("main.yaml"), "musl:\n  - CVE-2019-14697  # not in this build\n").unwrap();
+    std::fs::write(site.join("community.yaml"), "a:\n- CVE-2020-1000\n- CVE-2020-1001\n- CVE-2020-1002\n")
+        .unwrap();
+    let server = Server::of_folder(site.clone(), &[]).await;
+    let feed = format!("alpine-rejections=http://{}", server.host).parse().unwrap();
+    let feeds = database.feeds().with_publishers(vec![feed]);
+    let update = async || feeds.update(&UpdateOptions::default(), &quiet()).await.unwrap();
+    assert_eq!(change(&update().await, "alpine-rejections"), &Change::Whole { records: 4, unreadable: 0 });
+    let find = || database.handle().load().unwrap().find(&musl());
+    let found = find();
+    assert_eq!(
+        (found[0].status.as_str(), found[0].evidence.note.as_str()),
+        ("not-affected", "not in this build")
+    );
+    assert!(!found[0].is_finding() && found[0].evidence.suppressed.is_some());
+    assert_eq!(change(&update().await, "alpine-rejections"), &Change::None);
+    std::fs::write(site.join("main.yaml"), "# nothing\n").unwrap();
+    assert_eq!(change(&update().await, "alpine-rejections"), &Change::Whole { records: 3, unreadable: 0 });
+    assert!(find()[0].is_finding());
+}
+
+/// Red Hat's document on a vulnerability that is in curl of its 9 and has no fix.
+fn red_hat(cve: &str, day: u32) -> String {
+    format!(
+        r#"{{"document":{{"category":"csaf_vex","title":"curl: a flaw","aggregate_severity":{{"text":"Low"}},
+        "tracking":{{"id":"{cve}","initial_release_date":"2024-01-01T00:00:00+00:00","current_release_date":"2024-06-{day:02}T00:00:00+00:00"}}}},
+        "product_tree":{{"branches":[
+            {{"category":"product_name","name":"RHEL 9","product":{{"name":"RHEL 9","product_id":"rhel9","product_identification_helper":{{"cpe":"cpe:/o:redhat:enterprise_linux:9"}}}}}},
+            {{"category":"product_version","name":"curl","product":{{"name":"curl","product_id":"curl","product_identification_helper":{{"purl":"pkg:rpm/redhat/curl?arch=src"}}}}}}],
+        "relationships":[{{"category":"default_component_of","product_reference":"curl","relates_to_product_reference":"rhel9","full_product_name":{{"name":"x","product_id":"rhel9:curl"}}}}]}},
+        "vulnerabilities":[{{"cve":"{cve}","product_status":{{"known_affected":["rhel9:curl"]}}}}]}}"#
+    )
+}
+
+#[tokio::test]
+async fn documents_that_are_read_one_at_a_time_come_change_and_go() {
+    let database = Database::new(&Feed::sample());
+    let path = database.folder.path().join("vex.tar");
+    let write = |documents: &[(&str, u32)]| {
+        let mut archive = tar::Builder::new(std::fs::File::create(&path).unwrap());
+        for (cve, day) in documents {
+            let content = red_hat(cve, *day);
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_entry_type(tar::EntryType::Regular);
+            let name = format!("2024/{}.json", cve.to_lowercase());
+            archive.append_data(&mut header, name, content.as_bytes()).unwrap();
+        }
+        archive.into_inner().unwrap();
+    };
+    let feed = format!("redhat=file:{}", path.display()).parse().unwrap();
+    let feeds = database.feeds().with_publishers(vec![feed]);
+    let update = async || feeds.update(&UpdateOptions::default(), &quiet()).await.unwrap();
+    let curl = InstalledPackage::new(
+        Package::new(PackageType::Rpm, "curl", "7.76.1-29.el9"),
+        Some(Ecosystem::release_of("Red Hat", "9")),
+    );
+    let found = || -> Vec<String> {
+        let found = database.handle().load().unwrap().find(&curl).into_iter();
+        found.map(|m| format!("{} {}", m.vulnerability, &m.modified.unwrap().to_string()[..10])).collect()
+    };
+    let four = [("CVE-2024-1001", 1), ("CVE-2024-1002", 1), ("CVE-2024-1003", 1), ("CVE-2024-1004", 1)];
+    write(&four);
+    assert_eq!(change(&update().await, "redhat"), &Change::Whole { records: 4, unreadable: 0 });
+    assert_eq!(found().len(), 4);
+    write(&[("CVE-2024-1001", 1), ("CVE-2024-1002", 2), ("CVE-2024-1004", 1), ("CVE-2024-1005", 1)]);
+    assert_eq!(change(&update().await, "redhat"), &Change::Whole { records: 4, unreadable: 0 });
+    let after = [
+        "CVE-2024-1001 2024-06-01",
+        "CVE-2024-1002 2024-06-02",
+        "CVE-2024-1004 2024-06-01",
+        "CVE-2024-1005 2024-06-01",
+    ];
+    assert_eq!(found(), after);
+    // One that breaks off, or shrinks, changes nothing.
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert!(matches!(change(&update().await, "redhat"), Change::Failed(_)));
+    write(&four[..1]);
+    assert!(matches!(change(&update().await, "redhat"), Change::Failed(reason) if reason.contains("3 of 4")));
+    assert_eq!(found(), after);
+}
+
 /// Keys of `openssl genpkey -algorithm ed25519`, made for this test.
 pub(crate) const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIBLGWcpWY8jpkQNao4b3SB3Ccl0fC/OGYkilOUU+cnmZ\n-----END PRIVATE KEY-----\n";
 pub(crate) const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAfPWyDzScf0kzgrDnNhgIRzzUluFAJSA+lH5XSSv0KLc=\n-----END PUBLIC KEY-----\n";
