@@ -308,7 +308,7 @@ fn a_server_attaches_the_sbom_of_each_image_that_it_scans() {
         again.then_some(())
     });
     std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(referrers(&server, &image.manifest), [sbom.clone()]);
+    assert_eq!(referrers(&server, &image.manifest), std::slice::from_ref(&sbom));
     let target = format!("{}/team/app:1", server.address);
     let said = done(&ask(&house, &["sbom", &target, "--attach", "--format", "spdx"]));
     assert!(said.contains("as it was already"), "{said}");
