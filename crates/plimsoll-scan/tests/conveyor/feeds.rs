@@ -343,7 +343,7 @@ async fn alpine_s_rejections_are_a_feed_of_their_own() {
     let feeds = database.feeds().with_publishers(vec![feed]);
     let update = async || feeds.update(&UpdateOptions::default(), &quiet()).await.unwrap();
     assert_eq!(change(&update().await, "alpine-rejections"), &Change::Whole { records: 4, unreadable: 0 });
-    let find = || database.handle().load().unwrap().find(&musl());
+    let find = || database.handle().load().unwrap().find(&musl(), None);
     let found = find();
     assert_eq!(
         (found[0].status.as_str(), found[0].evidence.note.as_str()),
@@ -393,7 +393,7 @@ async fn documents_that_are_read_one_at_a_time_come_change_and_go() {
         Some(Ecosystem::release_of("Red Hat", "9")),
     );
     let found = || -> Vec<String> {
-        let found = database.handle().load().unwrap().find(&curl).into_iter();
+        let found = database.handle().load().unwrap().find(&curl, None).into_iter();
         found.map(|m| format!("{} {}", m.vulnerability, &m.modified.unwrap().to_string()[..10])).collect()
     };
     let four = [("CVE-2024-1001", 1), ("CVE-2024-1002", 1), ("CVE-2024-1003", 1), ("CVE-2024-1004", 1)];
