@@ -10,7 +10,7 @@ use crate::osv::{Affected, Event, Range};
 
 /// Bytes of a version that is compared. The longest real ones have about a hundred.
 const MAX_VERSION_BYTES: usize = 2_000;
-/// Bytes of a key, so that its length fits the database's sixteen bits.
+/// Bytes of a key. Schemes write a few bytes for each of a version's.
 const MAX_KEY_BYTES: usize = u16::MAX as usize - 1;
 
 /// How the versions of an interval are ordered.

@@ -281,6 +281,39 @@ fn a_branch_lies_in_no_range_but_that_of_all_versions() {
 }
 
 #[test]
+fn what_a_third_party_built_is_marked_and_never_dropped() {
+    let records = [
+        record("D-1", r#","upstream":["CVE-1"]"#, "Debian:11", "requests", "0", "9"),
+        record("D-2", r#","upstream":["CVE-2"]"#, "Debian:11", "requests", "0", "1"),
+        record("PYSEC-1", r#","aliases":["CVE-1"]"#, "PyPI", "requests", "0", "9"),
+        record("PYSEC-2", r#","aliases":["CVE-2"]"#, "PyPI", "requests", "0", "9"),
+    ];
+    let database = database(&records.each_ref().map(String::as_str));
+    let package = Package::new(PackageType::Deb, "requests", "2.28.1-1");
+    let mut owner = InstalledPackage::new(package, Some("Debian:11".parse().unwrap()));
+    assert_eq!(find(&database, &owner)[0].evidence.third_party, None);
+    let findings = |owner: &InstalledPackage| -> Vec<String> {
+        let mut found = find_version(&database, &Ecosystem::of("PyPI"), "requests", "2.28.1");
+        heed_owner(&database, &mut found, owner);
+        found.into_iter().filter(|m| m.is_finding()).map(|m| m.vulnerability).collect()
+    };
+    assert_eq!(findings(&owner), [""; 0], "the distribution has the one, and has fixed the other");
+
+    owner.details.origin = Some("Docker <support@docker.com>".to_owned());
+    let found = find(&database, &owner);
+    let marked = found[0].evidence.third_party.as_ref().unwrap();
+    assert_eq!(
+        (found.len(), found[0].is_finding(), marked.vendor.as_str()),
+        (1, true, "Docker <support@docker.com>")
+    );
+    let json = serde_json::to_value(&found[0]).unwrap();
+    assert_eq!(json["evidence"]["thirdParty"]["toldBy"], "its maintainer is Docker <support@docker.com>");
+    assert_eq!(json["evidence"]["thirdParty"]["confidence"], "low");
+    // That the distribution's own package has a flaw is no reason to look away from the files of another.
+    assert_eq!(findings(&owner), ["CVE-1"]);
+}
+
+#[test]
 fn what_cannot_be_compared_is_never_silently_safe() {
     let records = [record("N-1", "", "Nobody's", "a", "0", ""), record("P-1", "", "PyPI", "a", "0", "")];
     let database = database(&records.each_ref().map(String::as_str));

@@ -409,13 +409,20 @@ async fn documents_that_are_read_one_at_a_time_come_change_and_go() {
         "CVE-2024-1005 2024-06-01",
     ];
     assert_eq!(found(), after);
-    // One that breaks off, or shrinks, changes nothing.
+    // One that breaks off changes nothing, and neither does one that shrinks.
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     assert!(matches!(change(&update().await, "redhat"), Change::Failed(_)));
-    write(&four[..1]);
-    assert!(matches!(change(&update().await, "redhat"), Change::Failed(reason) if reason.contains("3 of 4")));
     assert_eq!(found(), after);
+    let many: Vec<String> = (0..40).map(|n| format!("CVE-2024-{}", 2000 + n)).collect();
+    let many: Vec<(&str, u32)> = many.iter().map(|cve| (cve.as_str(), 1)).collect();
+    write(&many);
+    assert_eq!(change(&update().await, "redhat"), &Change::Whole { records: 40, unreadable: 0 });
+    write(&four);
+    assert!(
+        matches!(change(&update().await, "redhat"), Change::Failed(reason) if reason.contains("36 of 40"))
+    );
+    assert_eq!(found().len(), 40);
 }
 
 /// Keys of `openssl genpkey -algorithm ed25519`, made for this test.
