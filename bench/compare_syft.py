@@ -137,12 +137,20 @@ REASONS = [
         lambda p, ours: p.key[0] == "golang" and not p.key[2] and ours.has("golang", p.key[1]),
     ),
     (
+        "the version of a Go program by a bare text in it; the program is known here, its version is not",
+        lambda p, ours: p.key[0] == "golang" and ours.has("golang", p.key[1], ""),
+    ),
+    (
+        "an archive of Java's by its file name, without a version",
+        lambda p, ours: p.key[0] == "maven" and not p.key[2],
+    ),
+    (
         "a Java runtime by its build, which is java of the same version",
         lambda p, ours: p.key[:2] == ("program", "java") and ours.has("program", "java"),
     ),
     (
-        "an R package that is not built: it has no code",
-        lambda p, ours: p.key[0] == "cran" and p.key[1] == "translations",
+        "an R package that is not built: texts, or what tests are made with",
+        lambda p, ours: p.key[0] == "cran" and (p.key[1] == "translations" or any("/tests/" in path for path in p.paths)),
     ),
     (
         "a library of which Syft has another group",
