@@ -88,7 +88,8 @@ targets! {
     php: |data| file("a/vendor/composer/installed.json", data), seeds::json;
     pear: |data| file("usr/share/php/.registry/a.reg", data), seeds::yaml;
     dotnet: |data| file("app/a.deps.json", data), seeds::json;
-    dotnet_library: |data| file("app/a.dll", data), seeds::programs;
+    dotnet_library: |data| file("app/a.dll", data), seeds::libraries;
+    php_extension: |data| file("usr/lib/php/20220829/redis.so", data), seeds::extensions;
     conda: |data| file("opt/conda/conda-meta/a-1-0.json", data), seeds::json;
     erlang: |data| file("lib/a-1/ebin/a.app", data), seeds::erlang;
     r: |data| file("usr/lib/R/library/a/DESCRIPTION", data), seeds::headers;

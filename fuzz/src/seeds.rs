@@ -307,6 +307,49 @@ pub(crate) fn programs() -> Seeds {
     vec![elf, windows, mac]
 }
 
+/// A library of .NET: the headers that lead to its resources, three directories of them, and a version.
+pub(crate) fn libraries() -> Seeds {
+    let mut file = vec![0; 512];
+    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, b"MZ");
+    put(60, &64_u32.to_le_bytes());
+    put(64, b"PE\0\0\x4c\x01\x01\0");
+    put(84, &224_u16.to_le_bytes());
+    put(88, &0x10b_u16.to_le_bytes());
+    put(88 + 92, &16_u32.to_le_bytes());
+    put(88 + 96 + 16, &0x2000_u32.to_le_bytes());
+    put(88 + 96 + 112, &0x1000_u32.to_le_bytes());
+    put(312 + 12, &[0x2000_u32, 4096, 512].map(u32::to_le_bytes).concat());
+    for (id, at) in [(16, 1 << 31 | 24), (1, 1 << 31 | 48), (0, 72_u32)] {
+        file.extend([0, 0, 0, 1 << 16, id, at].map(u32::to_le_bytes).concat());
+    }
+    let text = |text: &str| text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let block = |key: &str, value: &[u8], inner: &[u8]| {
+        let mut bytes = [&[0; 6][..], &text(key)].concat();
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend([value, inner].concat());
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        let length = bytes.len() as u16;
+        bytes[..2].copy_from_slice(&length.to_le_bytes());
+        bytes[2..4].copy_from_slice(&(value.len() as u16 / 2).to_le_bytes());
+        bytes[4] = 1;
+        bytes
+    };
+    let texts = [("OriginalFilename", "A.dll"), ("ProductVersion", "1.2.3+a")].map(|(k, v)| block(k, &text(v), b"")).concat();
+    let info = block("VS_VERSION_INFO", b"", &block("StringFileInfo", b"", &block("000004b0", b"", &texts)));
+    file.extend([0x2000 + 88, info.len() as u32, 0, 0].map(u32::to_le_bytes).concat());
+    file.extend(info);
+    file.resize(6144, 0);
+    [programs(), vec![file]].concat()
+}
+
+/// A shared library with the texts of an extension of PHP.
+pub(crate) fn extensions() -> Seeds {
+    let mut all = programs();
+    all[0].extend_from_slice(b"\0redis\x005.3.7\0API20220829,NTS\x008.2.29\0");
+    all
+}
+
 pub(crate) fn erlang() -> Seeds {
     texts(&["{application, a,\n [{description, \"x \\\" y\"},\n  {vsn, \"1.2\"}, % z\n  {modules, [a,'B c']}]}.\n"])
 }

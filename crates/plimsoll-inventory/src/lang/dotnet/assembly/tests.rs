@@ -148,7 +148,7 @@ fn headers_that_lie_lead_nowhere() {
         alone(&good[..length]);
     }
     for at in 0..good.len() {
-        for value in 0..=255 {
+        for value in [0, 1, 0x7f, 0x80, 0xff] {
             let mut bytes = good.clone();
             bytes[at] = value;
             alone(&bytes);

@@ -53,7 +53,7 @@ fn an_extension_of_pecl_has_a_version_of_its_own() {
         packages(&layer).iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
     };
     assert_eq!(names("redis", "\0redis\x005.3.7\0API20220829,NTS"), ["pecl/redis 5.3.7"]);
-    assert_eq!(names("Redis", "\0API20240924,TS\06.1.0RC2"), ["pecl/redis 6.1.0RC2"]);
+    assert_eq!(names("Redis", "\0API20240924,TS\x006.1.0RC2"), ["pecl/redis 6.1.0RC2"]);
     // Of two nobody knows which.
     assert_eq!(names("mongodb", "\x001.15.0\x001.23.1\0API20220829,NTS"), [""; 0]);
     // PHP's own is the one of the release that it was built for.
