@@ -312,6 +312,29 @@ async fn the_distribution_decides_about_what_it_packages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_third_partys_package_stays_marked_when_advisories_change() {
+    let told = Feed::sample().advisory(1, "DEBIAN-CVE-2024-1", "Debian:12", "docker-ce", "6:1");
+    let house = House::new(Database::of(&told).await).await;
+    let status = "Package: docker-ce\nStatus: install ok installed\nVersion: 5:24.0.7-1\n\
+        Maintainer: Docker <support@docker.com>\n\n";
+    let layer =
+        Layer::new().file("etc/os-release", "ID=debian\nVERSION_ID=12\n").file("var/lib/dpkg/status", status);
+    let image = Image::of(&[layer.tar()], Packing::Gzip);
+    house.push(&image).await;
+    house.verdict(&image).await;
+    let marks = async || {
+        let filter = FindingFilter { image: Some(image.digest().clone()), ..FindingFilter::default() };
+        let rows = house.store.findings(&filter, None, 9).await.unwrap();
+        let marks = rows.into_iter().filter_map(|row| row.finding.unwrap().1.evidence.third_party);
+        marks.map(|mark| mark.vendor).collect::<Vec<_>>()
+    };
+    assert_eq!(marks().await, ["Docker"]);
+    house.learn(&told.advisory(2, "DEBIAN-CVE-2024-2", "Debian:12", "docker-ce", "6:1")).await;
+    house.until_findings(&image, &["CVE-2024-1", "CVE-2024-2"]).await;
+    assert_eq!(marks().await, ["Docker", "Docker"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_image_of_an_unknown_release_is_judged_once_there_is_data_for_it() {
     let house = House::new(Database::of(&Feed::sample()).await).await;
     let image = Image::of(&[Layer::new().alpine("3.20.3", &[("musl", "1.2.5-r0")]).tar()], Packing::Gzip);
