@@ -328,10 +328,11 @@ async fn a_third_partys_package_stays_marked_when_advisories_change() {
         let marks = rows.into_iter().filter_map(|row| row.finding.unwrap().1.evidence.third_party);
         marks.map(|mark| mark.vendor).collect::<Vec<_>>()
     };
-    assert_eq!(marks().await, ["Docker"]);
+    let docker = "Docker <support@docker.com>";
+    assert_eq!(marks().await, [docker]);
     house.learn(&told.advisory(2, "DEBIAN-CVE-2024-2", "Debian:12", "docker-ce", "6:1")).await;
     house.until_findings(&image, &["CVE-2024-1", "CVE-2024-2"]).await;
-    assert_eq!(marks().await, ["Docker", "Docker"]);
+    assert_eq!(marks().await, [docker, docker]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
