@@ -33,14 +33,6 @@ impl BaseImage {
         let digest = value("digest").and_then(|digest| digest.parse().ok());
         (!name.is_empty() || digest.is_some()).then_some(Self { name, digest, layers: 0 })
     }
-
-    /// How people call it: its name, else its digest.
-    pub fn title(&self) -> String {
-        match (&*self.name, &self.digest) {
-            ("", Some(digest)) => digest.to_string(),
-            (name, _) => name.to_owned(),
-        }
-    }
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -86,11 +78,11 @@ mod tests {
         let both = annotations(&[("name", "docker.io/library/debian:12"), ("digest", digest.as_str())]);
         let base = BaseImage::of_annotations(&both).unwrap();
         assert_eq!(
-            (base.title(), base.digest, base.layers),
+            (base.name, base.digest, base.layers),
             ("docker.io/library/debian:12".into(), Some(digest.clone()), 0)
         );
         let nameless = BaseImage::of_annotations(&annotations(&[("digest", digest.as_str())])).unwrap();
-        assert_eq!(nameless.title(), digest.to_string());
+        assert_eq!((nameless.name, nameless.digest), (String::new(), Some(digest)));
         assert_eq!(BaseImage::of_annotations(&annotations(&[("digest", "no digest")])), None);
         assert_eq!(BaseImage::of_annotations(&BTreeMap::new()), None);
         let long = BaseImage::of_annotations(&annotations(&[("name", &"a\n".repeat(9_000))])).unwrap();

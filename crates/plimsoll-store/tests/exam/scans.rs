@@ -250,7 +250,7 @@ pub(crate) async fn the_base_of_an_image_is_found_by_its_layers(place: Place) {
     };
     let bases = async || {
         let rows = store.findings(&FindingFilter::default(), None, 99).await.unwrap();
-        let told = |base: Option<BaseImage>| base.map(|base| (base.title(), base.layers));
+        let told = |base: Option<BaseImage>| base.map(|base| (base.name, base.layers));
         rows.into_iter()
             .map(|row| (row.image.repository.to_string(), told(row.image.base)))
             .collect::<Vec<_>>()

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use plimsoll_store::{FindingRow, ImageSummary};
 use plimsoll_types::exploit::Exploitation;
-use plimsoll_types::{BaseImage, Generation, InstalledPackage, Match, PackageType, Scope};
+use plimsoll_types::{Generation, InstalledPackage, Match, PackageType, Scope};
 use serde::Serialize;
 
 use super::{Link, wording};
@@ -114,7 +114,16 @@ struct ArtifactDetails<'a> {
     last_pushed_to_registry_utc: String,
     /// Plimsoll's own: what it was built upon.
     #[serde(skip_serializing_if = "Option::is_none")]
-    base_image: Option<&'a BaseImage>,
+    base_image: Option<Base<'a>>,
+}
+
+/// Without its digest: a row is found by the digest of the image that it is about, and by no other.
+#[derive(Debug, Serialize)]
+struct Base<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+    /// How many layers are its own; 0 where that is not known.
+    layers: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -170,7 +179,7 @@ impl<'a> AdditionalData<'a> {
                 media_type: &image.media_type,
                 artifact_type: "ContainerImage",
                 last_pushed_to_registry_utc: image.pushed_at.to_string(),
-                base_image: image.base.as_ref(),
+                base_image: image.base.as_ref().map(|base| Base { name: &base.name, layers: base.layers }),
             },
             software_details: finding.map(|(package, found)| SoftwareDetails::new(image, package, found)),
         }

@@ -61,11 +61,13 @@ pub(super) fn remediation(image: &ImageSummary, package: &InstalledPackage, foun
                 format!(" (built from {advised})")
             };
             match base {
-                Some(base) => format!(
-                    "Rebase: {}{built} comes with the base image {}. Build on one that has version {fixed} or later",
-                    installed(package),
-                    base.title(),
-                ),
+                Some(base) => {
+                    let name = if base.name.is_empty() { "" } else { &format!(" {}", base.name) };
+                    format!(
+                        "Rebase: {}{built} comes with the base image{name}. Build on one that has version {fixed} or later",
+                        installed(package),
+                    )
+                }
                 None => format!("Upgrade {}{built} to version {fixed} or later", installed(package)),
             }
         }
