@@ -29,13 +29,13 @@ impl Chain {
     }
 
     /// All links, lowest first; `None` where there is none.
-    pub(crate) fn all(&self) -> Option<&[u8]> {
-        (!self.0.is_empty()).then_some(&self.0[..])
+    pub(crate) fn all(&self) -> Option<Vec<u8>> {
+        (!self.0.is_empty()).then(|| self.0.clone())
     }
 
     /// The link that names the whole of an image of so many layers; `None` where not all of them are known.
-    pub(crate) fn whole(&self, layers: usize) -> Option<&[u8]> {
-        self.0.chunks_exact(WIDTH).nth(layers.checked_sub(1)?).filter(|_| self.0.len() == layers * WIDTH)
+    pub(crate) fn whole(&self, layers: usize) -> Option<Vec<u8>> {
+        self.0.chunks_exact(WIDTH).last().filter(|_| self.0.len() == layers * WIDTH).map(<[u8]>::to_vec)
     }
 }
 
@@ -49,14 +49,11 @@ impl Store {
         let candidates = self.candidates(links).await?;
         let told = self.told_bases(images.iter().map(|image| &image.summary.digest)).await?;
         let told_links = self.last_links(told.values().filter_map(|told| told.digest.as_ref())).await?;
-        let tagged = |registry| {
-            let digests = move |by_registry: &BTreeMap<i64, Digest>| by_registry.get(&registry).cloned();
-            candidates.values().filter_map(digests)
-        };
         let registries: BTreeSet<i64> = images.iter().map(|image| image.summary.registry.0).collect();
         let mut names: HashMap<(i64, Digest), String> = HashMap::new();
         for registry in registries {
-            self.add_names(registry, tagged(registry).collect(), &mut names).await?;
+            let tagged = candidates.values().filter_map(|by_registry| by_registry.get(&registry)).collect();
+            self.add_names(registry, tagged, &mut names).await?;
         }
         for image in images {
             let registry = image.summary.registry.0;
@@ -117,10 +114,10 @@ impl Store {
     async fn add_names(
         &self,
         registry: i64,
-        digests: BTreeSet<Digest>,
+        digests: BTreeSet<&Digest>,
         names: &mut HashMap<(i64, Digest), String>,
     ) -> Result<()> {
-        let list: Vec<_> = digests.iter().map(Arg::from).collect();
+        let list: Vec<_> = digests.into_iter().map(Arg::from).collect();
         let sql = "select l.digest, r.name, t.name from repository_manifests l \
             join repositories r on r.id = l.repository \
             join tags t on t.repository = l.repository and t.digest = l.digest \

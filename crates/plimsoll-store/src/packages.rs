@@ -12,6 +12,7 @@ use plimsoll_version::Scheme;
 use sha2::Digest as _;
 
 use crate::database::{Arg, Row, Tx, args};
+use crate::scans::json;
 use crate::{Error, Result, Store};
 
 /// Pairs of names in one statement; see `database::MAX_LIST`.
@@ -169,18 +170,16 @@ pub(crate) async fn add_packages<'a>(
     let packages: BTreeMap<Identity, &InstalledPackage> =
         packages.map(|package| (of_image.of(package), package)).collect();
     let mut known = find_packages(tx, packages.keys()).await?;
+    let (owned, free): (Vec<_>, Vec<_>) = packages
+        .iter()
+        .filter(|(identity, _)| !known.contains_key(*identity))
+        .map(|(identity, package)| (identity, *package, of_image.owners.of(package)))
+        .partition(|(.., owner)| owner.is_some());
     // The owners are written before what they own, by whoever writes.
-    for is_owned in [false, true] {
-        let owner_of = |package| Some(of_image.of(of_image.owners.of(package)?));
-        let new: Vec<_> = packages
-            .iter()
-            .filter(|(identity, _)| !known.contains_key(*identity))
-            .map(|(identity, package)| (identity, *package, owner_of(package)))
-            .filter(|(.., owner)| owner.is_some() == is_owned)
-            .collect();
+    for new in [free, owned] {
         let mut rows: Vec<Arg<'_>> = Vec::with_capacity(new.len() * COLUMNS);
         for (identity, package, owner) in &new {
-            let owner = owner.and_then(|owner| known.get(&owner).copied());
+            let owner = owner.and_then(|owner| known.get(&of_image.of(owner)).copied());
             rows.extend(package_row(identity, package, owner));
         }
         let sql = "insert into packages (identity, package_type, name, version, architecture, source, \
@@ -215,7 +214,7 @@ fn package_row<'a>(
     installed: &'a InstalledPackage,
     owner: Option<i64>,
 ) -> [Arg<'a>; COLUMNS] {
-    let package = &installed.package;
+    let (package, details) = (&installed.package, kept(&installed.details));
     let (advised_name, advised_version) = package.advised_as();
     let ecosystem = installed.ecosystem.as_ref();
     // With its release, which may name another ecosystem: `Root:Alpine:3.18`.
@@ -235,21 +234,19 @@ fn package_row<'a>(
         scheme.map(|scheme| scheme.key(advised_version).into_bytes()),
         0_i64,
         owner,
-        kept_details(&installed.details),
+        (details != Details::default()).then(|| json(&details)),
     ]
 }
 
 /// What of the details belongs to the package version, wherever it lies: its licences, and who built it.
-fn kept_details(details: &Details) -> Option<String> {
+fn kept(details: &Details) -> Details {
     let Details { licenses, origin, .. } = details;
-    let kept = Details { licenses: licenses.clone(), origin: origin.clone(), ..Details::default() };
-    (kept != Details::default()).then(|| crate::scans::json(&kept))
+    Details { licenses: licenses.clone(), origin: origin.clone(), ..Details::default() }
 }
 
 /// The package version without its place in an image.
 fn bare(package: &InstalledPackage) -> InstalledPackage {
-    let Details { licenses, origin, .. } = package.details.clone();
-    let details = Details { licenses, origin, ..Details::default() };
+    let details = kept(&package.details);
     InstalledPackage { path: String::new(), layer: None, details, ..package.clone() }
 }
 

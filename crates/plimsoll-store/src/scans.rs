@@ -373,8 +373,8 @@ async fn write_image(
         verdict.now,
         i64::from(verdict.coverage["conclusion"]["complete"] == true),
         i64::from(billable),
-        chain.all().map(<[u8]>::to_vec),
-        chain.whole(verdict.coverage["layers"].as_array().map_or(0, Vec::len)).map(<[u8]>::to_vec),
+        chain.all(),
+        chain.whole(verdict.coverage["layers"].as_array().map_or(0, Vec::len)),
     ];
     let row = tx.one(sql, &values).await?.ok_or_else(|| no_image(verdict.image))?;
     Ok((row.get(0)?, before))
