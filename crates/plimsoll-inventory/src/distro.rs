@@ -3,11 +3,27 @@
 use plimsoll_types::inventory::{DISTRO_FILES, Distro, FileContent};
 use plimsoll_types::probe::Limits;
 
-use crate::catalogers::{Reader, Unreadable, Whole, text};
+use crate::catalogers::{Cataloger, Reader, Unreadable, Whole, text};
+use crate::path::{resolve, split};
 
 /// The files that the merge of an image looks at, in its order.
 pub(crate) fn matches(path: &str) -> bool {
     DISTRO_FILES.contains(&path)
+}
+
+/// What links at the places of these files may lead to, and may as well be anything else.
+pub(crate) static LINKED: Cataloger = Cataloger { name: "distribution", matches: may_be_linked, reader };
+
+/// Fedora has had `os.release.d/os-release-fedora`, NixOS has it in its store.
+fn may_be_linked(path: &str) -> bool {
+    let name = split(path).1;
+    name == "os-release" || name.starts_with("os-release-") || name.ends_with("-os-release")
+}
+
+/// Where a symbolic link leads, if it is in the place of a file that names the distribution.
+pub(crate) fn link(path: &str, target: &[u8]) -> Option<FileContent> {
+    let target = DISTRO_FILES.contains(&path).then(|| resolve(path, target))?;
+    Some(FileContent::Link(target))
 }
 
 /// Reads the whole file.
@@ -26,6 +42,10 @@ fn parse(path: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
         "etc/os-release" | "usr/lib/os-release" | "etc/initrd-release" => os_release(&content),
         // Arch's is empty: that it is there says it.
         "etc/arch-release" => Some(named("arch", "Arch Linux", "")),
+        path if !DISTRO_FILES.contains(&path) => {
+            // It says something only if a link leads to it, and may be anything.
+            return Ok(os_release(&content).map(FileContent::Distro));
+        }
         _ => release_line(&content),
     };
     match distro {
@@ -128,7 +148,7 @@ fn named(id: &str, name: &str, version: &str) -> Distro {
         like: vec![],
         version_id: version_id.to_owned(),
         codename: codename.to_owned(),
-        pretty_name: format!("{name} {version}"),
+        pretty_name: format!("{name} {version}").trim_end().to_owned(),
     }
 }
 
@@ -149,6 +169,8 @@ fn unquote(value: &str) -> String {
         return inner.split('\'').next().unwrap_or_default().to_owned();
     }
     let (inner, is_quoted) = value.strip_prefix('"').map_or((value, false), |inner| (inner, true));
+    // A comment begins behind a space. What else follows one is kept, though a shell would not: `NAME=Some Linux`.
+    let inner = if is_quoted { inner } else { inner.split(" #").next().unwrap_or_default().trim_end() };
     let mut plain = String::with_capacity(inner.len());
     let mut letters = inner.chars();
     while let Some(letter) = letters.next() {

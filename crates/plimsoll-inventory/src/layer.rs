@@ -10,6 +10,7 @@ use plimsoll_types::probe::Limits;
 use plimsoll_types::{LayerInventory, Problem, ProblemKind};
 
 use crate::catalogers::{self, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, weight};
+use crate::distro;
 use crate::lang::{self, npm};
 use crate::os::{nix, rpm, windows};
 use crate::path::{normalise, split};
@@ -18,6 +19,9 @@ use crate::unpack::Unpack;
 
 /// Problems that are listed one by one; the rest is a number.
 const PROBLEMS: usize = 500;
+
+/// What names a distribution and does not lie in its place is no longer.
+const LINKED_BYTES: u64 = 64 * 1024;
 
 /// Characters of a path that stand in a message when the path itself is what is wrong.
 const SHOWN: usize = 200;
@@ -178,6 +182,12 @@ impl<'a> Layer<'a> {
             _ if path.is_empty() => {}
             Kind::Directory => self.directories.push(seen),
             Kind::Other => self.replaced.push(seen),
+            Kind::SymbolicLink => {
+                self.replaced.push(seen);
+                if let Some(link) = distro::link(path, tar.target()).filter(|_| tar.target().len() <= self.limits.path_bytes) {
+                    self.add_fact(path, link, None, false);
+                }
+            }
             Kind::HardLink => {
                 self.replaced.push(seen);
                 self.read_link(tar.target(), path);
@@ -288,10 +298,14 @@ impl<'a> Layer<'a> {
         if is_stored {
             cataloger = Some(lang::npm_cataloger());
         }
-        let mut readings = match cataloger {
-            Some(cataloger) => vec![Reading::new(cataloger.name, (cataloger.reader)(path, self.limits))],
-            None => self.sniff(tar, entry, path)?,
-        };
+        // A program is one under any name, and is looked for first.
+        let mut readings = self.sniff(tar, entry, path)?;
+        if cataloger.is_none() && readings.is_empty() && entry.size <= LINKED_BYTES {
+            cataloger = Some(&distro::LINKED).filter(|linked| (linked.matches)(path));
+        }
+        readings.extend(
+            cataloger.map(|own| Reading::new(own.name, (own.reader)(path, self.limits))),
+        );
         if readings.is_empty() {
             return Ok(());
         }
@@ -395,6 +409,7 @@ impl<'a> Layer<'a> {
             FileContent::Database(found) | FileContent::Packages(found) => found.iter().map(weight).sum(),
             FileContent::Channels(channels) => channels.names.iter().map(|name| name.len() + 40).sum(),
             FileContent::Files(list) => list.package.len() + list.paths.len() * 10,
+            FileContent::Link(target) => target.len(),
         };
         self.weight += size_of::<Fact>() + path.len() + inside;
         // The reading ends here. What passes the limit is not kept, or nothing of the record would get through.

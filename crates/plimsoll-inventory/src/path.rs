@@ -32,6 +32,22 @@ pub(crate) fn normalise(raw: &[u8], path: &mut String) -> bool {
     true
 }
 
+/// Where a symbolic link at `path` leads: from the root, or from its own directory. As for a process in the image, the
+/// root is its own parent. Only the path itself is looked at; links on the way are not followed.
+pub(crate) fn resolve(path: &str, target: &[u8]) -> String {
+    let target = escape(target);
+    let from = if target.starts_with('/') { "" } else { split(path).0 };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in from.split('/').chain(target.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => _ = parts.pop(),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 /// The text of bytes that may not be UTF-8.
 pub(crate) fn escape(raw: &[u8]) -> String {
     let mut text = String::with_capacity(raw.len());
@@ -52,6 +68,17 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_leads_somewhere_in_the_image() {
+        let from_etc = |target: &str| resolve("etc/os-release", target.as_bytes());
+        for target in
+            ["../usr/lib/x", "/usr/lib/x", "..//./usr/a/../lib/x", "../../../usr/lib/x", "/../usr/lib/x"]
+        {
+            assert_eq!(from_etc(target), "usr/lib/x", "{target}");
+        }
+        assert_eq!((from_etc("x").as_str(), from_etc("..").as_str(), from_etc("").as_str()), ("etc/x", "", "etc"));
+    }
 
     #[test]
     fn each_path_has_one_spelling_and_none_leaves_the_image() {

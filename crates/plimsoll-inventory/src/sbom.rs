@@ -27,6 +27,9 @@ mod tag_value;
 /// Components of a document.
 const COMPONENTS: u64 = 1_000_000;
 
+/// Problems of the image that a document may tell.
+const TOLD: usize = 1000;
+
 /// What the packages of a document that lies in an image may take in memory.
 const EMBEDDED_WEIGHT: usize = 16 * 1024 * 1024;
 
@@ -37,7 +40,7 @@ pub(crate) fn read(input: impl Read, limits: &Limits) -> Result<ImageInventory, 
     Ok(ImageInventory {
         distro: document.distro,
         packages: document.packages,
-        problems: document.problems,
+        problems: document.told.into_iter().chain(document.problems).collect(),
         unpacked_bytes: bytes.len() as u64,
         entries: document.entries,
         ..ImageInventory::default()
@@ -49,6 +52,8 @@ pub(crate) struct Document {
     pub(crate) distro: Option<Distro>,
     pub(crate) packages: Vec<InstalledPackage>,
     pub(crate) problems: Vec<Problem>,
+    /// What could not be read of the image that it is of.
+    told: Vec<Problem>,
     entries: u64,
 }
 
@@ -172,6 +177,7 @@ struct Reading {
     distro_of: Vec<u32>,
     distro_names: HashMap<String, u32>,
     problems: Problems,
+    told: Vec<Problem>,
     entries: u64,
     weight: usize,
     most: usize,
@@ -206,6 +212,23 @@ impl Reading {
                 let name = if component.name.is_empty() { "a component" } else { &component.name };
                 self.problems.add(Problem::at(ProblemKind::Unreadable, name, error.to_string()));
             }
+        }
+    }
+
+    /// Takes what a document of our own says of the whole image. The name has no `plimsoll:` in front any more.
+    fn property(&mut self, name: &str, value: &str) {
+        if name == "problem"
+            && let Ok(problem) = serde_json::from_str(value)
+        {
+            self.told(problem);
+        }
+    }
+
+    /// Takes what could not be read of the image. A document of ours says how many it leaves out.
+    fn told(&mut self, problem: Problem) {
+        if self.told.len() <= TOLD {
+            self.weight += size_of::<Problem>() + problem.message.len();
+            self.told.push(problem);
         }
     }
 
@@ -253,7 +276,7 @@ impl Reading {
     }
 
     fn finish(self) -> Document {
-        let Self { distro: system, mut packages, distro_of, distro_names, problems, entries, .. } = self;
+        let Self { distro: system, mut packages, distro_of, distro_names, problems, told, entries, .. } = self;
         let own_name = system.as_ref().map(Distro::purl_name);
         // What `distro` qualifiers say, in their order. That of the system itself says less than the system.
         let mut named: Vec<(u32, Option<Distro>)> = distro_names
@@ -274,7 +297,7 @@ impl Reading {
         }
         packages.sort();
         packages.dedup();
-        Document { distro, packages, problems: problems.finish(), entries }
+        Document { distro, packages, problems: problems.finish(), told, entries }
     }
 }
 

@@ -9,7 +9,6 @@ use std::io::Read;
 
 use plimsoll_types::{Digest, Problem, ProblemKind};
 
-use crate::path::escape;
 use crate::unpack::Unpack;
 
 const BLOCK: usize = 512;
@@ -52,7 +51,8 @@ pub(crate) enum Kind {
     File,
     Directory,
     HardLink,
-    /// Symbolic links, devices, pipes and whatever else has no content of its own.
+    SymbolicLink,
+    /// Devices, pipes and whatever else has no content of its own.
     Other,
 }
 
@@ -164,7 +164,7 @@ impl<R: Read> Tar<R> {
         Ok(())
     }
 
-    /// The next header block; `None` at the end of the archive, which is a block of zeros.
+    /// The next header block; `None` at the end of the archive, which is two blocks of zeros, or one and nothing behind it.
     fn header(&mut self) -> Result<Option<Header>, Problem> {
         let block = self.bytes.peek(BLOCK)?;
         let Ok(block) = <&[u8; BLOCK]>::try_from(block) else {
@@ -177,7 +177,12 @@ impl<R: Read> Tar<R> {
         };
         let checksum = checksum(block);
         if checksum.unsigned == 0x20 * 8 && block.iter().all(|byte| *byte == 0) {
-            return Ok(None);
+            // Some programs read on behind a lone one, and Go refuses the archive.
+            let next = &self.bytes.peek(2 * BLOCK)?[BLOCK..];
+            return match next.iter().all(|byte| *byte == 0) {
+                true => Ok(None),
+                false => Err(damaged("a lone block of zeros stands in the middle of the archive")),
+            };
         }
         let said = octal(&block[148..156]);
         if said.is_none_or(|said| said != checksum.unsigned && said != checksum.signed) {
@@ -227,6 +232,7 @@ impl<R: Read> Tar<R> {
             0 if self.path.ends_with(b"/") => Kind::Directory,
             0 | b'0' | b'7' | b'S' => Kind::File,
             b'1' => Kind::HardLink,
+            b'2' => Kind::SymbolicLink,
             b'5' => Kind::Directory,
             _ => Kind::Other,
         };
@@ -419,7 +425,11 @@ fn not_an_archive(start: &[u8]) -> Problem {
         return Problem::new(ProblemKind::Unsupported, message);
     }
     let start = &start[..start.len().min(16)];
-    let shown = escape(start).escape_debug().to_string();
+    // Text as it is, but for what a terminal would obey; the rest by number.
+    let shown: String = start.utf8_chunks().fold(String::new(), |shown, chunk| {
+        let invalid = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}"));
+        shown + &chunk.valid().escape_debug().to_string() + &invalid.collect::<String>()
+    });
     Problem::new(
         ProblemKind::Unsupported,
         format!("the layer is not a tar archive: it starts with \"{shown}\""),

@@ -478,6 +478,14 @@ fn no_end_mark() {
 }
 
 #[test]
+fn an_end_in_the_middle() {
+    // One program stops there, another reads on: what follows is neither read nor passed over in silence.
+    let layer = [&honest().0[..], &[0; 512], &one(NPM, JSON)[..]].concat();
+    assert_eq!(says(&layer, Damaged, "lone block of zeros"), ["bash"]);
+    is_only(&[&honest().0[..], &[0; 512]].concat(), &["bash"]);
+}
+
+#[test]
 fn entries_without_end() {
     let entry = Tar::default().file("x", "").0;
     assert_eq!(
@@ -1114,6 +1122,19 @@ fn build_information_that_lies() {
         file.resize(1 << 20, 0);
         let layer = read(&one("usr/bin/tool", file));
         assert!(names(&layer).len() < 3);
+    }
+}
+
+#[test]
+fn a_program_in_the_place_of_a_file_of_the_system() {
+    let start = program(64, 56, 1, &[[0, 0, 0, 1 << 20, 1 << 20, 1, 0]]);
+    let block = [&b"\xff Go buildinf:\x08\x02"[..], &[0; 16], b"\x08go1.20.1\x00"].concat();
+    let mut file = [start, block].concat();
+    file.resize(1 << 20, 0);
+    let found = names(&read(&one("usr/bin/tool", &file)));
+    assert!(found.contains(&"stdlib".to_owned()), "{found:?}");
+    for path in ["etc/arch-release", "etc/issue", "etc/lsb-release", "etc/apk/repositories", DPKG, "opt/os-release", NPM] {
+        assert_eq!(names(&read(&one(path, &file))), found, "{path}");
     }
 }
 

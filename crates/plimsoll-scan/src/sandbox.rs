@@ -362,7 +362,11 @@ fn accept_layer(mut inventory: LayerInventory, limits: &Limits) -> LayerInventor
     let paths = || {
         let files = inventory.files.iter().map(|file| &file.path);
         let links = inventory.links.iter().flat_map(|link| [&link.path, &link.target]);
-        files.chain(links).chain(&inventory.whiteouts).chain(&inventory.opaque)
+        let targets = inventory.files.iter().filter_map(|file| match &file.content {
+            FileContent::Link(target) => Some(target),
+            _ => None,
+        });
+        files.chain(links).chain(targets).chain(&inventory.whiteouts).chain(&inventory.opaque)
     };
     if !paths().all(|path| is_plausible(path, limits)) {
         return nothing_but(implausible("it names a path that no layer can have"));

@@ -157,7 +157,7 @@ fn open_local(target: &Target, platform: Option<&Platform>) -> Result<Source> {
     let image = match target {
         Target::OciDir(place) => local::oci_folder(place, platform)?,
         Target::OciArchive(place) => local::oci_archive(place, platform)?,
-        Target::DockerArchive(place) => local::docker_archive(place)?,
+        Target::DockerArchive(place) => local::docker_archive(place, platform)?,
         Target::Rootfs(path) => rootfs::open(path)?,
         Target::Sbom(path) => {
             let file = local::open_file(path)?;

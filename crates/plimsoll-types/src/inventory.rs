@@ -25,7 +25,7 @@ use crate::{Digest, Ecosystem, Package, Purl};
 
 /// The version of what the probe reads. It goes up with every change that can change a layer inventory, and makes the
 /// stored ones stale.
-pub const PROBE_VERSION: i64 = 4;
+pub const PROBE_VERSION: i64 = 5;
 
 /// What one layer says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,8 @@ pub enum FileContent {
     Files(OwnedFiles),
     /// Where packages come from.
     Channels(Channels),
+    /// A symbolic link in the place of one of [`DISTRO_FILES`]: the path that it leads to.
+    Link(String),
 }
 
 impl FileContent {
@@ -96,7 +98,7 @@ impl FileContent {
     pub fn found(&self) -> &[Found] {
         match self {
             Self::Database(found) | Self::Packages(found) => found,
-            Self::Distro(_) | Self::Files(_) | Self::Channels(_) => &[],
+            Self::Distro(_) | Self::Files(_) | Self::Channels(_) | Self::Link(_) => &[],
         }
     }
 
@@ -104,7 +106,7 @@ impl FileContent {
     pub fn found_mut(&mut self) -> Option<&mut Vec<Found>> {
         match self {
             Self::Database(found) | Self::Packages(found) => Some(found),
-            Self::Distro(_) | Self::Files(_) | Self::Channels(_) => None,
+            Self::Distro(_) | Self::Files(_) | Self::Channels(_) | Self::Link(_) => None,
         }
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! A manifest is kept as the bytes that were pushed; what is parsed here is only looked at, never written back, so that a
 //! digest always stays the digest of what the client sent. The same bytes must not be readable as two kinds
-//! (CVE-2021-41190), so a document that carries both `manifests` and `layers` or `config` is refused.
+//! (CVE-2021-41190), so a document that carries both `manifests` and `layers` or `config` is refused. So is one with a key
+//! in another [spelling], which some readers take for the key itself.
+
+mod spelling;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +38,18 @@ pub mod media {
         media_type.contains("nondistributable") || media_type.contains("rootfs.foreign")
     }
 
+    /// Whether this is the type of an image's layer, in any compression and dialect.
+    pub fn is_layer(media_type: &str) -> bool {
+        media_type.contains("image.layer.") || media_type.contains("image.rootfs.")
+    }
+
+    /// Whether this is the type of a document, which nothing can unpack as a layer: cosign's signatures and attestations
+    /// have the configuration of an image, and layers such as these.
+    pub fn is_document(media_type: &str) -> bool {
+        let kind = media_type.split(';').next().unwrap_or_default().trim_end();
+        kind.starts_with("text/") || kind.ends_with("json") || kind.ends_with("xml")
+    }
+
     /// Whether a layer of this type is encrypted, so that only who has the key can say what is in it (ocicrypt).
     pub fn is_encrypted_layer(media_type: &str) -> bool {
         media_type.split(['+', ';']).any(|part| part.eq_ignore_ascii_case("encrypted"))
@@ -44,7 +59,8 @@ pub mod media {
 /// What a manifest is, as far as its readers care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ManifestKind {
-    /// A runnable image: its config is an image configuration.
+    /// A runnable image: its config is an image configuration, and its layers are not documents. Engines run it whatever
+    /// its `artifactType` says, so that this counts only where no layer is one of an image.
     Image,
     /// A list of manifests, usually one a platform.
     Index,
@@ -149,6 +165,9 @@ impl Manifest {
             Ok(document) => document,
             Err(error) => return fail(format!("the manifest is not valid: {error}")),
         };
+        if let Err(error) = spelling::check(body) {
+            return fail(format!("the manifest is not valid: {error}"));
+        }
         let pushed_as = content_type.split(';').next().unwrap_or_default().trim();
         let inside = document.media_type.as_deref().unwrap_or_default();
         if !pushed_as.is_empty() && !inside.is_empty() && pushed_as != inside {
@@ -182,8 +201,14 @@ impl Manifest {
         let config_type = document.config.as_ref().map(|config| config.media_type.clone());
         let kind = match config_type.as_deref() {
             _ if is_index => ManifestKind::Index,
-            Some(media::OCI_CONFIG | media::DOCKER_CONFIG) if document.artifact_type.is_none() => {
-                ManifestKind::Image
+            Some(media::OCI_CONFIG | media::DOCKER_CONFIG) => {
+                let has_type = document.artifact_type.as_ref().is_some_and(|name| !name.is_empty());
+                let mut types = layers.iter().map(|layer| layer.media_type.as_str());
+                let is_image = match has_type {
+                    true => types.any(media::is_layer),
+                    false => layers.is_empty() || !types.all(media::is_document),
+                };
+                if is_image { ManifestKind::Image } else { ManifestKind::Artifact }
             }
             _ => ManifestKind::Artifact,
         };
@@ -316,6 +341,38 @@ mod tests {
         assert_eq!(chart.artifact_type.as_deref(), Some("application/vnd.cncf.helm.config.v1+json"));
         let index = format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[]}}"#, media::OCI_INDEX);
         assert_eq!(parse("", &index).unwrap().kind, ManifestKind::Index);
+    }
+
+    #[test]
+    fn what_engines_run_is_an_image_and_signatures_are_none() {
+        let kind = |artifact_type: &str, layers: &[&str]| {
+            let layers: Vec<_> = layers.iter().map(|layer| descriptor(layer)).collect();
+            let manifest = format!(
+                r#"{{"schemaVersion":2,{artifact_type}"config":{},"layers":[{}]}}"#,
+                descriptor(media::OCI_CONFIG),
+                layers.join(",")
+            );
+            parse(media::OCI_MANIFEST, &manifest).unwrap().kind
+        };
+        let layer = "application/vnd.oci.image.layer.v1.tar+gzip";
+        for documents in [
+            &["application/vnd.dev.cosign.simplesigning.v1+json"][..],
+            &["application/vnd.dsse.envelope.v1+json"],
+            &["application/vnd.in-toto+json", "application/vnd.in-toto+json; charset=utf-8"],
+            &["text/spdx"],
+            &["application/xml"],
+        ] {
+            assert_eq!(kind("", documents), ManifestKind::Artifact, "{documents:?}");
+        }
+        let typed = r#""artifactType":"application/x","#;
+        assert_eq!(kind(typed, &[]), ManifestKind::Artifact);
+        assert_eq!(kind(typed, &["application/octet-stream"]), ManifestKind::Artifact);
+        assert_eq!(kind(typed, &[layer]), ManifestKind::Image);
+        assert_eq!(kind(r#""artifactType":"","#, &["application/x-tar"]), ManifestKind::Image);
+        for layers in [&[][..], &[layer], &["application/vnd.docker.image.rootfs.diff.tar.gzip"], &["application/x"]] {
+            assert_eq!(kind("", layers), ManifestKind::Image, "{layers:?}");
+        }
+        assert_eq!(kind("", &["application/vnd.in-toto+json", layer]), ManifestKind::Image);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod spdx;
 
 use serde_json::{Map, Value, json};
 
-use crate::{Digest, ImageInventory, InstalledPackage, Timestamp};
+use crate::{Digest, ImageInventory, InstalledPackage, Problem, ProblemKind, Timestamp};
 
 /// What a document is about.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +107,19 @@ fn properties(installed: &InstalledPackage) -> Vec<(&'static str, String)> {
     let filled =
         |(name, value): (&'static str, Option<String>)| Some((name, value.filter(|v| !v.is_empty())?));
     all.into_iter().filter_map(filled).collect()
+}
+
+/// Problems that a document tells of.
+const PROBLEMS: usize = 1000;
+
+/// What could not be read of the image, so that who reads the document alone does not take silence for safety.
+fn problems(inventory: &ImageInventory) -> impl Iterator<Item = (&'static str, String)> {
+    let more = inventory.problems.len().saturating_sub(PROBLEMS);
+    let more = (more > 0).then(|| {
+        Problem::new(ProblemKind::Unreadable, format!("{more} more problems of the image are not listed"))
+    });
+    let listed = inventory.problems.iter().take(PROBLEMS).cloned();
+    listed.chain(more).map(|problem| ("problem", json!(problem).to_string()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `os-release` as it is written in the world.
 
+use plimsoll_types::ImageInventory;
 use plimsoll_types::inventory::{Distro, FileContent};
 
 use crate::tests::Archive;
@@ -28,6 +29,7 @@ fn os_release_is_read_as_a_shell_reads_it() {
     assert_eq!((distro.id.as_str(), distro.version_id.as_str()), ("wolfi", "1.2"));
     assert_eq!((distro.like, distro.pretty_name.as_str()), (vec!["a".into(), "b".into()], "\"W$\" # x"));
     assert_eq!(shown("etc/os-release", "ID=a\nID=b\n"), "b|||");
+    assert_eq!(shown("etc/os-release", "ID=a # b\nVERSION_ID=12 #c\nNAME=A b#c\n"), "a|12||A b#c");
     assert_eq!(shown("etc/os-release", "NAME=Own\n"), "linux|||Own");
 }
 
@@ -86,4 +88,36 @@ fn what_stood_in_place_of_os_release_is_understood() {
     }
     let mint = "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=21.3\nVERSION_CODENAME=virginia\nUBUNTU_CODENAME=jammy";
     assert_eq!(read("etc/os-release", mint).unwrap().ecosystem().unwrap().to_string(), "Ubuntu:22.04");
+}
+
+#[test]
+fn a_link_in_the_place_of_os_release_is_followed_as_the_kernel_would() {
+    let id = |layers: &[Archive]| {
+        let layers: Vec<_> = layers.iter().map(|layer| layer.clone().read()).collect();
+        assert!(layers.iter().all(|layer| layer.problems.is_empty()));
+        let layers: Vec<_> = layers.iter().map(|layer| (None, layer)).collect();
+        ImageInventory::merge(&layers).distro.map(|distro| distro.id).unwrap_or_default()
+    };
+    let link = |target: &str| Archive::default().symlink("etc/os-release", target);
+    let usr = |archive: Archive| archive.file("usr/lib/os-release", "ID=usr\n");
+    for target in ["../usr/lib/os-release", "/usr/lib/os-release", "../../../usr/lib/./os-release"] {
+        assert_eq!(id(&[usr(link(target))]), "usr", "{target}");
+        assert_eq!(id(&[link(target), usr(Archive::default())]), "usr", "{target}");
+        assert_eq!(id(&[usr(Archive::default()), link(target)]), "usr", "{target}");
+    }
+    // Elsewhere, and by two links, as Fedora 27 had it.
+    assert_eq!(id(&[usr(link("/opt/os-release")).file("opt/os-release", "ID=opt\n")]), "opt");
+    let fedora = link("../usr/lib/os-release")
+        .symlink("usr/lib/os-release", "./os.release.d/os-release-fedora")
+        .file("usr/lib/os.release.d/os-release-fedora", "ID=fedora\n");
+    assert_eq!(id(&[fedora]), "fedora");
+    // What a later layer removes or puts there is gone, or counts.
+    assert_eq!(id(&[usr(link("/opt/os-release")), Archive::default().file("etc/os-release", "ID=new\n")]), "new");
+    assert_eq!(id(&[usr(link("/opt/os-release")), Archive::default().file("etc/.wh.os-release", "")]), "usr");
+    // One that leads nowhere, in a circle, or to what names nothing, is as none.
+    assert_eq!(id(&[usr(link("/nowhere"))]), "usr");
+    assert_eq!(id(&[usr(link("os-release"))]), "usr");
+    assert_eq!(id(&[usr(link("/opt/os-release")).file("opt/os-release", "hello\n")]), "usr");
+    // Without a link it is the file of another system, such as one that lies in this as a folder.
+    assert_eq!(id(&[Archive::default().file("srv/chroot/etc/os-release", "ID=other\n")]), "");
 }

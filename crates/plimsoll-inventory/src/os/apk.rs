@@ -40,7 +40,13 @@ impl Lines for Installed {
         match line {
             [] => self.end_stanza(),
             // The case of the letter matters: `p` is what it provides, `a` an owner.
-            [b'P', b':', value @ ..] => self.stanza.name = text(value.trim_ascii()),
+            [b'P', b':', value @ ..] => {
+                // A stanza has one: the line between this one and the one before is missing.
+                if !self.stanza.name.is_empty() {
+                    self.end_stanza();
+                }
+                self.stanza.name = text(value.trim_ascii());
+            }
             [b'V', b':', value @ ..] => self.stanza.version = text(value.trim_ascii()),
             [b'A', b':', value @ ..] => self.stanza.architecture = text(value.trim_ascii()),
             [b'o', b':', value @ ..] => self.stanza.origin = text(value.trim_ascii()),

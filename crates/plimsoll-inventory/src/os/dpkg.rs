@@ -81,10 +81,16 @@ impl Lines for Status {
         if !b"PVSAMOpvsamo".contains(first) {
             return Want::More;
         }
-        let stanza = &mut self.stanza;
         if let Some(value) = field(line, "Package") {
-            stanza.name = text(value);
-        } else if let Some(value) = field(line, "Version") {
+            // A stanza has one: what parts this one from the one before is no empty line, or is missing.
+            if !self.stanza.name.is_empty() {
+                self.end_stanza();
+            }
+            self.stanza.name = text(value);
+            return Want::More;
+        }
+        let stanza = &mut self.stanza;
+        if let Some(value) = field(line, "Version") {
             stanza.version = text(value);
         } else if let Some(value) = field(line, "Status") {
             stanza.status = Some(text(value));

@@ -14,7 +14,7 @@ pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), serde_json
     json::members(bytes, &mut Top(reading))
 }
 
-/// The document, of which only the components matter.
+/// The document, of which the components matter, and what it says of the image.
 struct Top<'a>(&'a mut Reading);
 
 /// A list of components, in the document or in one of them.
@@ -33,12 +33,28 @@ struct Property {
 
 impl Members for Top<'_> {
     fn member<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        let is_wanted = key == "components";
-        if is_wanted {
-            map.next_value_seed(Components(self.0))?;
+        match key {
+            "components" => map.next_value_seed(Components(self.0))?,
+            "metadata" => {
+                json::refill();
+                let properties = map.next_value::<Option<Metadata>>()?.unwrap_or_default().properties.0;
+                for Property { name, value } in properties {
+                    if let Some(name) = name.as_str().strip_prefix("plimsoll:") {
+                        self.0.property(name, value.as_str());
+                    }
+                }
+            }
+            _ => return Ok(false),
         }
-        Ok(is_wanted)
+        Ok(true)
     }
+}
+
+/// What is said of the document.
+#[derive(Deserialize, Default)]
+struct Metadata {
+    #[serde(default)]
+    properties: List<Property>,
 }
 
 impl<'de> DeserializeSeed<'de> for Components<'_> {

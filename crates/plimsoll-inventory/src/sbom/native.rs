@@ -9,7 +9,7 @@ use serde::de::MapAccess;
 use super::{Component, Reading};
 use crate::lang::json::{self, Each, Licenses, List, Members, Text};
 
-/// The document, of which system and packages matter.
+/// The document, of which system, packages and problems matter.
 struct Top<'a>(&'a mut Reading);
 
 #[derive(Deserialize)]
@@ -70,6 +70,9 @@ impl Members for Top<'_> {
             }
             "packages" => {
                 map.next_value_seed(Each(|package| self.0.component(component(package)), PhantomData))?;
+            }
+            "problems" => {
+                map.next_value_seed(Each(|problem| self.0.told(problem), PhantomData))?;
             }
             _ => return Ok(false),
         }

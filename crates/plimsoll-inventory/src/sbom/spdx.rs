@@ -13,7 +13,7 @@ pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), serde_json
     json::members(bytes, &mut Top(reading))
 }
 
-/// The document, of which only the packages matter.
+/// The document, of which the packages matter, and what it says of the image.
 struct Top<'a>(&'a mut Reading);
 
 #[derive(Deserialize)]
@@ -54,11 +54,26 @@ struct Annotation {
 
 impl Members for Top<'_> {
     fn member<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        let is_wanted = key == "packages";
-        if is_wanted {
-            map.next_value_seed(Each(|package| take(package, self.0), PhantomData))?;
+        match key {
+            "packages" => map.next_value_seed(Each(|package| take(package, self.0), PhantomData))?,
+            "annotations" => {
+                let take = |annotation: Annotation| {
+                    if let Some((name, value)) = annotation.own() {
+                        self.0.property(name, value);
+                    }
+                };
+                map.next_value_seed(Each(take, PhantomData))?;
+            }
+            _ => return Ok(false),
         }
-        Ok(is_wanted)
+        Ok(true)
+    }
+}
+
+impl Annotation {
+    /// What a document of our own says in it.
+    fn own(&self) -> Option<(&str, &str)> {
+        self.comment.as_str().strip_prefix("plimsoll:")?.split_once('=')
     }
 }
 
@@ -77,11 +92,7 @@ fn take(package: Package, reading: &mut Reading) {
     }
     let (mut codename, mut like) = (String::new(), String::new());
     for annotation in package.annotations.0 {
-        let Some((name, value)) =
-            annotation.comment.as_str().strip_prefix("plimsoll:").and_then(|text| text.split_once('='))
-        else {
-            continue;
-        };
+        let Some((name, value)) = annotation.own() else { continue };
         match name {
             "distro:codename" => value.clone_into(&mut codename),
             "distro:like" => value.clone_into(&mut like),

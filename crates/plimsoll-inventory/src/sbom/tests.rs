@@ -1,7 +1,7 @@
 //! CycloneDX documents as Syft and Trivy write them.
 
 use plimsoll_types::probe::Limits;
-use plimsoll_types::{ImageInventory, ProblemKind};
+use plimsoll_types::{ImageInventory, Problem, ProblemKind};
 use serde_json::{Value, json};
 
 use crate::read_sbom;
@@ -217,13 +217,18 @@ fn inventory() -> ImageInventory {
 #[test]
 fn what_we_write_is_read_back_as_it_was() {
     use plimsoll_types::sbom::{self, Format, Subject};
-    let image = inventory();
+    let mut image = inventory();
     assert_eq!(image.packages.len(), 11);
+    // What could not be read is told as well: without it, whoever finds nothing would call the image healthy.
+    image.problems = vec![
+        Problem::new(ProblemKind::Damaged, "the \"layer\" ends"),
+        Problem::at(ProblemKind::Unreadable, "a=b", "not understood"),
+    ];
     let subject = Subject { name: "x", digest: None, platform: None, is_image: true };
     for format in [Format::CycloneDx, Format::Spdx, Format::Native] {
         let text = sbom::write(format, &subject, &image, plimsoll_types::Timestamp(0)).to_string();
         let mut back = read_sbom(text.as_bytes(), &Limits::default()).unwrap();
-        assert_eq!(back.problems, []);
+        assert_eq!(back.problems, image.problems);
         assert_eq!(back.distro, image.distro, "{format:?}");
         for (installed, original) in back.packages.iter_mut().zip(&image.packages) {
             if format == Format::Spdx {

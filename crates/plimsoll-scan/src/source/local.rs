@@ -18,9 +18,6 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result};
 
-/// Indexes in indexes.
-const MAX_DEPTH: usize = 4;
-
 /// `oci-dir:PATH[:tag]`.
 pub(super) fn oci_folder(place: &str, platform: Option<&Platform>) -> Result<SourceImage> {
     let (path, tag) = split(place)?;
@@ -43,7 +40,7 @@ pub(super) fn oci_archive(place: &str, platform: Option<&Platform>) -> Result<So
 }
 
 /// `docker-archive:FILE[:reference]`.
-pub(super) fn docker_archive(place: &str) -> Result<SourceImage> {
+pub(super) fn docker_archive(place: &str, platform: Option<&Platform>) -> Result<SourceImage> {
     let (path, reference) = split(place)?;
     let files = Files::Archive(Archive::open(open_file(&path)?, &path)?);
     let Some(list) = files.read("manifest.json", MAX_MANIFEST_BYTES)? else {
@@ -71,6 +68,7 @@ pub(super) fn docker_archive(place: &str) -> Result<SourceImage> {
             .push(Problem::new(ProblemKind::Mismatch, "the configuration is not the one that its name says"));
     }
     let config = read_config(&body, &mut problems);
+    platform::check(platform, config.as_ref())?;
     let diff_ids = config.as_ref().map(|config| config.rootfs.diff_ids.as_slice()).unwrap_or_default();
     let mut layers = Vec::with_capacity(image.layers.len());
     for (number, name) in image.layers.iter().enumerate() {
@@ -197,21 +195,43 @@ fn oci_layout(
     let mut notes = Vec::new();
     let mut chosen = choose_named(&top.manifests, tag.as_deref(), platform, path, &mut notes)?.clone();
     let reference = tag.or_else(|| name_of(&chosen).map(str::to_owned));
-    for _ in 0..MAX_DEPTH {
+    // What is still to be looked into, should what was chosen not have it, and how deep it lies.
+    let mut left: Vec<(Descriptor, usize)> = vec![];
+    let mut depth = 0;
+    let too_many = || damaged(platform::too_many());
+    for _ in 0..platform::MAX_MANIFESTS {
+        if depth >= platform::MAX_DEPTH {
+            return Err(too_many());
+        }
         let body = files.read_blob(&chosen.digest, MAX_MANIFEST_BYTES)?;
         let manifest = Manifest::parse(&chosen.media_type, &body).map_err(damaged)?;
         match manifest.kind {
             ManifestKind::Index => {
-                let (next, note) =
-                    platform::choose(&manifest.manifests, platform, &platform::this_machine())?;
-                notes.extend(note);
-                chosen = next.clone();
+                match platform::choose(&manifest.manifests, platform, &platform::this_machine()) {
+                    Ok((next, note)) => {
+                        notes.extend(note);
+                        (chosen, depth) = (next.clone(), depth + 1);
+                    }
+                    Err(error) => {
+                        left.extend(
+                            platform::nested(&manifest.manifests).rev().map(|entry| (entry.clone(), depth + 1)),
+                        );
+                        (chosen, depth) = left.pop().ok_or(error)?;
+                    }
+                }
             }
             ManifestKind::Artifact => return Err(not_an_image(&manifest)),
-            ManifestKind::Image => return oci_image(files, &manifest, chosen.digest, reference, notes),
+            ManifestKind::Image => {
+                let said = chosen.platform.is_some();
+                let image = oci_image(files, &manifest, chosen.digest, reference, notes)?;
+                if !said {
+                    platform::check(platform, image.config.as_ref())?;
+                }
+                return Ok(image);
+            }
         }
     }
-    Err(damaged(plimsoll_types::manifest::ManifestError(format!("indexes more than {MAX_DEPTH} deep"))))
+    Err(too_many())
 }
 
 fn oci_image(

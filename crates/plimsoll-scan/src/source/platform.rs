@@ -1,5 +1,6 @@
 //! Which image of an index is meant.
 
+use plimsoll_types::manifest::{ImageConfig, ManifestError, media};
 use plimsoll_types::{Descriptor, Platform};
 
 use crate::{Error, ErrorKind, Result};
@@ -99,6 +100,41 @@ pub(super) fn choose<'a>(
     Ok((first, Some(note)))
 }
 
+/// Indexes that may hold what another one lacks: where they are in it, and it does not say for which platform they are.
+pub(super) fn nested(manifests: &[Descriptor]) -> impl DoubleEndedIterator<Item = &Descriptor> {
+    let is_nested = |entry: &&Descriptor| {
+        matches!(entry.media_type.as_str(), media::OCI_INDEX | media::DOCKER_LIST)
+            && entry.platform.is_none()
+            && may_be_image(entry)
+    };
+    manifests.iter().filter(is_nested).take(MAX_MANIFESTS)
+}
+
+/// Why the image was not found in indexes.
+pub(super) fn too_many() -> ManifestError {
+    ManifestError(format!("indexes more than {MAX_DEPTH} deep, or more than {MAX_MANIFESTS} manifests in them"))
+}
+
+/// Indexes in one another, and how many manifests are looked at until the image is found.
+pub(super) const MAX_DEPTH: usize = 4;
+pub(super) const MAX_MANIFESTS: usize = 64;
+
+/// Refuses an image that is not of the wanted platform. What an index says of an image counts before what the image says
+/// of itself, which builders for other machines often leave as it was: so this is asked only where no index said anything.
+pub(super) fn check(wanted: Option<&Platform>, config: Option<&ImageConfig>) -> Result<()> {
+    let (Some(wanted), Some(found)) = (wanted, config.and_then(ImageConfig::platform)) else {
+        return Ok(());
+    };
+    let other_variant = wanted.variant.is_some() && found.variant.is_some() && wanted.variant != found.variant;
+    let is_other = found.os != wanted.os
+        || !found.architecture.is_empty() && found.architecture != wanted.architecture
+        || other_variant;
+    if is_other {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no image for {wanted}; this one is for {found}")));
+    }
+    Ok(())
+}
+
 /// BuildKit puts provenance and SBOMs into an index as manifests for a platform that is none.
 fn may_be_image(descriptor: &Descriptor) -> bool {
     let is_attestation = descriptor
@@ -148,6 +184,25 @@ mod tests {
         assert_eq!(chosen(&["unknown/unknown"], None), None);
         assert_eq!(chosen(&["-"], None), some("none", false));
         assert_eq!(chosen(&[], None), None);
+    }
+
+    #[test]
+    fn an_image_of_another_platform_is_not_the_wanted_one() {
+        let fits = |wanted: &str, os: &str, architecture: &str, variant: Option<&str>| {
+            let config = ImageConfig {
+                os: os.to_owned(),
+                architecture: architecture.to_owned(),
+                variant: variant.map(str::to_owned),
+                ..ImageConfig::default()
+            };
+            check(Some(&parse(wanted).unwrap()), Some(&config)).is_ok()
+        };
+        assert!(fits("linux/arm64", "linux", "arm64", Some("v8")));
+        assert!(fits("linux/arm64/v8", "linux", "arm64", None));
+        assert!(fits("linux/arm64", "", "", None) && fits("linux/arm64", "linux", "", None));
+        assert!(!fits("linux/arm64", "linux", "amd64", None) && !fits("linux/amd64", "windows", "amd64", None));
+        assert!(!fits("linux/arm/v6", "linux", "arm", Some("v7")));
+        assert!(check(None, Some(&ImageConfig::default())).is_ok());
     }
 
     #[test]

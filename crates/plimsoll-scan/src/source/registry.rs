@@ -12,32 +12,50 @@ use super::{
 use crate::client::RegistryClient;
 use crate::{Error, ErrorKind, Result};
 
-/// Indexes in indexes.
-const MAX_DEPTH: usize = 4;
-
 /// Finds an image. The tag is looked up once; everything after that goes by digest.
 pub(super) async fn open(image: &ImageReference, options: &SourceOptions) -> Result<SourceImage> {
     let client = RegistryClient::with_files(image, &options.credentials, options.client.clone()).await?;
     let damaged = |error| Error::new(ErrorKind::Damaged, format!("{image}: {error}"));
-    let (mut notes, mut indexes) = (Vec::new(), Vec::new());
-    let mut reference = image.reference.clone();
-    for _ in 0..MAX_DEPTH {
+    let mut notes = Vec::new();
+    let mut at = Step { reference: image.reference.clone(), indexes: vec![], has_platform: false };
+    // What is still to be looked into, should what was chosen not have the image.
+    let mut left: Vec<Step> = vec![];
+    let too_many = || damaged(platform::too_many());
+    for _ in 0..platform::MAX_MANIFESTS {
+        let Step { reference, indexes, has_platform } = at;
+        if indexes.len() >= platform::MAX_DEPTH {
+            return Err(too_many());
+        }
         let fetched = client.manifest(&image.repository, &reference).await?;
         let manifest = Manifest::parse(&fetched.media_type, &fetched.body).map_err(damaged)?;
         match manifest.kind {
             ManifestKind::Artifact => return Err(not_an_image(&manifest)),
             ManifestKind::Index => {
                 let machine = platform::this_machine();
-                let (chosen, note) =
-                    platform::choose(&manifest.manifests, options.platform.as_ref(), &machine)?;
-                notes.extend(note);
-                let of_chosen = |said: &&Descriptor| is_attestation_of(said, &chosen.digest);
-                let attestations = manifest.manifests.iter().filter(of_chosen).cloned().collect();
-                indexes.push((fetched.digest, attestations));
-                reference = Reference::Digest(chosen.digest.clone());
+                let step = |chosen: &Descriptor| {
+                    let of_chosen = |said: &&Descriptor| is_attestation_of(said, &chosen.digest);
+                    let attestations = manifest.manifests.iter().filter(of_chosen).cloned().collect();
+                    let mut indexes = indexes.clone();
+                    indexes.push((fetched.digest.clone(), attestations));
+                    let reference = Reference::Digest(chosen.digest.clone());
+                    Step { reference, indexes, has_platform: chosen.platform.is_some() }
+                };
+                match platform::choose(&manifest.manifests, options.platform.as_ref(), &machine) {
+                    Ok((chosen, note)) => {
+                        notes.extend(note);
+                        at = step(chosen);
+                    }
+                    Err(error) => {
+                        left.extend(platform::nested(&manifest.manifests).rev().map(step));
+                        at = left.pop().ok_or(error)?;
+                    }
+                }
             }
             ManifestKind::Image => {
                 let mut found = read(&client, image, &manifest).await?;
+                if !has_platform {
+                    platform::check(options.platform.as_ref(), found.config.as_ref())?;
+                }
                 found.digest = Some(fetched.digest);
                 found.notes = notes;
                 found.home = Some(Home { client, image: image.clone(), indexes });
@@ -45,7 +63,16 @@ pub(super) async fn open(image: &ImageReference, options: &SourceOptions) -> Res
             }
         }
     }
-    Err(damaged(plimsoll_types::manifest::ManifestError(format!("indexes more than {MAX_DEPTH} deep"))))
+    Err(too_many())
+}
+
+/// A manifest that may be, or lead to, the image.
+struct Step {
+    reference: Reference,
+    /// As in [`Home`].
+    indexes: Vec<(Digest, Vec<Descriptor>)>,
+    /// Whether an index says for which platform it is.
+    has_platform: bool,
 }
 
 /// Whether an entry of an index is BuildKit's manifest of attestations of an image (BuildKit, "Image Attestation Storage").

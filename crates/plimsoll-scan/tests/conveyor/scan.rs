@@ -237,6 +237,26 @@ async fn an_index_gives_this_machines_image_or_the_one_that_is_asked_for() {
     assert!(error.to_string().contains("linux/amd64, linux/s390x"), "{error}");
     let (_, notes) = scan_with(&target, &SourceOptions::default(), None).await.unwrap();
     assert!(notes[0].contains("--platform"), "{notes:?}");
+    // In an index of indexes it is found as well, and an image alone is not taken for one of another platform.
+    let (first, second) = (index(&[(&one, "linux", "amd64")]), index(&[(&two, "linux", "s390x")]));
+    for inside in [&first, &second] {
+        let hex = inside.digest.hex().to_owned();
+        std::fs::write(folder.path().join("blobs/sha256").join(hex), &inside.bytes).unwrap();
+    }
+    let nested = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [first.descriptor(), second.descriptor()]});
+    let nested = Blob::new("application/vnd.oci.image.index.v1+json", nested.to_string().into_bytes());
+    write_layout(folder.path(), &nested, "nested", &[&one, &two]).unwrap();
+    let target = format!("oci-dir:{}:nested", folder.path().display());
+    let (report, _) = scan_with(&target, &wanted("linux/s390x"), None).await.unwrap();
+    assert_eq!(report.image.distro.unwrap().version_id, "3.10.3");
+    let error = scan_with(&target, &wanted("linux/riscv64"), None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    write_layout(folder.path(), &two.manifest, "alone", &[&two]).unwrap();
+    let target = format!("oci-dir:{}:alone", folder.path().display());
+    assert!(scan_with(&target, &wanted("linux/s390x"), None).await.is_ok());
+    let error = scan_with(&target, &wanted("linux/amd64"), None).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no image for linux/amd64; this one is for linux/s390x");
 }
 
 #[tokio::test]

@@ -41,6 +41,20 @@ pub const UBUNTU_RELEASES: [(&str, &str); 16] = [
     ("resolute", "26.04"),
 ];
 
+/// The branches of Alpine that postmarketOS's releases take their packages from.
+const POSTMARKETOS_RELEASES: [(&str, &str); 10] = [
+    ("21.03", "v3.13"),
+    ("21.06", "v3.14"),
+    ("21.12", "v3.15"),
+    ("22.06", "v3.16"),
+    ("22.12", "v3.17"),
+    ("23.06", "v3.18"),
+    ("23.12", "v3.19"),
+    ("24.06", "v3.20"),
+    ("24.12", "v3.21"),
+    ("25.06", "v3.22"),
+];
+
 impl Distro {
     /// A distribution known by no more than id and version, as a purl's `distro` qualifier has it (`debian-11`).
     pub fn from_purl_name(text: &str) -> Option<Self> {
@@ -107,15 +121,20 @@ impl Distro {
             // What is rebuilt from Red Hat's sources under its own name has feeds of its own; CentOS has none.
             "rhel" | "centos" => released("Red Hat", major),
             "ol" => released("Oracle Linux", major),
-            "amzn" => released("Amazon Linux", if major == "2018" { "1" } else { major }),
+            // The first one has the months of its releases: `2018.03`.
+            "amzn" => released("Amazon Linux", if self.version_id.starts_with("201") { "1" } else { major }),
             "sles" | "sled" | "sles_sap" | "sle_hpc" => self.suse_release("Linux Enterprise Server"),
             "sle-micro" | "sle-micro-rancher" => {
                 released("SUSE", &format!("Linux Enterprise Micro {}", self.version_id))
             }
             "sl-micro" => released("SUSE", &format!("Linux Micro {}", self.version_id)),
             "opensuse-leap" => released("openSUSE", &format!("Leap {}", self.version_id)),
-            // Rolling: VERSION_ID is a date and means nothing.
-            "opensuse-tumbleweed" => Some(Ecosystem::release_of("openSUSE", "Tumbleweed")),
+            // Leap 42 had the name that was openSUSE's before.
+            "opensuse" if major == "42" => released("openSUSE", &format!("Leap {}", self.version_id)),
+            // Rolling: VERSION_ID is a date and means nothing. MicroOS is made of the same packages.
+            "opensuse-tumbleweed" | "opensuse-microos" => {
+                Some(Ecosystem::release_of("openSUSE", "Tumbleweed"))
+            }
             "echo" => Some(Ecosystem::of("Echo")),
             "mageia" => released("Mageia", major),
             "photon" => released("Photon OS", &self.version_id),
@@ -193,9 +212,12 @@ impl Distro {
         }
     }
 
-    /// `15.5` is the fifth service pack of 15.
+    /// `15.5` is the fifth service pack of 15; since 16 there are none.
     fn suse_release(&self, product: &str) -> Option<Ecosystem> {
         let (major, pack) = self.version_id.split_once('.').unwrap_or((&self.version_id, ""));
+        if major.parse::<u32>().is_ok_and(|major| major >= 16) {
+            return Some(Ecosystem::release_of("SUSE", &format!("{product} {}", self.version_id)));
+        }
         let pack = if pack.is_empty() { String::new() } else { format!(" SP{pack}") };
         (!major.is_empty()).then(|| Ecosystem::release_of("SUSE", &format!("{product} {major}{pack}")))
     }
@@ -210,6 +232,11 @@ impl Distro {
     }
 
     fn alpine_release(&self) -> Option<String> {
+        if self.id == "postmarketos" && self.version_id != "edge" {
+            let version = self.version_id.strip_prefix('v').unwrap_or(&self.version_id);
+            let known = POSTMARKETOS_RELEASES.iter().find(|(own, _)| *own == version);
+            return known.map(|(_, branch)| (*branch).to_owned());
+        }
         if self.version_id.contains("_alpha") || self.version_id == "edge" {
             return Some("edge".to_owned());
         }

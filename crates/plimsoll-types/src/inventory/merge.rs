@@ -69,10 +69,7 @@ impl ImageInventory {
             problems.extend(layer.problems.iter().cloned());
         }
         keep_newest_rpm_database(&mut files);
-        let mut distro = DISTRO_FILES.iter().find_map(|path| match files.get(*path)?.content {
-            FileContent::Distro(distro) => Some(distro.clone()),
-            _ => None,
-        });
+        let mut distro = DISTRO_FILES.iter().find_map(|path| distro_at(path, &files)).cloned();
         let channels = channels(&files);
         if let Some(distro) = &mut distro {
             distro.choose_branch(&channels);
@@ -112,6 +109,19 @@ impl ImageInventory {
             entries: sum(layers.iter().map(|(_, layer)| layer.entries)),
         }
     }
+}
+
+/// The distribution that a file names, or what it links to. The kernel follows forty links; honest images have two.
+fn distro_at<'a>(path: &str, files: &BTreeMap<String, Placed<'a>>) -> Option<&'a Distro> {
+    let mut content = files.get(path)?.content;
+    for _ in 0..8 {
+        match content {
+            FileContent::Distro(distro) => return Some(distro),
+            FileContent::Link(target) => content = files.get(target)?.content,
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// A layer may say of itself what it likes.

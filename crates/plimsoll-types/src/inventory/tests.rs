@@ -296,9 +296,18 @@ fn ecosystems_have_the_releases_that_feeds_file_them_under() {
     assert_eq!(of("ol", "8.9", ""), "Oracle Linux:8");
     assert_eq!(of("amzn", "2", ""), "Amazon Linux:2");
     assert_eq!(of("amzn", "2018.03", ""), "Amazon Linux:1");
+    assert_eq!(of("amzn", "2016.09", ""), "Amazon Linux:1");
+    assert_eq!(of("amzn", "2023", ""), "Amazon Linux:2023");
     assert_eq!(of("mariner", "2.0", ""), "Azure Linux:2");
     assert_eq!(of("sles", "15.5", ""), "SUSE:Linux Enterprise Server 15 SP5");
     assert_eq!(of("sles", "15", ""), "SUSE:Linux Enterprise Server 15");
+    assert_eq!(of("sles", "16.0", ""), "SUSE:Linux Enterprise Server 16.0");
+    assert_eq!(of("opensuse", "42.3", ""), "openSUSE:Leap 42.3");
+    assert_eq!(of("opensuse", "13.2", ""), "");
+    assert_eq!(of("opensuse-microos", "20240101", ""), "openSUSE:Tumbleweed");
+    assert_eq!(of("postmarketos", "v23.12", ""), "Alpine:v3.19");
+    assert_eq!(of("postmarketos", "edge", ""), "Alpine:edge");
+    assert_eq!(of("postmarketos", "v99.12", ""), "");
     assert_eq!(of("opensuse-leap", "15.6", ""), "openSUSE:Leap 15.6");
     assert_eq!(of("opensuse-tumbleweed", "20240101", ""), "openSUSE:Tumbleweed");
     assert_eq!(of("openeuler", "22.03", "openEuler 22.03 (LTS-SP1)"), "openEuler:22.03-LTS-SP1");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Subject, license, properties, put, uuid};
+use super::{Subject, license, problems, properties, put, uuid};
 use crate::inventory::Confidence;
 use crate::{ImageInventory, InstalledPackage};
 
@@ -36,18 +36,26 @@ pub(super) fn write(subject: &Subject<'_>, inventory: &ImageInventory) -> Value 
     }
     let platform = subject.platform.map(|platform| ("image:platform", platform.to_owned()));
     insert_properties(&mut described, platform.into_iter());
-    json!({
+    let mut metadata = Map::new();
+    metadata.insert(
+        "tools".into(),
+        json!({"components": [{"type": "application", "name": "plimsoll", "version": env!("CARGO_PKG_VERSION")}]}),
+    );
+    metadata.insert("component".into(), Value::Object(described));
+    insert_properties(&mut metadata, problems(inventory));
+    let mut document = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "serialNumber": format!("urn:uuid:{}", uuid("cyclonedx", subject, inventory)),
         "version": 1,
-        "metadata": {
-            "tools": {"components": [{"type": "application", "name": "plimsoll", "version": env!("CARGO_PKG_VERSION")}]},
-            "component": described,
-        },
+        "metadata": metadata,
         "components": components,
-    })
+    });
+    if !inventory.problems.is_empty() {
+        document["compositions"] = json!([{"aggregate": "incomplete", "assemblies": ["image"]}]);
+    }
+    document
 }
 
 fn component(installed: &InstalledPackage, times: usize) -> Value {

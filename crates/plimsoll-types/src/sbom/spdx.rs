@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Subject, license, properties, put, tool, uuid};
+use super::{Subject, license, problems, properties, put, tool, uuid};
 use crate::{Digest, ImageInventory, InstalledPackage, Timestamp};
 
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
@@ -41,6 +41,11 @@ pub(super) fn write(subject: &Subject<'_>, inventory: &ImageInventory, created: 
         "packages": packages,
         "relationships": relationships,
     });
+    let mut notes = Map::new();
+    annotate(&mut notes, problems(inventory), &date);
+    for (name, notes) in notes {
+        document[name] = notes;
+    }
     if !names.0.is_empty() {
         let shape =
             |(id, text): (String, String)| json!({"licenseId": id, "name": text, "extractedText": text});

@@ -47,3 +47,9 @@ fn files_and_licences_are_kept() {
     assert_eq!(found[0].owns, [owned_hash(egg), owned_hash("usr/bin/six")]);
     assert!(found[1].owns.is_empty());
 }
+
+#[test]
+fn a_package_is_not_lost_where_the_line_between_two_is() {
+    let layer = Archive::default().file("lib/apk/db/installed", "P:a\nV:1\nP:b\nV:2\n").read();
+    assert_eq!(packages(&layer), ["lib/apk/db/installed a 1", "lib/apk/db/installed b 2"]);
+}

@@ -204,3 +204,10 @@ fn this_machine_s_own_language_packages_belong_to_whom_dpkg_says() {
     }
     eprintln!("{} records of Python's packages are owned", records.len());
 }
+
+#[test]
+fn a_package_is_not_lost_where_the_line_between_two_is_none() {
+    let two = status("Package: a\nVersion: 1\n \nPackage: b\nVersion: 2\nPackage: c\nVersion: 3\n");
+    let shown: Vec<_> = two.iter().map(|package| (package.name.as_str(), package.version.as_str())).collect();
+    assert_eq!(shown, [("a", "1"), ("b", "2"), ("c", "3")]);
+}
