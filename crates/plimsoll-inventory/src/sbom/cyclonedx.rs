@@ -118,14 +118,18 @@ impl<'de> Visitor<'de> for One<'_> {
                 "properties" => {
                     for Property { name, value } in map.next_value::<List<Property>>()?.0 {
                         match name.as_str() {
-                            "plimsoll:distro:codename" => value.as_str().clone_into(&mut codename),
+                            "plimsoll:distro:codename" | "syft:distro:versionCodename" => {
+                                value.as_str().clone_into(&mut codename);
+                            }
                             "plimsoll:distro:like" => value.as_str().clone_into(&mut like),
                             // Where Syft and Trivy say what file it was.
                             "syft:location:0:path" | "aquasecurity:trivy:FilePath" => {
                                 value.as_str().trim_start_matches('/').clone_into(&mut component.path);
                             }
                             name => {
-                                if let Some(name) = name.strip_prefix("plimsoll:") {
+                                if name.starts_with("syft:distro:idLike:") {
+                                    like.extend([" ", value.as_str()]);
+                                } else if let Some(name) = name.strip_prefix("plimsoll:") {
                                     component.property(name, value.as_str());
                                 }
                             }

@@ -259,3 +259,12 @@ fn a_document_of_a_hundred_thousand_components_is_read_in_one_go() {
     assert_eq!((image.packages.len(), image.problems.len()), (0, 1));
     assert_eq!(image.problems[0].kind, ProblemKind::LimitExceeded);
 }
+
+#[test]
+fn a_release_that_has_only_a_name_is_told_by_it() {
+    let system = json!([{"type": "operating-system", "name": "debian", "properties": [
+        {"name": "syft:distro:idLike:0", "value": "a"}, {"name": "syft:distro:idLike:1", "value": "b"},
+        {"name": "syft:distro:versionCodename", "value": "trixie"}]}]);
+    let distro = read(system).distro.unwrap();
+    assert_eq!((distro.like.join(" "), distro.ecosystem().unwrap().to_string()), ("a b".into(), "Debian:13".into()));
+}

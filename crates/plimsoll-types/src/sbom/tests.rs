@@ -163,3 +163,41 @@ fn our_own_form_has_all_of_it() {
     );
     assert_eq!(text(&document["image"], "platform"), "linux/amd64");
 }
+
+/// What the standards' own programs say: CycloneDX's library has the schema, SPDX's tools have its rules.
+const VALIDATE: &str = r#"
+import json, sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+documents = json.load(sys.stdin)
+error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(documents["cyclonedx"]))
+if error is not None:
+    sys.exit(f"CycloneDX: {error}")
+for message in validate_full_spdx_document(JsonLikeDictParser().parse(documents["spdx"])):
+    sys.exit(f"SPDX: {message}")
+print("valid", len(documents["spdx"]["packages"]))
+"#;
+
+#[test]
+fn documents_hold_against_the_official_schemas() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let Some(python) = std::env::var_os("PLIMSOLL_TEST_PYTHON") else {
+        assert!(std::env::var_os("PLIMSOLL_REQUIRE_SERVERS").is_none(), "PLIMSOLL_TEST_PYTHON is not set");
+        return eprintln!("skipped: PLIMSOLL_TEST_PYTHON names no Python with the standards' own validators");
+    };
+    let mut child = Command::new(python)
+        .args(["-c", VALIDATE])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let documents = json!({"cyclonedx": document(Format::CycloneDx), "spdx": document(Format::Spdx)});
+    child.stdin.take().unwrap().write_all(documents.to_string().as_bytes()).unwrap();
+    let said = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(text(&said.stdout), "valid 7\n", "{}", text(&said.stderr));
+}
