@@ -12,7 +12,7 @@ use plimsoll_types::{LayerInventory, Problem, ProblemKind};
 use crate::catalogers::{self, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, weight};
 use crate::distro;
 use crate::lang::{self, npm};
-use crate::os::{nix, rpm, windows};
+use crate::os::{nix, ostree, rpm, windows};
 use crate::path::{normalise, split};
 use crate::tar::{Entry, Kind, Tar};
 use crate::unpack::Unpack;
@@ -184,7 +184,9 @@ impl<'a> Layer<'a> {
             Kind::Other => self.replaced.push(seen),
             Kind::SymbolicLink => {
                 self.replaced.push(seen);
-                if let Some(link) = distro::link(path, tar.target()).filter(|_| tar.target().len() <= self.limits.path_bytes) {
+                if let Some(link) =
+                    distro::link(path, tar.target()).filter(|_| tar.target().len() <= self.limits.path_bytes)
+                {
                     self.add_fact(path, link, None, false);
                 }
             }
@@ -294,18 +296,23 @@ impl<'a> Layer<'a> {
             }
             return Ok(());
         }
-        let is_stored = cataloger.is_none() && npm::is_stored(path) && tar.peek(1)? == b"{";
+        let mut is_stored = cataloger.is_none() && npm::is_stored(path) && tar.peek(1)? == b"{";
+        let mut name = path;
         if is_stored {
             cataloger = Some(lang::npm_cataloger());
+        } else if cataloger.is_none()
+            && entry.size <= self.limits.file_bytes as u64 / 2
+            && let Some(guess) = ostree::guess(path, tar.peek(ostree::START)?)
+        {
+            (is_stored, name) = (true, guess.name);
+            cataloger = catalogers::for_path(guess.place);
         }
         // A program is one under any name, and is looked for first.
         let mut readings = self.sniff(tar, entry, path)?;
         if cataloger.is_none() && readings.is_empty() && entry.size <= LINKED_BYTES {
             cataloger = Some(&distro::LINKED).filter(|linked| (linked.matches)(path));
         }
-        readings.extend(
-            cataloger.map(|own| Reading::new(own.name, (own.reader)(path, self.limits))),
-        );
+        readings.extend(cataloger.map(|own| Reading::new(own.name, (own.reader)(name, self.limits))));
         if readings.is_empty() {
             return Ok(());
         }

@@ -9,6 +9,7 @@ pub(crate) mod cos;
 pub(crate) mod dpkg;
 pub(crate) mod flatpak;
 pub(crate) mod nix;
+pub(crate) mod ostree;
 mod owned;
 pub(crate) mod pacman;
 pub(crate) mod portage;

@@ -77,7 +77,10 @@ mod tests {
         {
             assert_eq!(from_etc(target), "usr/lib/x", "{target}");
         }
-        assert_eq!((from_etc("x").as_str(), from_etc("..").as_str(), from_etc("").as_str()), ("etc/x", "", "etc"));
+        assert_eq!(
+            (from_etc("x").as_str(), from_etc("..").as_str(), from_etc("").as_str()),
+            ("etc/x", "", "etc")
+        );
     }
 
     #[test]

@@ -276,7 +276,8 @@ impl Reading {
     }
 
     fn finish(self) -> Document {
-        let Self { distro: system, mut packages, distro_of, distro_names, problems, told, entries, .. } = self;
+        let Self { distro: system, mut packages, distro_of, distro_names, problems, told, entries, .. } =
+            self;
         let own_name = system.as_ref().map(Distro::purl_name);
         // What `distro` qualifiers say, in their order. That of the system itself says less than the system.
         let mut named: Vec<(u32, Option<Distro>)> = distro_names

@@ -1133,7 +1133,15 @@ fn a_program_in_the_place_of_a_file_of_the_system() {
     file.resize(1 << 20, 0);
     let found = names(&read(&one("usr/bin/tool", &file)));
     assert!(found.contains(&"stdlib".to_owned()), "{found:?}");
-    for path in ["etc/arch-release", "etc/issue", "etc/lsb-release", "etc/apk/repositories", DPKG, "opt/os-release", NPM] {
+    for path in [
+        "etc/arch-release",
+        "etc/issue",
+        "etc/lsb-release",
+        "etc/apk/repositories",
+        DPKG,
+        "opt/os-release",
+        NPM,
+    ] {
         assert_eq!(names(&read(&one(path, &file))), found, "{path}");
     }
 }

@@ -369,7 +369,9 @@ mod tests {
         assert_eq!(kind(typed, &["application/octet-stream"]), ManifestKind::Artifact);
         assert_eq!(kind(typed, &[layer]), ManifestKind::Image);
         assert_eq!(kind(r#""artifactType":"","#, &["application/x-tar"]), ManifestKind::Image);
-        for layers in [&[][..], &[layer], &["application/vnd.docker.image.rootfs.diff.tar.gzip"], &["application/x"]] {
+        for layers in
+            [&[][..], &[layer], &["application/vnd.docker.image.rootfs.diff.tar.gzip"], &["application/x"]]
+        {
             assert_eq!(kind("", layers), ManifestKind::Image, "{layers:?}");
         }
         assert_eq!(kind("", &["application/vnd.in-toto+json", layer]), ManifestKind::Image);

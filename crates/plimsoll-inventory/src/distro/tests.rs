@@ -112,7 +112,10 @@ fn a_link_in_the_place_of_os_release_is_followed_as_the_kernel_would() {
         .file("usr/lib/os.release.d/os-release-fedora", "ID=fedora\n");
     assert_eq!(id(&[fedora]), "fedora");
     // What a later layer removes or puts there is gone, or counts.
-    assert_eq!(id(&[usr(link("/opt/os-release")), Archive::default().file("etc/os-release", "ID=new\n")]), "new");
+    assert_eq!(
+        id(&[usr(link("/opt/os-release")), Archive::default().file("etc/os-release", "ID=new\n")]),
+        "new"
+    );
     assert_eq!(id(&[usr(link("/opt/os-release")), Archive::default().file("etc/.wh.os-release", "")]), "usr");
     // One that leads nowhere, in a circle, or to what names nothing, is as none.
     assert_eq!(id(&[usr(link("/nowhere"))]), "usr");

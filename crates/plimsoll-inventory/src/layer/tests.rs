@@ -105,6 +105,28 @@ fn a_hard_link_to_what_was_not_read_is_a_problem() {
 }
 
 #[test]
+fn the_files_of_an_ostree_are_links_to_its_objects() {
+    let object = |n: u8| format!("sysroot/ostree/repo/objects/0{n}/{}.file", "b".repeat(62));
+    let layer = Archive::default()
+        .file(&object(1), "NAME=\"Fedora Linux\"\nID=fedora\n")
+        .hard_link("usr/lib/os-release", &object(1))
+        .file(&object(2), "Metadata-Version: 2.1\nName: x\nVersion: 1\n")
+        .hard_link("usr/lib/python3/site-packages/x-1.dist-info/METADATA", &object(2))
+        .file(&object(3), JSON)
+        .hard_link(B, &object(3))
+        // What no link names says nothing, and what turns out to be something else is no problem.
+        .file(&object(4), JSON)
+        .file(&object(5), "{ not JSON")
+        .file(&object(6), "SQLite format 3\0 of something else")
+        .file(&object(7), "ID=a")
+        .read();
+    assert_eq!(layer.problems, []);
+    let paths: Vec<_> = layer.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, [B, "usr/lib/os-release", "usr/lib/python3/site-packages/x-1.dist-info/METADATA"]);
+    assert_eq!(packages(&layer).len(), 2);
+}
+
+#[test]
 fn packages_are_found_through_links_into_pnpm_s_store() {
     let stored = format!("root/.local/share/pnpm/store/v3/files/0a/{}", "b".repeat(126));
     let layer = Archive::default().pax_path(&stored, JSON).hard_link_long(B, &stored).read();

@@ -26,6 +26,9 @@ const DIRECTORIES: [&str; 3] = ["var/lib/rpm", "usr/lib/sysimage/rpm", "usr/shar
 const MANIFEST: &str = "var/lib/rpmmanifest/container-manifest-2";
 
 const SQLITE: &str = "rpmdb.sqlite";
+/// A database that is read without its log: an object of OSTree, which commits hold none of.
+pub(super) const ALONE: &str = "rpmdb.sqlite alone";
+
 const LOG: &str = "rpmdb.sqlite-wal";
 
 /// The database in any of its forms, with the log of the first.
@@ -42,6 +45,7 @@ pub(crate) fn reader(path: &str, limits: &Limits) -> Box<dyn Reader> {
     }
     let form = match split(path).1 {
         SQLITE => Form::Sqlite,
+        ALONE => Form::Alone,
         LOG => Form::Log,
         "Packages.db" => Form::Ndb,
         _ => Form::Berkeley,
@@ -52,6 +56,7 @@ pub(crate) fn reader(path: &str, limits: &Limits) -> Box<dyn Reader> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Sqlite,
+    Alone,
     Log,
     Ndb,
     Berkeley,
@@ -83,7 +88,7 @@ impl Reader for Held {
         let waits = match self.form {
             Form::Sqlite => waits_for_log(&self.bytes),
             Form::Log => sqlite::log_says_something(&self.bytes),
-            Form::Ndb | Form::Berkeley => false,
+            Form::Alone | Form::Ndb | Form::Berkeley => false,
         };
         waits.then(|| self.bytes.clone())
     }
@@ -97,7 +102,7 @@ impl Reader for Held {
         match self.form {
             Form::Log => Ok(None),
             Form::Sqlite if waits_for_log(&self.bytes) => Ok(None),
-            Form::Sqlite => read_sqlite(&self.bytes, &[], most).map(Some),
+            Form::Sqlite | Form::Alone => read_sqlite(&self.bytes, &[], most).map(Some),
             Form::Ndb => Packages::collect(most, |packages| ndb::headers(&self.bytes, packages)).map(Some),
             Form::Berkeley => {
                 Packages::collect(most, |packages| bdb::headers(&self.bytes, packages)).map(Some)

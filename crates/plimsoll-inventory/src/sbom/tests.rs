@@ -266,5 +266,8 @@ fn a_release_that_has_only_a_name_is_told_by_it() {
         {"name": "syft:distro:idLike:0", "value": "a"}, {"name": "syft:distro:idLike:1", "value": "b"},
         {"name": "syft:distro:versionCodename", "value": "trixie"}]}]);
     let distro = read(system).distro.unwrap();
-    assert_eq!((distro.like.join(" "), distro.ecosystem().unwrap().to_string()), ("a b".into(), "Debian:13".into()));
+    assert_eq!(
+        (distro.like.join(" "), distro.ecosystem().unwrap().to_string()),
+        ("a b".into(), "Debian:13".into())
+    );
 }

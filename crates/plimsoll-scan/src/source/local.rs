@@ -214,7 +214,10 @@ fn oci_layout(
                     }
                     Err(error) => {
                         left.extend(
-                            platform::nested(&manifest.manifests).rev().map(|entry| (entry.clone(), depth + 1)),
+                            platform::nested(&manifest.manifests)
+                                .into_iter()
+                                .rev()
+                                .map(|entry| (entry.clone(), depth + 1)),
                         );
                         (chosen, depth) = left.pop().ok_or(error)?;
                     }

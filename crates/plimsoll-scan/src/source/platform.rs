@@ -101,18 +101,20 @@ pub(super) fn choose<'a>(
 }
 
 /// Indexes that may hold what another one lacks: where they are in it, and it does not say for which platform they are.
-pub(super) fn nested(manifests: &[Descriptor]) -> impl DoubleEndedIterator<Item = &Descriptor> {
+pub(super) fn nested(manifests: &[Descriptor]) -> Vec<&Descriptor> {
     let is_nested = |entry: &&Descriptor| {
         matches!(entry.media_type.as_str(), media::OCI_INDEX | media::DOCKER_LIST)
             && entry.platform.is_none()
             && may_be_image(entry)
     };
-    manifests.iter().filter(is_nested).take(MAX_MANIFESTS)
+    manifests.iter().filter(is_nested).take(MAX_MANIFESTS).collect()
 }
 
 /// Why the image was not found in indexes.
 pub(super) fn too_many() -> ManifestError {
-    ManifestError(format!("indexes more than {MAX_DEPTH} deep, or more than {MAX_MANIFESTS} manifests in them"))
+    ManifestError(format!(
+        "indexes more than {MAX_DEPTH} deep, or more than {MAX_MANIFESTS} manifests in them"
+    ))
 }
 
 /// Indexes in one another, and how many manifests are looked at until the image is found.
@@ -125,12 +127,16 @@ pub(super) fn check(wanted: Option<&Platform>, config: Option<&ImageConfig>) -> 
     let (Some(wanted), Some(found)) = (wanted, config.and_then(ImageConfig::platform)) else {
         return Ok(());
     };
-    let other_variant = wanted.variant.is_some() && found.variant.is_some() && wanted.variant != found.variant;
+    let other_variant =
+        wanted.variant.is_some() && found.variant.is_some() && wanted.variant != found.variant;
     let is_other = found.os != wanted.os
         || !found.architecture.is_empty() && found.architecture != wanted.architecture
         || other_variant;
     if is_other {
-        return Err(Error::new(ErrorKind::NotFound, format!("there is no image for {wanted}; this one is for {found}")));
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("there is no image for {wanted}; this one is for {found}"),
+        ));
     }
     Ok(())
 }
@@ -200,7 +206,9 @@ mod tests {
         assert!(fits("linux/arm64", "linux", "arm64", Some("v8")));
         assert!(fits("linux/arm64/v8", "linux", "arm64", None));
         assert!(fits("linux/arm64", "", "", None) && fits("linux/arm64", "linux", "", None));
-        assert!(!fits("linux/arm64", "linux", "amd64", None) && !fits("linux/amd64", "windows", "amd64", None));
+        assert!(
+            !fits("linux/arm64", "linux", "amd64", None) && !fits("linux/amd64", "windows", "amd64", None)
+        );
         assert!(!fits("linux/arm/v6", "linux", "arm", Some("v7")));
         assert!(check(None, Some(&ImageConfig::default())).is_ok());
     }

@@ -46,7 +46,7 @@ pub(super) async fn open(image: &ImageReference, options: &SourceOptions) -> Res
                         at = step(chosen);
                     }
                     Err(error) => {
-                        left.extend(platform::nested(&manifest.manifests).rev().map(step));
+                        left.extend(platform::nested(&manifest.manifests).into_iter().rev().map(step));
                         at = left.pop().ok_or(error)?;
                     }
                 }

@@ -31,7 +31,8 @@ fn inventory() -> ImageInventory {
         guess,
     ];
     let distro = Distro { id: "alpine".into(), version_id: "3.18.4".into(), ..Distro::default() };
-    let problems = (0..1002).map(|n| Problem::at(ProblemKind::Damaged, &format!("p{n}"), "it ends")).collect();
+    let problems =
+        (0..1002).map(|n| Problem::at(ProblemKind::Damaged, &format!("p{n}"), "it ends")).collect();
     ImageInventory { distro: Some(distro), packages, problems, ..ImageInventory::default() }
 }
 

@@ -375,6 +375,9 @@ fn what_a_write_ahead_log_says_counts() {
         packages(&layer).len()
     };
     assert_eq!(names(before.clone()), 70);
+    let object = format!("sysroot/ostree/repo/objects/01/{}.file", "0".repeat(62));
+    let linked = Archive::default().file(&object, &database).hard_link("usr/share/rpm/rpmdb.sqlite", &object);
+    assert_eq!(names(linked), 70);
     assert_eq!(names(before.clone().file(log_path, &log)), 40);
     assert_eq!(names(Archive::default().file(log_path, &log).file(path, &database)), 40);
     // A log that was removed or emptied in the same layer, or whose end was never written.
