@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use plimsoll_types::inventory::{Details, FileContent};
+use plimsoll_types::inventory::{Details, Distro, FileContent};
 use plimsoll_types::probe::{Limits, ProbeCommand, ProbeInput, ProbeReply, ProbeTask, WallReport};
 use plimsoll_types::{Digest, ImageInventory, LayerInventory, Package, Problem, ProblemKind};
 use rustix::io::Errno;
@@ -378,6 +378,18 @@ fn accept_layer(mut inventory: LayerInventory, limits: &Limits) -> LayerInventor
         hashes.sort_unstable();
         hashes.dedup();
     }
+    let LayerInventory { files, problems, .. } = &mut inventory;
+    files.retain_mut(|file| {
+        let is_plausible = match &mut file.content {
+            FileContent::Distro(distro) => distro_is_plausible(distro),
+            _ => true,
+        };
+        if !is_plausible {
+            let message = format!("it names a distribution by more than {NAME_BYTES} bytes");
+            problems.push(Problem::at(ProblemKind::Unreadable, &file.path, message));
+        }
+        is_plausible
+    });
     for file in &mut inventory.files {
         if let FileContent::Files(list) = &mut file.content {
             list.package.truncate(list.package.floor_char_boundary(TEXT_BYTES));
@@ -406,6 +418,11 @@ fn accept_layer(mut inventory: LayerInventory, limits: &Limits) -> LayerInventor
 
 /// What is left of an SBOM's inventory that may be believed.
 fn accept_image(mut inventory: ImageInventory, limits: &Limits) -> ImageInventory {
+    if inventory.distro.as_mut().is_some_and(|distro| !distro_is_plausible(distro)) {
+        inventory.distro = None;
+        let message = format!("it names a distribution by more than {NAME_BYTES} bytes");
+        inventory.problems.push(Problem::new(ProblemKind::Unreadable, message));
+    }
     inventory.unpacked_bytes = inventory.unpacked_bytes.min(limits.unpacked_bytes);
     inventory.entries = inventory.entries.min(limits.entries);
     let before = inventory.packages.len();
@@ -429,6 +446,12 @@ fn accept_image(mut inventory: ImageInventory, limits: &Limits) -> ImageInventor
 /// The longest name, version or architecture that is taken for one.
 const TEXT_BYTES: usize = 4096;
 
+/// The longest id, version or code name of a distribution. Each finding of an image repeats them.
+const NAME_BYTES: usize = 200;
+
+/// The distributions that one may be like.
+const LIKE: usize = 20;
+
 /// The licences of one package that are kept, and the sources of packages that one file names.
 const LICENSES: usize = 100;
 const CHANNELS: usize = 10_000;
@@ -450,6 +473,15 @@ fn package_is_plausible(package: &Package) -> bool {
             .into_iter()
             .chain(texts.into_iter().flatten())
             .all(|text| text.len() <= TEXT_BYTES)
+}
+
+/// Whether its names may be some. What nobody decides anything by is cut.
+fn distro_is_plausible(distro: &mut Distro) -> bool {
+    let Distro { id, like, version_id, codename, pretty_name } = distro;
+    pretty_name.truncate(pretty_name.floor_char_boundary(NAME_BYTES));
+    like.truncate(LIKE);
+    like.retain(|like| like.len() <= NAME_BYTES);
+    [id, version_id, codename].iter().all(|name| name.len() <= NAME_BYTES)
 }
 
 /// Texts that nobody decides anything by: what is too long is cut.

@@ -191,6 +191,11 @@ pub(crate) fn encrypted(layer: &Descriptor) -> Option<Problem> {
 
 /// An error for a manifest that is not an image's.
 fn not_an_image(manifest: &Manifest) -> Error {
-    let artifact = manifest.artifact_type.as_deref().unwrap_or("of no type");
+    let config = manifest.config.as_ref().map(|config| config.media_type.as_str());
+    // A signature may have the configuration of an image: then its layers say what it is.
+    let layer = manifest.layers.first().map(|layer| layer.media_type.as_str());
+    let artifact = manifest.artifact_type.as_deref();
+    let artifact = artifact.filter(|artifact| !matches!(*artifact, media::OCI_CONFIG | media::DOCKER_CONFIG));
+    let artifact = artifact.or(layer).or(config).unwrap_or("of no type");
     Error::new(ErrorKind::Usage, format!("it is not an image but another artifact ({artifact})"))
 }

@@ -252,3 +252,25 @@ fn numbers_and_texts_stay_within_bounds() {
     assert!(accepted.problems.iter().all(|problem| problem.message.chars().count() <= MESSAGE_CHARS + 1));
     assert!(accepted.problems[PROBLEMS].message.contains("1001 more problems"));
 }
+
+#[test]
+fn a_distribution_of_megabytes_is_not_repeated_with_each_finding() {
+    let distro = |id: usize, name: usize| Distro {
+        id: "i".repeat(id),
+        like: vec!["l".repeat(201), "like".into()],
+        pretty_name: "\u{e9}".repeat(name),
+        ..Distro::default()
+    };
+    let of = |distro: Distro| LayerInventory {
+        files: vec![FileFact { path: "etc/os-release".into(), content: FileContent::Distro(distro) }],
+        ..inventory()
+    };
+    let kept = accept_layer(of(distro(200, 1 << 20)), &Limits::default());
+    let expected = Distro { pretty_name: "\u{e9}".repeat(100), like: vec!["like".into()], ..distro(200, 0) };
+    assert_eq!((&kept.files[0].content, kept.problems.len()), (&FileContent::Distro(expected), 0));
+    let dropped = accept_layer(of(distro(201, 1)), &Limits::default());
+    assert_eq!((dropped.files.len(), dropped.problems.len()), (0, 1));
+    let image = ImageInventory { distro: Some(distro(201, 1)), ..ImageInventory::default() };
+    let image = accept_image(image, &Limits::default());
+    assert_eq!((image.distro, image.problems.len()), (None, 1));
+}
