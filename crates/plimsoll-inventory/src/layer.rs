@@ -9,7 +9,9 @@ use plimsoll_types::inventory::{FileContent, FileFact, HardLink, path_hash};
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{LayerInventory, Problem, ProblemKind};
 
-use crate::catalogers::{self, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, weight};
+use crate::catalogers::{
+    self, Cataloger, FIRST_PAGES, MAGIC, Reader, SNIFFERS, Start, Want, both, may_matter, weight,
+};
 use crate::distro;
 use crate::lang::{self, npm};
 use crate::os::{nix, ostree, rpm, windows};
@@ -273,11 +275,14 @@ impl<'a> Layer<'a> {
                 }
             }
             Some(None) => {}
-            None if cataloger.is_some() => {
-                self.weight += path.len() + normal.len() + size_of::<HardLink>() + 32;
-                self.links.push((HardLink { path: path.to_owned(), target: normal }, self.entries));
+            None => {
+                let wanted = cataloger.is_some();
+                if wanted || may_matter(path) {
+                    self.weight += path.len() + normal.len() + size_of::<HardLink>() + 32;
+                    let link = HardLink { path: path.to_owned(), target: normal, wanted };
+                    self.links.push((link, self.entries));
+                }
             }
-            None => {}
         }
     }
 
@@ -441,11 +446,12 @@ impl<'a> Layer<'a> {
             if self.is_replaced_after(&link.path, number) {
                 continue;
             }
-            if has(&self.replaced, &link.target, 0) {
+            let is_here = has(&self.replaced, &link.target, 0);
+            if is_here && link.wanted {
                 let message =
                     format!("a hard link to {}, which was not read because of its name", link.target);
                 self.problems.add(Problem::at(ProblemKind::Unreadable, &link.path, message));
-            } else {
+            } else if !is_here {
                 links.push(link);
             }
         }

@@ -52,7 +52,7 @@ pub struct LayerInventory {
     /// [`path_hash`] of each directory entry, sorted: it hides a file of the same path below, but nothing under it.
     #[serde(with = "crate::probe::budget::steps")]
     pub directories: Vec<u64>,
-    /// Hard links whose path would say something and whose target is in a lower layer.
+    /// Hard links whose path would say something, or may be a program, and whose target is in a lower layer.
     #[serde(deserialize_with = "crate::probe::budget::list")]
     pub links: Vec<HardLink>,
     /// What could not be read.
@@ -118,6 +118,8 @@ pub struct HardLink {
     pub path: String,
     /// The file of a lower layer.
     pub target: String,
+    /// Whether a file of the new name is read because of it. Under any other name only a program says something.
+    pub wanted: bool,
 }
 
 /// A short name for a path, for [`LayerInventory::replaced`]. The path is written as in [`FileFact::path`].

@@ -89,9 +89,13 @@ fn a_hard_link_says_what_its_target_says() {
 
 #[test]
 fn a_hard_link_out_of_the_layer_is_left_to_the_merge() {
-    let layer = Archive::default().hard_link(B, A).hard_link("other", "thing").read();
-    assert_eq!(layer.links, [HardLink { path: B.into(), target: A.into() }]);
+    let layer = Archive::default().hard_link(B, A).hard_link("other.txt", "thing").read();
+    assert_eq!(layer.links, [HardLink { path: B.into(), target: A.into(), wanted: true }]);
     assert_eq!(layer.problems, []);
+    // A program may be there under any name; one that lies in the same layer was looked at.
+    let layer = Archive::default().file("a", "").hard_link("b", "a").hard_link("opt/tool", "bin/tool").read();
+    let link = HardLink { path: "opt/tool".into(), target: "bin/tool".into(), wanted: false };
+    assert_eq!((layer.links, layer.problems), (vec![link], vec![]));
     let replaced = Archive::default().hard_link(B, A).file(B, "{}").read();
     assert_eq!(replaced.links, []);
 }

@@ -227,7 +227,10 @@ fn what_no_layer_can_say_is_not_believed() {
     assert_eq!(tell(|lie| lie.files[0].path = "a/../b".to_owned()), crashed);
     assert_eq!(tell(|lie| lie.whiteouts = vec!["a".repeat(401)]), crashed);
     assert_eq!(tell(|lie| lie.opaque = vec!["a//b".to_owned()]), crashed);
-    assert_eq!(tell(|lie| lie.links = vec![HardLink { path: "a".into(), target: "./b".into() }]), crashed);
+    assert_eq!(
+        tell(|lie| lie.links = vec![HardLink { path: "a".into(), target: "./b".into(), wanted: true }]),
+        crashed
+    );
     assert_eq!(tell(|lie| lie.replaced = (0..11).collect()), crashed);
 }
 

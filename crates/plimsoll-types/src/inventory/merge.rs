@@ -277,7 +277,11 @@ fn follow_links<'a>(
     let mut found = Vec::new();
     for link in &layer.links {
         match below.get(&link.target) {
-            Some(placed) => found.push((link.path.clone(), placed.content)),
+            Some(placed) if link.wanted || matches!(placed.content, FileContent::Packages(_)) => {
+                found.push((link.path.clone(), placed.content));
+            }
+            Some(_) => {}
+            None if !link.wanted => {}
             None => problems.push(Problem::at(
                 ProblemKind::Unreadable,
                 &link.path,

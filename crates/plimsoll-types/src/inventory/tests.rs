@@ -92,9 +92,18 @@ fn the_top_database_holds_and_packages_keep_the_layer_they_came_with() {
 
 #[test]
 fn a_hard_link_into_a_lower_layer_is_followed() {
-    let link = HardLink { path: "srv/node_modules/a/package.json".into(), target: A.into() };
-    let upper = LayerInventory { links: vec![link], whiteouts: vec!["app".into()], ..layer() };
-    assert_eq!(merged(&[layer().npm(A, "a"), upper]), [("a".into(), 1)]);
+    let link = HardLink { path: "srv/node_modules/a/package.json".into(), target: A.into(), wanted: true };
+    let upper = |link: &HardLink| LayerInventory {
+        links: vec![link.clone()],
+        whiteouts: vec!["app".into()],
+        ..layer()
+    };
+    assert_eq!(merged(&[layer().npm(A, "a"), upper(&link)]), [("a".into(), 1)]);
+    // A program is one under any name; the only name that it has left must not hide it.
+    let program = HardLink { path: "opt/tool".into(), wanted: false, ..link.clone() };
+    assert_eq!(merged(&[layer().npm(A, "a"), upper(&program)]), [("a".into(), 1)]);
+    let problems = |link: &HardLink| ImageInventory::merge(&[(None, &upper(link))]).problems.len();
+    assert_eq!((problems(&link), problems(&program)), (1, 0));
 }
 
 #[test]
