@@ -1,16 +1,19 @@
-"""CPU time of the server for a push of 100 MiB, a manifest GET and a blob HEAD: server.py PLIMSOLL_BINARY
+"""CPU time of the server for a push of 100 MiB, a manifest GET and a blob HEAD, and for an image of which it has seen
+every layer before: server.py PLIMSOLL_BINARY [FEED]
 
-The server runs with SQLite and a folder on loopback; its user and system time are read from /proc before and after.
-The layer is noise in a tar, so that it is read by the probe too; that is counted apart, as the probe's own CPU time.
+The server runs with SQLite and a folder on loopback; its user and system time are read from /proc before and after, and
+those of the probes with them where they are part of what is measured. FEED is as for --feed; without it nothing is advised.
 """
 
 import hashlib
 import http.client
+import io
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 
@@ -25,9 +28,23 @@ def cpu(pid):
     return own / TICK, children / TICK
 
 
-def main(binary):
+def layer(number, packages=100):
+    """A layer with so many packages of npm, which no other layer has."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for package in range(packages):
+            name = f"p{number}-{package}"
+            text = json.dumps({"name": name, "version": "1.0.0", "license": "MIT"}).encode()
+            entry = tarfile.TarInfo(f"app{number}/node_modules/{name}/package.json")
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text))
+    return archive.getvalue()
+
+
+def main(binary, feed=None):
     with tempfile.TemporaryDirectory() as folder:
-        arguments = ["serve", "--data", folder, "--feed", f"file:{folder}/none", "--listen", "127.0.0.1:0", "--log", "error"]
+        feed = feed or f"file:{folder}/none"
+        arguments = ["serve", "--data", folder, "--feed", feed, "--listen", "127.0.0.1:0", "--log", "error"]
         server = subprocess.Popen([binary, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             measure(server.pid, server.stdout.readline().rsplit("/", 1)[1].strip())
@@ -78,9 +95,30 @@ def measure(pid, address):
         for _ in range(times):
             call(method, path)
         print(f"{label:<28}{(cpu(pid)[0] - before[0]) / times * 1e3:8.3f} ms CPU")
+
+    def push_image(layers, author):
+        diff_ids = [layer["digest"] for layer in layers]
+        config = {"os": "linux", "architecture": "amd64", "author": author, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+        config = push(json.dumps(config).encode()) | {"mediaType": "application/vnd.oci.image.config.v1+json"}
+        manifest = {"schemaVersion": 2, "mediaType": media, "config": config, "layers": layers}
+        call("PUT", "/v2/bench/manifests/latest", json.dumps(manifest).encode(), {"Content-Type": media}, 201)
+
+    layers = [push(layer(number)) | {"mediaType": "application/vnd.oci.image.layer.v1.tar"} for number in range(21)]
+    push_image(layers, "nobody")
+    time.sleep(2)
+    taken = {}
+    for count in (1, 21):
+        times = 50
+        before = sum(cpu(pid))
+        for number in range(times):
+            push_image(layers[:count], f"{count} {number}")
+        time.sleep(1)
+        taken[count] = (sum(cpu(pid)) - before) / times * 1e3
+        print(f"push, all of {count:2} layers known {taken[count]:7.1f} ms CPU")
+    print(f"{'each layer seen before':<28}{(taken[21] - taken[1]) / 20:8.2f} ms CPU")
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     print(f"{'peak memory':<28}{int(peak) / 1e3:8.0f} MB")
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

@@ -51,21 +51,9 @@ impl Error {
         self.kind
     }
 
-    /// The message with those of its causes, in one line.
+    /// The message with those of its causes, in one line. See [`in_one_line`].
     pub fn chain(&self) -> String {
-        let mut text = self.message.clone();
-        let mut cause = std::error::Error::source(self);
-        // A chain is as long as the calls that made it; the limit is for one that bites its tail.
-        for _ in 0..16 {
-            let Some(error) = cause else { break };
-            let message = error.to_string();
-            if !text.ends_with(&message) {
-                text.push_str(": ");
-                text.push_str(&message);
-            }
-            cause = error.source();
-        }
-        text
+        in_one_line(self)
     }
 
     /// A file that could not be used.
@@ -77,6 +65,23 @@ impl Error {
         };
         Self::new(kind, format!("cannot {action} {}", path.display())).because(error)
     }
+}
+
+/// The message of an error with those of its causes, none twice in a row.
+pub fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    // A chain is as long as the calls that made it; the limit is for one that bites its tail.
+    for _ in 0..16 {
+        let Some(error) = cause else { break };
+        let message = error.to_string();
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 impl From<plimsoll_advisory::Error> for Error {

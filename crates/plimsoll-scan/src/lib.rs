@@ -36,7 +36,7 @@ pub use assess::verdict_state;
 pub use attach::{AttachedSbom, attach_sbom};
 pub use client::{ClientOptions, CredentialFiles, Credentials, FetchedManifest, RegistryClient, Secret};
 pub use clock::{Clock, system as system_clock};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, in_one_line};
 pub use explain::{Explanation, Story, Told, explain};
 pub use exploits::ExploitFeeds;
 pub use feeds::{

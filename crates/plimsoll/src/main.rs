@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("plimsoll: {error:#}");
+            eprintln!("plimsoll: {}", plimsoll_scan::in_one_line(error.as_ref()));
             ExitCode::from(FAILED)
         }
     }

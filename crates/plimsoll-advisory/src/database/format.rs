@@ -111,7 +111,10 @@ impl Header {
         if u64_at(8) != u64::from(VERSION) | (SECTIONS as u64) << 32
             || u64_at(40) != interval::keys_fingerprint()
         {
-            let message = format!("{} was built by another version of the program", path.display());
+            let message = format!(
+                "{} was built by another version of the program: build it anew (plimsoll db update)",
+                path.display()
+            );
             return Err(Error::new(ErrorKind::Outdated, message));
         }
         if u64_at(16) != file.len() as u64 {
