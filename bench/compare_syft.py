@@ -31,7 +31,18 @@ PROGRAMS = {
     "jre": "java",
     "jdk": "java",
     "openjdk": "java",
+    "java/jre": "java",
+    "java/jdk": "java",
+    "java/graalvm": "java",
+    "graalvm": "java",
     "node": "nodejs",
+    "haskell/ghc": "ghc",
+    "haskell/cabal": "cabal",
+    "haskell/stack": "stack",
+    "chrome": "chromium",
+    # MySQL of that version with additions.
+    "percona-server": "mysql",
+    "percona-xtradb-cluster": "mysql",
 }
 
 
@@ -53,7 +64,7 @@ class Package:
             # The platform that it was built for is part of the purl for one and not for the other.
             version = re.sub(r"-(x86_64|java|arm64|aarch64|universal).*$", "", version)
         if name == "java":
-            version = re.split(r"[+_-]", version)[0]
+            version = re.split(r"[+_-]", version.replace(".0_", "."))[0]
         self.key = (kind, name, version)
 
     def __str__(self):
@@ -139,6 +150,18 @@ REASONS = [
     (
         "the version of a Go program by a bare text in it; the program is known here, its version is not",
         lambda p, ours: p.key[0] == "golang" and ours.has("golang", p.key[1], ""),
+    ),
+    (
+        "a program in Go by its plain name, which is its module of the same version",
+        lambda p, ours: p.key[0] == "program"
+        and any(
+            kind == "golang" and version == p.key[2] and p.key[1] in name.split("/")
+            for kind, name, version in ours.by_key
+        ),
+    ),
+    (
+        "a number that is no version",
+        lambda p, ours: p.key[:2] == ("program", "mysql") and "." not in p.key[2],
     ),
     (
         "an archive of Java's by its file name, without a version",

@@ -345,11 +345,14 @@ fn since(window: &[u8], at: usize, numbers: usize) -> Option<(usize, usize)> {
 fn build_id(window: &[u8], at: usize, program: &[u8]) -> Option<(usize, usize)> {
     let has_machine = window[at] == b'-';
     let seconds = at + usize::from(has_machine);
+    // Before anything that takes longer: a file may be nothing but ones.
+    if !has_machine && window.get(seconds + 19) != Some(&0) {
+        return None;
+    }
     let rest = &window[seconds..(seconds + 40).min(window.len())];
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let length = rest.iter().position(|byte| *byte == 0)?;
-    let is_whole = length == 19 || has_machine && length > 19;
-    if !is_whole || digits < length - 8 || !rest[length - 8..length].iter().all(u8::is_ascii_hexdigit) {
+    if length < 19 || digits < length - 8 || !rest[length - 8..length].iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     let start = at.saturating_sub(120);
