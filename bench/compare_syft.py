@@ -87,7 +87,8 @@ def syft(command, target):
         paths = [location["path"].lstrip("/") for location in artifact["locations"]]
         how = artifact.get("metadataType") or artifact["foundBy"]
         kind, name, version = of_purl(artifact["purl"]) if artifact.get("purl") else (artifact["type"], "", "")
-        if kind in OF_SYSTEM or not name:
+        # Of a module in a folder of another's, the purl has the folder in a place of its own.
+        if kind in OF_SYSTEM or kind == "golang" or not name:
             name, version = artifact["name"], artifact["version"]
         if kind == "maven":
             name = name.replace("/", ":")
@@ -158,6 +159,12 @@ REASONS = [
             kind == "golang" and version == p.key[2] and p.key[1] in name.split("/")
             for kind, name, version in ours.by_key
         ),
+    ),
+    (
+        "a Go module that a folder took the place of, which is known here by its name",
+        lambda p, ours: p.key[0] == "golang"
+        and p.key[1].startswith("./")
+        and any(kind == "golang" and name.split("/")[-1] == p.key[1].split("/")[-1] for kind, name, _ in ours.by_key),
     ),
     (
         "a number that is no version",
