@@ -31,7 +31,18 @@ PROGRAMS = {
     "jre": "java",
     "jdk": "java",
     "openjdk": "java",
+    "java/jre": "java",
+    "java/jdk": "java",
+    "java/graalvm": "java",
+    "graalvm": "java",
     "node": "nodejs",
+    "haskell/ghc": "ghc",
+    "haskell/cabal": "cabal",
+    "haskell/stack": "stack",
+    "chrome": "chromium",
+    # MySQL of that version with additions.
+    "percona-server": "mysql",
+    "percona-xtradb-cluster": "mysql",
 }
 
 
@@ -53,7 +64,7 @@ class Package:
             # The platform that it was built for is part of the purl for one and not for the other.
             version = re.sub(r"-(x86_64|java|arm64|aarch64|universal).*$", "", version)
         if name == "java":
-            version = re.split(r"[+_-]", version)[0]
+            version = re.split(r"[+_-]", version.replace(".0_", "."))[0]
         self.key = (kind, name, version)
 
     def __str__(self):
@@ -76,7 +87,8 @@ def syft(command, target):
         paths = [location["path"].lstrip("/") for location in artifact["locations"]]
         how = artifact.get("metadataType") or artifact["foundBy"]
         kind, name, version = of_purl(artifact["purl"]) if artifact.get("purl") else (artifact["type"], "", "")
-        if kind in OF_SYSTEM or not name:
+        # Of a module in a folder of another's, the purl has the folder in a place of its own.
+        if kind in OF_SYSTEM or kind == "golang" or not name:
             name, version = artifact["name"], artifact["version"]
         if kind == "maven":
             name = name.replace("/", ":")
@@ -139,6 +151,24 @@ REASONS = [
     (
         "the version of a Go program by a bare text in it; the program is known here, its version is not",
         lambda p, ours: p.key[0] == "golang" and ours.has("golang", p.key[1], ""),
+    ),
+    (
+        "a program in Go by its plain name, which is its module of the same version",
+        lambda p, ours: p.key[0] == "program"
+        and any(
+            kind == "golang" and version == p.key[2] and p.key[1] in name.split("/")
+            for kind, name, version in ours.by_key
+        ),
+    ),
+    (
+        "a Go module that a folder took the place of, which is known here by its name",
+        lambda p, ours: p.key[0] == "golang"
+        and p.key[1].startswith("./")
+        and any(kind == "golang" and name.split("/")[-1] == p.key[1].split("/")[-1] for kind, name, _ in ours.by_key),
+    ),
+    (
+        "a number that is no version",
+        lambda p, ours: p.key[:2] == ("program", "mysql") and "." not in p.key[2],
     ),
     (
         "an archive of Java's by its file name, without a version",

@@ -10,9 +10,9 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use plimsoll_types::ProblemKind;
-use plimsoll_types::inventory::{FileContent, Found};
+use plimsoll_types::inventory::{Confidence, FileContent, Found};
 use plimsoll_types::probe::Limits;
+use plimsoll_types::{PackageType, ProblemKind};
 
 use crate::{distro, lang, os};
 
@@ -74,12 +74,16 @@ pub(crate) static SNIFFERS: &[Sniffer] = &[
     Sniffer { name: ".NET library", magic: &[PE], reader: lang::dotnet::assembly::sniff },
     Sniffer { name: "PHP extension", magic: &[ELF], reader: lang::php::extension::sniff },
     Sniffer { name: "program", magic: &[ELF], reader: lang::classifier::sniff },
+    Sniffer { name: "PHP archive", magic: PHP, reader: lang::classifier::sniff },
 ];
 
 pub(crate) const ELF: &[u8] = b"\x7fELF";
 pub(crate) const PE: &[u8] = b"MZ";
 /// Of 64 bits in the byte order of its two processors.
 pub(crate) const MACH_O: &[u8] = b"\xcf\xfa\xed\xfe";
+
+/// An archive of PHP's that is a program begins with what runs it.
+const PHP: &[&[u8]] = &[b"#!/usr/bin/env p", b"#!/usr/bin/php"];
 
 /// The first bytes that tell what a file may be.
 pub(crate) const MAGIC: usize = 16;
@@ -176,9 +180,16 @@ pub(crate) fn both(one: Option<FileContent>, other: Option<FileContent>) -> Opti
     }
 }
 
-/// Takes away what has no version where another reader knows it.
+/// Takes away what has no version where another reader knows it, and a guess at the version of a program in Go that says its
+/// version itself or is another.
 fn without_guesses(all: &mut Vec<Found>) {
     let key = |found: &Found| (found.package.package_type, found.package.name.clone());
+    let is_go = |found: &Found| found.package.package_type == PackageType::Golang;
+    let is_guess = |found: &Found| is_go(found) && found.details.confidence == Confidence::Low;
+    if all.iter().any(|found| is_go(found) && !is_guess(found)) {
+        let open: HashSet<_> = all.iter().filter(|found| found.package.version.is_empty()).map(key).collect();
+        all.retain(|found| !is_guess(found) || open.contains(&key(found)));
+    }
     let known: HashSet<_> = all.iter().filter(|found| !found.package.version.is_empty()).map(key).collect();
     all.retain(|found| !found.package.version.is_empty() || !known.contains(&key(found)));
 }

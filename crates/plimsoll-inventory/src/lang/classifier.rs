@@ -8,17 +8,19 @@
 //! The package is of the type whose advisories speak of it: `bitnami`, whose feed follows the upstream projects by these names
 //! and versions, whoever built the program; and `generic`, under the name that the project has, where that feed has none.
 
+use std::borrow::Cow;
+
 use memchr::memmem;
 use plimsoll_types::inventory::{Confidence, Details, FileContent, Found};
 use plimsoll_types::{Package, PackageType};
 
 use super::some;
-use crate::catalogers::{Reader, Start, Unreadable, Want};
+use crate::catalogers::{ELF, Reader, Start, Unreadable, Want};
 use crate::path::split;
 
 mod signs;
 
-use signs::{SOFTWARE, Software};
+use signs::{SCRIPTS, SOFTWARE, Software};
 
 /// A text that tells a program.
 struct Sign {
@@ -39,12 +41,17 @@ struct Sign {
 enum Place {
     /// Right behind the literal, of which the last bytes may be part of it.
     Behind(usize),
-    /// Right before it, with nothing but NULs between.
+    /// The same, and before the literal is no letter: a text of its own, as the linker lays down what it is told to write into a
+    /// variable of a program in Go.
+    Alone(usize),
+    /// Right before it, with nothing but NULs between: numbers and dots.
     Before,
+    /// The text before it, from a NUL on, or from there to its first space: `3.6.0-216.1.beta`.
+    Since,
     /// A text of its own, between NULs, this many bytes before or behind.
     Around(usize),
-    /// In the text that the literal ends: version, name of the machine that built it, and seconds with nine zeros.
-    BuildId,
+    /// In the text that a build makes of this name, its version and when it was, of which the literal is in the middle.
+    BuildId(&'static [u8]),
 }
 
 /// How far from its literal a version may be, with a reserve for what must stand behind it.
@@ -62,8 +69,15 @@ const VERSION: usize = 40;
 /// A reader for a program whose name is one of those known.
 pub(crate) fn sniff(start: &Start<'_>) -> Option<Box<dyn Reader>> {
     let name = split(start.path).1;
-    let candidates: Vec<&'static Software> = SOFTWARE.iter().filter(|software| software.fits(name)).collect();
-    let python = python(name);
+    let is_program = start.bytes.starts_with(ELF);
+    let first_line = start.bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_php = !is_program && memmem::find(first_line, b"php").is_some();
+    let known = if is_program { SOFTWARE } else { SCRIPTS };
+    if !is_program && !is_php {
+        return None;
+    }
+    let candidates: Vec<&'static Software> = known.iter().filter(|software| software.fits(name)).collect();
+    let python = python(name).filter(|_| is_program);
     if candidates.is_empty() && python.is_none() {
         return None;
     }
@@ -123,8 +137,9 @@ impl Classifier {
             for sign in software.signs {
                 let Some((from, length, text)) = sign.find(&window, end) else { continue };
                 let version = String::from_utf8_lossy(&window[from..from + length]).into_owned();
+                let name = software.name(&version);
                 let version = software.version(version, &window[from + length..]);
-                self.keep(software.package_type, software.name, &version, &text, sign.confidence);
+                self.keep(software.package_type, &name, &version, &text, sign.confidence);
                 break;
             }
         }
@@ -150,20 +165,39 @@ impl Classifier {
     }
 }
 
+/// Whether a name is as this says, in which an asterisk stands for anything.
+fn is_named(name: &str, like: &str) -> bool {
+    let Some((start, mut rest)) = like.split_once('*') else { return name == like };
+    let Some(mut name) = name.strip_prefix(start) else { return false };
+    while let Some((part, behind)) = rest.split_once('*') {
+        let Some(at) = name.find(part) else { return false };
+        (name, rest) = (&name[at + part.len()..], behind);
+    }
+    name.ends_with(rest)
+}
+
 impl Software {
     fn fits(&self, name: &str) -> bool {
-        self.files.iter().any(|file| match file.strip_suffix('*') {
-            Some(start) => name.starts_with(start),
-            None => name == *file,
-        })
+        self.files.iter().any(|file| is_named(name, file))
+    }
+
+    /// The name of the package. A module of Go's has the major version in it.
+    fn name(&self, version: &str) -> Cow<'static, str> {
+        let major = version.split('.').next().unwrap_or_default();
+        match (self.name, major) {
+            ("helm.sh/helm", "1" | "2") => "k8s.io/helm".into(),
+            ("github.com/traefik/traefik", "1") => "github.com/containous/traefik".into(),
+            ("helm.sh/helm" | "github.com/traefik/traefik", _) => format!("{}/v{major}", self.name).into(),
+            _ => self.name.into(),
+        }
     }
 
     /// The version as the project writes it; `rest` is what stands behind it.
     fn version(&self, version: String, rest: &[u8]) -> String {
         match self.name {
             "java" => super::java::release::numbered(&version),
-            // `1.1.1w`: the letter is the patch.
-            "openssl" => {
+            // `1.1.1w`, `1.3.8c`: the letter is the patch.
+            "openssl" | "proftpd" => {
                 let letters = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
                 version + &String::from_utf8_lossy(&rest[..letters.min(2)])
             }
@@ -183,9 +217,12 @@ impl Sign {
             let behind = at + self.literal.len();
             let found = match self.place {
                 Place::Behind(part) => self.at(window, behind - part).map(|length| (behind - part, length)),
+                Place::Alone(_) if at > 0 && window[at - 1].is_ascii_graphic() => None,
+                Place::Alone(part) => self.at(window, behind - part).map(|length| (behind - part, length)),
                 Place::Before => before(window, at, self.numbers),
+                Place::Since => since(window, at, self.numbers),
                 Place::Around(distance) => self.around(window, at, distance),
-                Place::BuildId => build_id(window, at),
+                Place::BuildId(program) => build_id(window, at, program),
             };
             if let Some((from, length)) = found.filter(|(from, _)| window[*from..].starts_with(self.first)) {
                 let text = printable(window, at.min(from), behind.max(from + length));
@@ -289,29 +326,54 @@ fn before(window: &[u8], at: usize, numbers: usize) -> Option<(usize, usize)> {
     (version(&text[from..end], numbers)? == end - from).then_some((start + from, end - from))
 }
 
-/// The version at the beginning of `7.2.4runner-1702957741000000000`, of which the literal is the zeros: what follows it is the
-/// name of a machine, which may begin with a digit where it is a container's, of twelve.
-fn build_id(window: &[u8], zeros: usize) -> Option<(usize, usize)> {
-    let start = zeros.saturating_sub(120);
-    let text = &window[start..zeros];
-    let seconds = text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    if seconds < 10 {
+/// The text before this place, from a NUL on, that begins with a version; what is behind a space is not of it.
+fn since(window: &[u8], at: usize, numbers: usize) -> Option<(usize, usize)> {
+    let start = at.saturating_sub(2 * VERSION);
+    let text = &window[start..at];
+    let end = text.iter().rposition(|byte| *byte != 0)? + 1;
+    let from = text[..end].iter().rposition(|byte| *byte == 0)? + 1;
+    let text = &text[from..end];
+    let length = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
+    let is_version = text[..length].iter().all(|byte| byte.is_ascii_alphanumeric() || b".+-".contains(byte));
+    (is_version && length <= VERSION && version(text, numbers).is_some()).then_some((start + from, length))
+}
+
+/// The version in `valkey7.2.4runner-1702957741000000000`: what the program is called, or nothing; the version; the name of the
+/// machine that built it, and a dash; seconds; how many lines were changed; and eight digits of a commit. The literal is the
+/// first digit of the seconds, with the dash. The name may begin with a digit where it is a container's, of twelve. Where
+/// builds are to be the same everywhere there is neither name nor dash: then changed lines are taken to be none.
+fn build_id(window: &[u8], at: usize, program: &[u8]) -> Option<(usize, usize)> {
+    let has_machine = window[at] == b'-';
+    let seconds = at + usize::from(has_machine);
+    // Before anything that takes longer: a file may be nothing but ones.
+    if !has_machine && window.get(seconds + 19) != Some(&0) {
         return None;
     }
-    let head = &text[..text.len() - 10];
+    let rest = &window[seconds..(seconds + 40).min(window.len())];
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let length = rest.iter().position(|byte| *byte == 0)?;
+    if length < 19 || digits < length - 8 || !rest[length - 8..length].iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let start = at.saturating_sub(120);
+    let head = &window[start..at];
     let from = head.iter().rposition(|byte| !byte.is_ascii_graphic()).map_or(0, |at| at + 1);
     let head = &head[from..];
-    let (name, is_machine) = match head.strip_suffix(b"-") {
-        Some(name) => (name, true),
-        None => (head, false),
-    };
+    if !has_machine && head.ends_with(b"-") {
+        return None;
+    }
     let hex = |bytes: &[u8]| bytes.len() == 12 && bytes.iter().all(u8::is_ascii_hexdigit);
-    let name = match name.len().checked_sub(12) {
-        Some(at) if is_machine && hex(&name[at..]) => &name[..at],
-        _ => name,
+    let name = match head.len().checked_sub(12) {
+        Some(at) if has_machine && hex(&head[at..]) => &head[..at],
+        _ => head,
     };
     let first = name.windows(2).position(|pair| pair[0].is_ascii_digit() && pair[1] == b'.')?;
     let first = first - name[..first].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    // Before a bare version there may be the end of anything, but not another program's name.
+    let is_other = program.is_empty() && name[..first].ends_with(b"valkey");
+    if is_other || !name[..first].ends_with(program) {
+        return None;
+    }
     let length = version(&name[first..], 3)?;
     // Three numbers: a fourth would be the machine's.
     let third = name[first..first + length].iter().enumerate().filter(|(_, byte)| **byte == b'.').nth(2);

@@ -10,7 +10,7 @@ use super::{Place, Sign};
 pub(super) struct Software {
     pub(super) name: &'static str,
     pub(super) package_type: PackageType,
-    /// Names that its files have; an asterisk at the end stands for anything.
+    /// Names that its files have; an asterisk stands for anything.
     pub(super) files: &'static [&'static str],
     /// Best first.
     pub(super) signs: &'static [Sign],
@@ -44,13 +44,29 @@ const fn envoy(literal: &'static [u8], distance: usize) -> Sign {
     Sign { first: b"1.", ..around(literal, distance) }
 }
 
-/// A bare version between NULs, as the linker lays down what it is told to write into a variable.
-const fn alone(literal: &'static [u8], part: usize, first: &'static [u8]) -> Sign {
-    Sign { first, then: &[b"\0"], ..sign(literal, Place::Behind(part), 3, Low) }
+/// A bare version, of which these two bytes are the beginning.
+const fn alone(literal: &'static [u8]) -> Sign {
+    Sign { first: b"", then: &[b"\0"], ..sign(literal, Place::Alone(2), 3, Low) }
 }
 
-/// Of Redis and what came of it.
-const BUILD_ID: Sign = sign(b"000000000\0", Place::BuildId, 3, Medium);
+/// A version of its own text, with what is behind it up to a space, right before the text.
+const fn since(literal: &'static [u8]) -> Sign {
+    sign(literal, Place::Since, 3, Medium)
+}
+
+/// Oracle's and others' launchers of before Java 9, where they name no maker.
+const fn oracle(first: &'static [u8]) -> Sign {
+    Sign { first, ..sign(b"\0java\0", Place::Around(80), 3, Low) }
+}
+
+/// Of Redis and what came of it: seconds of this century behind a machine's name, and without one.
+const fn build_id(program: &'static [u8]) -> Sign {
+    sign(b"-1", Place::BuildId(program), 3, Medium)
+}
+
+const fn reproducible(program: &'static [u8]) -> Sign {
+    sign(b"1", Place::BuildId(program), 3, Medium)
+}
 
 /// All but Python, whose sign depends on the name of the file. Where a file has signs of several, the first counts.
 pub(super) const SOFTWARE: &[Software] = &[
@@ -89,10 +105,15 @@ pub(super) const SOFTWARE: &[Software] = &[
     Software {
         name: "java",
         package_type: Bitnami,
-        files: &["java"],
+        files: &["java", "jdb"],
+        // All tools of a JDK are one launcher. Oracle's says `java` where others say `openjdk`, IBM's has no version but a build's
+        // date.
         signs: &[
             sign(b"openjdk\0java\0", Place::Around(80), 3, Medium),
             sign(b"openjdk\0", Place::Around(120), 3, Low),
+            oracle(b"1.8.0_"),
+            oracle(b"1.7.0_"),
+            oracle(b"1.6.0_"),
         ],
     },
     Software {
@@ -122,15 +143,28 @@ pub(super) const SOFTWARE: &[Software] = &[
         name: "valkey",
         package_type: Bitnami,
         files: &["valkey-server", "valkey-check-rdb", "valkey-check-aof"],
-        signs: &[BUILD_ID, behind(b"Valkey version=")],
+        // Its first releases had no name in that text.
+        signs: &[build_id(b"valkey"), reproducible(b"valkey"), build_id(b""), reproducible(b"")],
     },
-    Software { name: "keydb", package_type: Bitnami, files: &["keydb-server"], signs: &[BUILD_ID] },
+    Software {
+        name: "valkey",
+        package_type: Bitnami,
+        // Some install it under the names that it had.
+        files: &["redis-server", "redis-check-rdb", "redis-check-aof"],
+        signs: &[build_id(b"valkey"), reproducible(b"valkey")],
+    },
+    Software {
+        name: "keydb",
+        package_type: Bitnami,
+        files: &["keydb-server"],
+        signs: &[build_id(b""), reproducible(b"")],
+    },
     Software {
         name: "redis",
         package_type: Bitnami,
         // Debian makes the server a link to the checker.
-        files: &["redis-server", "redis-check-rdb", "redis-check-aof"],
-        signs: &[BUILD_ID, behind(b"Redis version ")],
+        files: &["redis-server*", "redis-check-rdb", "redis-check-aof"],
+        signs: &[build_id(b""), reproducible(b""), behind(b"Redis version ")],
     },
     Software {
         name: "postgresql",
@@ -146,7 +180,8 @@ pub(super) const SOFTWARE: &[Software] = &[
     },
     Software {
         name: "mysql",
-        package_type: Bitnami,
+        // The feed has MariaDB's advisories under the names of MySQL's clients, and none of MySQL's.
+        package_type: Generic,
         files: &["mysqld", "mysql"],
         // Percona's and the cluster's are MySQL of that version with additions; what is behind it is the version of those.
         signs: &[
@@ -200,6 +235,50 @@ pub(super) const SOFTWARE: &[Software] = &[
         files: &["git"],
         signs: &[behind_then(b"git/", &[b"\0"])],
     },
+    Software {
+        name: "arangodb",
+        package_type: Bitnami,
+        files: &["arangosh", "arangod"],
+        signs: &[since(b" enterprise [linux]"), since(b" [linux]")],
+    },
+    Software {
+        name: "fluent-bit",
+        package_type: Bitnami,
+        files: &["fluent-bit"],
+        signs: &[
+            before(b"\0%sFluent Bit"),
+            before(b"\0Fluent Bit"),
+            before(b"\0\x1b[1m\0%sFluent Bit"),
+            before(b"\0\x1b[1m\0Fluent Bit"),
+        ],
+    },
+    Software {
+        name: "openldap",
+        package_type: Bitnami,
+        files: &["slapd", "ldapsearch"],
+        signs: &[behind(b"$OpenLDAP: slapd "), behind(b"$OpenLDAP: ldapsearch ")],
+    },
+    Software {
+        name: "lua",
+        package_type: Bitnami,
+        files: &["lua", "lua5*", "luac", "luac5*", "liblua.so*", "liblua5*"],
+        signs: &[
+            behind_then(b"$LuaVersion: Lua ", &[b"  Copyright "]),
+            behind_then(b"$Lua: Lua ", &[b" Copyright "]),
+        ],
+    },
+    Software {
+        name: "pgbouncer",
+        package_type: Bitnami,
+        files: &["pgbouncer"],
+        signs: &[behind(b"\0PgBouncer ")],
+    },
+    Software {
+        name: "varnish",
+        package_type: Bitnami,
+        files: &["varnishd"],
+        signs: &[behind_then(b"varnish-", &[b" revision "])],
+    },
     // Programs in Go name their main module themselves, and its version where the build left it to them.
     Software {
         name: "github.com/hashicorp/consul",
@@ -209,7 +288,7 @@ pub(super) const SOFTWARE: &[Software] = &[
             behind(b"CONSUL_VERSION: "),
             behind(b"GitDescribe=v"),
             behind(b"GitDescribe="),
-            alone(b"\0v1.", 2, b"1."),
+            alone(b"v1."),
         ],
     },
     Software {
@@ -221,7 +300,7 @@ pub(super) const SOFTWARE: &[Software] = &[
             sign(b"revoke", Place::Behind(0), 3, Low),
             Sign { first: b"1.", ..sign(b"016x", Place::Behind(0), 3, Low) },
             Sign { first: b"1.", ..sign(b"state", Place::Behind(0), 3, Low) },
-            alone(b"\x001.", 2, b"1."),
+            alone(b"1."),
         ],
     },
     Software {
@@ -261,11 +340,191 @@ pub(super) const SOFTWARE: &[Software] = &[
         files: &["libexpat.so*", "libexpatw.so*"],
         signs: &[behind(b"\0expat_")],
     },
+    Software {
+        name: "helm.sh/helm",
+        package_type: Golang,
+        files: &["helm"],
+        // Of the modules in it those of these major versions are its own.
+        signs: &[alone(b"v4."), alone(b"v3."), alone(b"v2.")],
+    },
+    Software {
+        name: "github.com/traefik/traefik",
+        package_type: Golang,
+        files: &["traefik"],
+        signs: &[alone(b"v1."), alone(b"2."), alone(b"3.")],
+    },
+    Software {
+        name: "util-linux",
+        package_type: Generic,
+        files: &["getopt", "mount", "lsblk"],
+        signs: &[
+            behind_then(b"\0util-linux ", &[b"\0"]),
+            Sign { numbers: 2, ..behind_then(b"\0util-linux ", &[b"\0"]) },
+        ],
+    },
+    Software {
+        name: "gcc",
+        package_type: Generic,
+        files: &["gcc", "gcc-*", "g++", "g++-*", "*-linux-*gcc*", "*-linux-*g++*"],
+        // What built it says the same of itself, and that is mostly an older one of the same.
+        signs: &[
+            since(b"\0(GCC) \0"),
+            since(b"\0(Debian "),
+            since(b"\0(Ubuntu "),
+            Sign { confidence: Low, ..behind(b"GCC: (GNU) ") },
+        ],
+    },
+    Software {
+        name: "rust",
+        package_type: Generic,
+        files: &["libstd-*"],
+        signs: &[
+            behind_then(b"clang LLVM (rustc version ", &[b" ("]),
+            behind_then(b"/usr/src/rustc-", &[b"/", b"-src/"]),
+            behind_then(b"/rustc-", &[b"-src/", b"/library/"]),
+        ],
+    },
+    Software {
+        name: "pypy",
+        package_type: Generic,
+        files: &["libpypy*", "pypy", "pypy2*", "pypy3*"],
+        signs: &[behind(b"[PyPy ")],
+    },
+    Software {
+        name: "julia",
+        package_type: Generic,
+        files: &["libjulia-internal.so*", "libjulia.so*"],
+        signs: &[behind_then(b"\0__init__\0", &[b"\0verify"]), before(b"\0julia version %s")],
+    },
+    Software {
+        name: "swipl",
+        package_type: Generic,
+        files: &["swipl", "libswipl.so*"],
+        signs: &[behind_then(b"swipl-", &[b"/"])],
+    },
+    Software {
+        name: "dart",
+        package_type: Generic,
+        files: &["dart", "dartvm", "dartaotruntime"],
+        signs: &[since(b" (stable) ("), since(b" (beta) ("), since(b" (dev) (")],
+    },
+    Software {
+        name: "deno",
+        package_type: Generic,
+        files: &["deno"],
+        // Texts stand one behind the other without an end.
+        signs: &[
+            behind_then(b"Deno/", &[b"+", b"Deno/", b"\0"]),
+            Sign { confidence: Low, ..behind(b"Deno/") },
+        ],
+    },
+    Software {
+        name: "ghc",
+        package_type: Generic,
+        files: &["ghc", "ghc-*"],
+        signs: &[behind_then(b"\0GHC ", &[b"\0"]), behind_then(b"\0libHSghc-", &[b"-"])],
+    },
+    Software {
+        name: "cabal",
+        package_type: Generic,
+        files: &["cabal"],
+        // The library of that name is mostly of the same version.
+        signs: &[
+            behind_then(b"/cabal-install-", &[b"\0", b"-"]),
+            Sign { confidence: Low, ..behind_then(b"\0Cabal-", &[b"-"]) },
+        ],
+    },
+    Software {
+        name: "stack",
+        package_type: Generic,
+        files: &["stack"],
+        signs: &[behind_then(b"\0Version ", &[b", Git revision "]), behind_then(b"\0stack-", &[b"-"])],
+    },
+    Software {
+        name: "proftpd",
+        package_type: Generic,
+        files: &["proftpd"],
+        signs: &[behind(b"\0ProFTPD Version ")],
+    },
+    Software {
+        name: "percona-xtrabackup",
+        package_type: Generic,
+        files: &["xtrabackup"],
+        signs: &[behind_then(b"/percona-xtrabackup-", &[b"-", b"/"])],
+    },
+    Software { name: "zstd", package_type: Generic, files: &["zstd"], signs: &[before(b"\0Zstandard CLI")] },
+    Software {
+        name: "gzip",
+        package_type: Generic,
+        files: &["gzip"],
+        signs: &[
+            Sign { numbers: 2, ..behind_then(b"size changed while zipping\n\0", &[b"\0"]) },
+            Sign { numbers: 2, ..behind_then(b"%5.1f%%\0", &[b"\0"]) },
+        ],
+    },
+    Software {
+        name: "jq",
+        package_type: Generic,
+        files: &["jq"],
+        signs: &[
+            sign(b"\0jq-%s\n", Place::Around(40), 2, Medium),
+            sign(b"\0jq: error (at %s)", Place::Around(40), 2, Medium),
+        ],
+    },
+    Software {
+        name: "sqlcipher",
+        package_type: Generic,
+        files: &["sqlcipher", "libsqlcipher.so*"],
+        signs: &[behind_then(b"\0community\0", &[b"\0"]), behind_then(b"\0fast_kdf_iter\0", &[b"\0"])],
+    },
+    Software {
+        name: "chromium",
+        package_type: Generic,
+        files: &["chrome", "chromium", "chromium-browser", "headless_shell"],
+        signs: &[Sign { numbers: 4, ..before(b"\0Default") }, Sign { numbers: 4, ..before(b"\0chrome\0") }],
+    },
+    Software {
+        name: "ffmpeg",
+        package_type: Generic,
+        files: &["ffmpeg", "ffprobe", "ffplay", "libavutil.so*", "libavcodec.so*", "libavformat.so*"],
+        // A build between releases has no version.
+        signs: &[
+            Sign { numbers: 2, ..behind(b"FFmpeg version ") },
+            Sign { numbers: 2, ..behind(b"FFmpeg version n") },
+            Sign { numbers: 2, ..behind(b"\0%s version ") },
+            Sign { numbers: 2, ..behind(b"\0%s version n") },
+        ],
+    },
     Software { name: "xz", package_type: Generic, files: &["xz"], signs: &[behind(b"xz (XZ Utils) ")] },
     Software {
         name: "lighttpd",
         package_type: Generic,
         files: &["lighttpd"],
         signs: &[behind(b"lighttpd/")],
+    },
+];
+
+/// Programs that are archives of PHP's.
+pub(super) const SCRIPTS: &[Software] = &[
+    Software {
+        name: "composer",
+        package_type: Bitnami,
+        files: &["composer", "composer.phar", "composer1*", "composer2*", "composer-*"],
+        // Its own class, as it is and with the spaces taken out; others have a constant of that name, but no alias behind it.
+        signs: &[behind_then(
+            b"const VERSION = '",
+            &[
+                b"';\npublic const BRANCH_ALIAS_VERSION = ''",
+                b"';\nconst BRANCH_ALIAS_VERSION = ''",
+                b"';\n    public const BRANCH_ALIAS_VERSION = ''",
+                b"';\n    const BRANCH_ALIAS_VERSION = ''",
+            ],
+        )],
+    },
+    Software {
+        name: "wp-cli",
+        package_type: Bitnami,
+        files: &["wp", "wp-cli*"],
+        signs: &[behind(b"wp-cli/wp-cli ")],
     },
 ];
