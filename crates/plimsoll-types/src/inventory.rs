@@ -25,7 +25,7 @@ use crate::{Digest, Ecosystem, Package, Purl};
 
 /// The version of what the probe reads. It goes up with every change that can change a layer inventory, and makes the
 /// stored ones stale.
-pub const PROBE_VERSION: i64 = 4;
+pub const PROBE_VERSION: i64 = 5;
 
 /// What one layer says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,8 @@
 //! `deps.json`).
 //!
 //! `libraries` lists what the project refers to; what of it was put beside the application, `targets` says: a library of which
-//! no file is deployed is not there. Where there is no such record, the libraries speak for themselves: [`assembly`].
+//! no file is deployed is not there. A program in one file has the record inside: [`bundle`]. Where there is none, the
+//! libraries speak for themselves: [`assembly`].
 
 use std::collections::HashMap;
 
@@ -16,6 +17,9 @@ use super::{object, some};
 use crate::catalogers::{Reader, Unreadable, Whole};
 
 pub(crate) mod assembly;
+pub(crate) mod bundle;
+
+use assembly::{SECTIONS, u16_at, u32_at};
 
 /// `*.deps.json`.
 pub(crate) fn matches(path: &str) -> bool {

@@ -438,11 +438,14 @@ fn package(path: &str, version: &str) -> Package {
 }
 
 /// `1.22.3` of `go1.22.3`, `go1.22.3 X:boringcrypto` or `go1.22.3 (Red Hat 1.22.3-1.el9)`; empty for what is no release
-/// (`devel go1.23-0123abc`).
+/// (`devel go1.23-0123abc`, `go1.26-devel_0123abc`).
 fn release(toolchain: &str) -> String {
     let Some(version) = toolchain.strip_prefix("go") else { return String::new() };
     let number = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
     let (number, rest) = version.split_at(number);
+    if rest.starts_with("-devel") {
+        return String::new();
+    }
     let pre = ["rc", "beta"].into_iter().find(|pre| rest.starts_with(pre)).map_or(0, |pre| {
         let digits = rest[pre.len()..].bytes().take_while(u8::is_ascii_digit).count();
         if digits == 0 { 0 } else { pre.len() + digits }

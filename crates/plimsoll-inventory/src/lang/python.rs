@@ -11,16 +11,32 @@ use plimsoll_types::{Package, PackageType};
 use super::json::Licenses;
 use super::{licensed, one};
 use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, field, text};
-use crate::path::split;
+use crate::path::{is_for_tests, split};
 
 /// `*.dist-info/METADATA`, `*.egg-info/PKG-INFO`, a file `*.egg-info`, `EGG-INFO/PKG-INFO`. Zipped eggs are for [`egg`].
 pub(crate) fn matches(path: &str) -> bool {
     let (directory, name) = split(path);
+    if is_for_tests_of_package(directory) {
+        return false;
+    }
     match name {
         "METADATA" => directory.ends_with(".dist-info"),
         "PKG-INFO" => directory.ends_with(".egg-info") || split(directory).1 == "EGG-INFO",
         _ => name.ends_with(".egg-info"),
     }
+}
+
+/// Whether it is below the tests of an installed package or of Python itself: they have eggs to be tested with.
+fn is_for_tests_of_package(path: &str) -> bool {
+    let is_home = |part: &str| {
+        let is_version = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+        matches!(part, "site-packages" | "dist-packages")
+            || part.strip_prefix("python").is_some_and(is_version)
+    };
+    let mut below = path.rsplit('/');
+    // What lies in the innermost home is judged by the folders between the two.
+    let has_tests = below.by_ref().take_while(|part| !is_home(part)).any(is_for_tests);
+    has_tests && below.any(is_home)
 }
 
 /// Reads the headers.
@@ -94,7 +110,7 @@ pub(crate) mod egg {
 
     /// `**/*.egg`.
     pub(crate) fn matches(path: &str) -> bool {
-        path.ends_with(".egg")
+        path.ends_with(".egg") && !super::is_for_tests_of_package(path)
     }
 
     /// Reads the archive as it streams by.

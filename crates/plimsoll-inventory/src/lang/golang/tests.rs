@@ -134,7 +134,10 @@ fn releases_lose_what_vendors_add() {
         ("go1.20.12 (Red Hat 1.20.12-1.el9)", "1.20.12"),
         ("go1.21.5-bigcorp", "1.21.5"),
         ("go1.19.4+abc", "1.19.4"),
+        ("go1.22.3-fips", "1.22.3"),
+        ("go1.16.5b7", "1.16.5"),
         ("devel go1.23-0123abc", ""),
+        ("go1.26-devel_0123abc Tue Sep 2 10:00:00 2025", ""),
         ("", ""),
     ] {
         assert_eq!(release(toolchain), expected, "{toolchain}");
