@@ -360,11 +360,14 @@ fn group(artifact: &str, version: &str, manifest: &Manifest) -> Option<(String, 
         let (group, last) = name.rsplit_once('.')?;
         (last == artifact && is_group(group)).then(|| group.to_owned())
     };
-    // Eclipse's bundles are published under their whole name, in the group that it begins with.
-    let of_artifact =
-        || artifact.rsplit_once('.').map(|(group, _)| group.to_owned()).filter(|group| is_group(group));
+    // Bundles of Eclipse's and OSGi's are published under their whole name, in the group that it begins with.
+    let of_artifact = || {
+        let is_whole = ["org.", "com.", "net.", "io."].iter().any(|start| artifact.starts_with(start));
+        let (group, _) = artifact.rsplit_once('.').filter(|(group, _)| is_whole && is_group(group))?;
+        Some(group.to_owned())
+    };
     let guesses = [
-        Some(artifact == manifest.bundle_name).filter(|is_bundle| *is_bundle).and_then(|_| of_artifact()),
+        of_artifact(),
         Some(manifest.implementation_vendor_id.clone()).filter(|id| is_group(id)),
         of_name(&manifest.bundle_name),
         of_name(&manifest.module_name),

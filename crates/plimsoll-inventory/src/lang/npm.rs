@@ -29,6 +29,16 @@ fn is_installed(path: &str) -> bool {
     is_name(name)
         && (scope == "node_modules" || scope.starts_with('@') && split(above).1 == "node_modules")
         && !is_for_tests_of_package(directory)
+        && !is_cached(directory)
+}
+
+/// Whether it lies in the cache of Yarn 1, from which it would be installed: `v6/npm-NAME-VERSION-HASH/node_modules/…`.
+fn is_cached(directory: &str) -> bool {
+    let Some((above, _)) = directory.split_once("/node_modules/") else { return false };
+    let (parent, entry) = split(above);
+    let version = split(parent).1.strip_prefix('v');
+    let is_cache = version.is_some_and(|v| !v.is_empty() && v.bytes().all(|byte| byte.is_ascii_digit()));
+    is_cache && entry.starts_with("npm-")
 }
 
 /// Whether it is below the tests of an installed package.
@@ -47,12 +57,14 @@ fn is_for_tests_of_package(directory: &str) -> bool {
     false
 }
 
-/// `**/corepack/v1/NAME/VERSION/package.json`, where corepack keeps the package managers that it runs; `v1` is newer.
+/// `**/corepack/v1/NAME/VERSION/package.json`, where corepack keeps the package managers that it runs (`v1` is newer), and
+/// `**/registry.npmjs.org/NAME/VERSION/package.json`, where Deno keeps the packages that it runs.
 fn is_fetched(path: &str) -> bool {
     let Some(directory) = path.strip_suffix("/package.json") else { return false };
     let (above, version) = split(directory);
     let mut parts = above.rsplit('/').skip(1).skip_while(|part| part.starts_with(['@', 'v']));
-    version.starts_with(|c: char| c.is_ascii_digit()) && parts.next() == Some("corepack")
+    version.starts_with(|c: char| c.is_ascii_digit())
+        && matches!(parts.next(), Some("corepack" | "registry.npmjs.org"))
 }
 
 /// Any other outside `node_modules`. It counts only where packages lie beside it, which its layer alone need not tell:

@@ -31,6 +31,7 @@ fn no_cataloger_looks_for_a_name_that_is_passed_by() {
         "a/.build/workspace-state.json",
         "a/conaninfo.txt",
         "a/p/cache.sqlite3",
+        "a/.crates2.json",
         "a/wp-includes/version.php",
         "a/wp-content/plugins/x/x.php",
         "a/wp-content/themes/x/style.css",

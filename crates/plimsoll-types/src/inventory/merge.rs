@@ -182,9 +182,10 @@ fn keep_newest_rpm_database(files: &mut BTreeMap<String, Placed<'_>>) {
 /// packages lie beside it, it is that of an application. Yarn's own archive needs no other package.
 fn is_application_without_packages(path: &str, files: &BTreeMap<String, Placed<'_>>) -> bool {
     let folder = folder(path);
-    let is_application =
-        path.strip_prefix(folder).is_some_and(|name| name.trim_matches('/') == "package.json")
-            && folder.split('/').all(|part| !matches!(part, "node_modules" | "corepack"));
+    let is_application = path
+        .strip_prefix(folder)
+        .is_some_and(|name| name.trim_matches('/') == "package.json")
+        && folder.split('/').all(|part| !matches!(part, "node_modules" | "corepack" | "registry.npmjs.org"));
     if !is_application || folder.rsplit('/').next().is_some_and(|name| name.starts_with("yarn-v")) {
         return false;
     }

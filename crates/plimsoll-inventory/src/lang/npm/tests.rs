@@ -29,6 +29,7 @@ fn only_the_package_s_own_file_counts() {
         "app/node_modules/@scope/package.json",
         "app/node_modules/a/lib/package.json",
         "app/node_modules/a/xpackage.json",
+        "root/.cache/yarn/v6/npm-lodash-4.17.20-b44a9b6297bcb698f1c51a3545a2b3b368d59c52-integrity/node_modules/lodash/package.json",
     ] {
         assert!(!matches(path), "{path}");
     }
@@ -43,6 +44,8 @@ fn applications_and_what_corepack_fetched_are_told_from_packages() {
         "root/.cache/node/corepack/v1/pnpm/9.1.0/package.json",
         "root/.cache/node/corepack/yarn/1.22.22/package.json",
         "root/.cache/node/corepack/v1/@yarnpkg/cli-dist/4.1.0/package.json",
+        "deno-dir/npm/registry.npmjs.org/lodash/4.17.20/package.json",
+        "deno-dir/npm/registry.npmjs.org/@babel/core/7.19.6/package.json",
     ] {
         assert!(is_fetched(path) && matches(path) && !is_application(path), "{path}");
     }

@@ -17,7 +17,12 @@ fn all_four_forms_are_installed_packages() {
     }
     assert!(matches("srv/tests/env/lib/python3.11/site-packages/x-1.dist-info/METADATA"));
     assert!(matches("srv/tests/x-1.dist-info/METADATA"));
+    assert!(matches("root/.cache/uv/archive-v0/q1W/lib/python3.11/site-packages/x-1.dist-info/METADATA"));
+    assert!(matches("srv/pkgs/my-own-tool/lib/python3.11/site-packages/x-1.dist-info/METADATA"));
     for path in [
+        "root/.cache/uv/archive-v0/MSraJBQEb9HNsnU7/certifi-2026.10.18.dist-info/METADATA",
+        "opt/conda/pkgs/requests-2.25.1-pyhd3eb1b0_0/site-packages/requests-2.25.1.dist-info/METADATA",
+        "opt/conda/pkgs/charset-normalizer-2.0.4-py311_0/lib/python3.11/site-packages/x-1.dist-info/METADATA",
         "usr/lib/python3/dist-packages/pkg_resources/tests/data/a/b-1.0-py3.7.egg/EGG-INFO/PKG-INFO",
         "opt/v/lib/python3.11/site-packages/importlib_metadata/fixtures/x-1.dist-info/METADATA",
         "usr/lib/python3.11/test/test_importlib/x.egg-info",
