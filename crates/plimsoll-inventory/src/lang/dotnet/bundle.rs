@@ -23,8 +23,10 @@ const OFFSET: usize = 8;
 const KEY: &[u8] = b"\"runtimeTarget\"";
 const BEFORE_KEY: usize = 16;
 
-/// What is held of lists, all together.
+/// What is held of lists, all together, and how many may begin before nothing more is looked for. An application has its own
+/// list, and perhaps those of programs that it brings along.
 const LISTS_BYTES: usize = 8 * 1024 * 1024;
+const LISTS: usize = 16;
 
 /// What is read of a manifest; only those of .NET Core 3 name all files before the one that matters.
 const MANIFEST_BYTES: usize = 1024 * 1024;
@@ -84,6 +86,8 @@ struct Bundle {
     stage: Stage,
     /// What may be the list, by its place in the file.
     lists: Vec<(u64, Vec<u8>)>,
+    /// Lists that began.
+    begun: usize,
 }
 
 /// What is looked for.
@@ -188,13 +192,15 @@ impl Bundle {
             }
             Stage::Files => {
                 let here = self.before_manifest();
-                let found = memmem::find_iter(&self.window[..here], KEY).find_map(|at| {
+                let searched = if self.begun < LISTS { here } else { 0 };
+                let found = memmem::find_iter(&self.window[..searched], KEY).find_map(|at| {
                     let before = &self.window[at.saturating_sub(BEFORE_KEY)..at];
                     let space = before.iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
                     let brace = at.checked_sub(space + 1)?;
                     (self.window[brace] == b'{').then_some(brace)
                 });
                 if let Some(brace) = found {
+                    self.begun += 1;
                     self.forget(brace);
                     self.lists.push((self.window_start, vec![]));
                     self.stage = Stage::List(Object::default());
@@ -396,6 +402,11 @@ mod tests {
         let mut wrong = whole.clone();
         wrong[200_000..200_008].copy_from_slice(&u64::MAX.to_le_bytes());
         assert_eq!(read(&wrong), (vec![], 1));
+        // As many lists as fit, of which the last is the one.
+        let (empty, many) = (r#"{"runtimeTarget":{}}"#, r#"{"runtimeTarget":{}}"#.repeat(200_000));
+        let found = read(&program(6, &[(0, empty), (0, empty), (DEPS_JSON, LIST)]));
+        assert_eq!((found.0.len(), found.1), (2, 0));
+        assert_eq!(read(&program(6, &[(0, &many), (DEPS_JSON, LIST)])), (vec![], 1));
         let unended = program(6, &[(DEPS_JSON, &LIST[..LIST.len() - 1]), (1, "code")]);
         assert_eq!(read(&unended).1, 1);
     }
