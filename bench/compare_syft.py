@@ -129,6 +129,15 @@ REASONS = [
         lambda p, ours: p.key[0] == "npm" and not any(is_installed_npm(path) for path in p.paths),
     ),
     (
+        "what a package or Python is tested with, or a cache",
+        lambda p, ours: p.key[0] in ("npm", "pypi")
+        and all(re.search(r"/(tests?|testdata|__tests__|fixtures?|spec)/|/archive-v0/|/pkgs/[^/]+-\d|/v\d+/npm-", path) for path in p.paths),
+    ),
+    (
+        "an action of a workflow that a package was built with",
+        lambda p, ours: p.key[0] == "github",
+    ),
+    (
         "a program for Windows by its version resource, under the product's name",
         lambda p, ours: p.how == "dotnet-portable-executable-entry",
     ),

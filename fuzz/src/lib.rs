@@ -88,6 +88,7 @@ targets! {
     php: |data| file("a/vendor/composer/installed.json", data), seeds::json;
     pear: |data| file("usr/share/php/.registry/a.reg", data), seeds::yaml;
     dotnet: |data| file("app/a.deps.json", data), seeds::json;
+    dotnet_bundle: |data| file("app/tool", &seeds::bundle_of(data)), seeds::bundles;
     dotnet_library: |data| file("app/a.dll", data), seeds::libraries;
     php_extension: |data| file("usr/lib/php/20220829/redis.so", data), seeds::extensions;
     conda: |data| file("opt/conda/conda-meta/a-1-0.json", data), seeds::json;
@@ -98,6 +99,8 @@ targets! {
     dart: |data| file(".pub-cache/hosted/pub.dev/a-1/pubspec.yaml", data), seeds::yaml;
     julia: |data| file("packages/A/abcde/Project.toml", data), seeds::yaml;
     swift: |data| file("a/.build/workspace-state.json", data), seeds::json;
+    cargo_installed: |data| file("usr/local/cargo/.crates2.json", data), seeds::json;
+    conan_cache: |data| file(".conan2/p/cache.sqlite3", data), seeds::sqlite;
     conan: |data| file("a/conaninfo.txt", data), seeds::yaml;
     wordpress: |data| file("wp-content/plugins/a/a.php", data), seeds::headers;
     bitnami: |data| file("opt/bitnami/a/.spdx-a.spdx", data), seeds::json;

@@ -93,6 +93,36 @@ pub(crate) fn dpkg() -> Seeds {
     texts(&["Package: a\nStatus: install ok installed\nMaintainer: x\nArchitecture: amd64\nSource: b (2)\nVersion: 1:2-3\nDescription: x\n y\n\nPackage: c\r\nVersion: 1\r\n"])
 }
 
+/// A .NET program in one file, whose files are the first half of the data and whose manifest is the other.
+pub(crate) fn bundle_of(data: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+    bytes.resize(BUNDLE_HOST, 0);
+    bytes[0x28..0x30].copy_from_slice(&(BUNDLE_HOST as u64 - 64).to_le_bytes());
+    bytes[0x3a..0x3e].copy_from_slice(&[64, 0, 1, 0]);
+    bytes[1024..1032].copy_from_slice(&((BUNDLE_HOST + data.len() / 2) as u64).to_le_bytes());
+    bytes[1032..1064].copy_from_slice(&[
+        0x8b, 0x12, 0x02, 0xb9, 0x6a, 0x61, 0x20, 0x38, 0x72, 0x7b, 0x93, 0x02, 0x14, 0xd7, 0xa0, 0x32, 0x13, 0xf5, 0xb9, 0xe6,
+        0xef, 0xae, 0x33, 0x18, 0xee, 0x3b, 0x2d, 0xce, 0x24, 0xb3, 0x6a, 0xae,
+    ]);
+    bytes.extend_from_slice(data);
+    bytes
+}
+
+const BUNDLE_HOST: usize = 4096;
+
+pub(crate) fn bundles() -> Seeds {
+    let list = br#"{ "runtimeTarget": { "name": "x" }, "targets": { "x": { "A/1.0.0": { "runtime": { "a.dll": {} } } } },
+        "libraries": { "A/1.0.0": { "type": "package" } } }"#;
+    let of = |major: u32| {
+        let place = [(BUNDLE_HOST as u64).to_le_bytes(), (list.len() as u64).to_le_bytes()].concat();
+        let mut manifest = [&major.to_le_bytes()[..], &[0; 4], &1_u32.to_le_bytes(), b"\x04name", &place].concat();
+        manifest.extend_from_slice(b"\x03\x06a.json");
+        manifest.resize(list.len(), 0);
+        [&list[..], &manifest].concat()
+    };
+    vec![of(1), of(2), of(6)]
+}
+
 pub(crate) fn paths() -> Seeds {
     texts(&[
         "/.\n/usr\n/usr/bin\n/usr/bin/a\n/lib/x-1.egg-info\n",

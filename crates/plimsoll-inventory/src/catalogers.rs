@@ -72,6 +72,7 @@ pub(crate) static SNIFFERS: &[Sniffer] = &[
     Sniffer { name: "package note", magic: &[ELF], reader: lang::note::sniff },
     Sniffer { name: "UPX", magic: &[ELF, PE], reader: lang::upx::sniff },
     Sniffer { name: ".NET library", magic: &[PE], reader: lang::dotnet::assembly::sniff },
+    Sniffer { name: ".NET bundle", magic: &[ELF, PE], reader: lang::dotnet::bundle::sniff },
     Sniffer { name: "PHP extension", magic: &[ELF], reader: lang::php::extension::sniff },
     Sniffer { name: "program", magic: &[ELF], reader: lang::classifier::sniff },
     Sniffer { name: "PHP archive", magic: PHP, reader: lang::classifier::sniff },

@@ -58,6 +58,8 @@ static CATALOGERS: &[Cataloger] = &[
     Cataloger { name: "Julia", matches: julia::matches, reader: julia::reader },
     Cataloger { name: "Swift", matches: swift::matches, reader: swift::reader },
     Cataloger { name: "Conan", matches: conan::matches, reader: conan::reader },
+    Cataloger { name: "Conan cache", matches: conan::cache::matches, reader: conan::cache::reader },
+    Cataloger { name: "Cargo", matches: rust::installed::matches, reader: rust::installed::reader },
     Cataloger { name: "WordPress", matches: wordpress::matches, reader: wordpress::reader },
     Cataloger { name: "Bitnami", matches: bitnami::matches, reader: bitnami::reader },
     Cataloger { name: "SBOM", matches: bitnami::embedded::matches, reader: bitnami::embedded::reader },
@@ -90,6 +92,7 @@ fn may_match(name: &str) -> bool {
         | "JuliaProject.toml"
         | "workspace-state.json"
         | "conaninfo.txt"
+        | "cache.sqlite3"
         | "version.php"
         | "style.css" => return true,
         _ => {}

@@ -65,6 +65,22 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
+/// Whether a folder of this name, inside a package, holds what the package is tested with. Other packages in there are props.
+pub(crate) fn is_for_tests(folder: &str) -> bool {
+    matches!(
+        folder,
+        "test"
+            | "tests"
+            | "testdata"
+            | "__tests__"
+            | "spec"
+            | "fixture"
+            | "fixtures"
+            | "__fixtures__"
+            | "test-fixtures"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

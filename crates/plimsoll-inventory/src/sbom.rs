@@ -335,8 +335,9 @@ fn package(component: &Component, purl: &Purl) -> Package {
     {
         package.name.clone_from(&component.name);
     }
-    package.architecture =
-        component.architecture.clone().or_else(|| purl.qualifier("arch").map(str::to_owned));
+    let of_purl =
+        || ["arch", "platform", "subdir"].into_iter().find_map(|key| purl.qualifier(key)).map(str::to_owned);
+    package.architecture = component.architecture.clone().or_else(of_purl);
     if !package_type.is_os() {
         return package;
     }

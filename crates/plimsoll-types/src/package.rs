@@ -286,7 +286,12 @@ impl Package {
             purl.set("epoch", epoch);
         }
         if let Some(architecture) = &self.architecture {
-            purl.set("arch", architecture);
+            let key = match self.package_type {
+                PackageType::Gem => "platform",
+                PackageType::Conda => "subdir",
+                _ => "arch",
+            };
+            purl.set(key, architecture);
         }
         if self.package_type.is_os() {
             if let Some(distro) = distro {

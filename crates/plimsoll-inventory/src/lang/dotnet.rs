@@ -2,7 +2,8 @@
 //! `deps.json`).
 //!
 //! `libraries` lists what the project refers to; what of it was put beside the application, `targets` says: a library of which
-//! no file is deployed is not there. Where there is no such record, the libraries speak for themselves: [`assembly`].
+//! no file is deployed is not there. A program in one file has the record inside: [`bundle`]. Where there is none, the
+//! libraries speak for themselves: [`assembly`].
 
 use std::collections::HashMap;
 
@@ -16,6 +17,9 @@ use super::{object, some};
 use crate::catalogers::{Reader, Unreadable, Whole};
 
 pub(crate) mod assembly;
+pub(crate) mod bundle;
+
+use assembly::{SECTIONS, u16_at, u32_at};
 
 /// `*.deps.json`.
 pub(crate) fn matches(path: &str) -> bool {
@@ -74,7 +78,7 @@ impl Assets {
     }
 }
 
-fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
+fn parse(path: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
     let dependencies: Dependencies = object(bytes)?;
     let name = match &dependencies.target {
         Target::Named { name } | Target::Name(name) => name.as_str(),
@@ -97,10 +101,29 @@ fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
             _ => return None,
         };
         let is_there = is_deployed(library) && !name.is_empty() && !version.is_empty();
-        is_there.then(|| Package::new(PackageType::Nuget, name, version).into())
+        is_there.then(|| {
+            let shared = shared(path, name);
+            let (name, version) = shared.as_ref().map_or((name, version), |(name, version)| (name, version));
+            Package::new(PackageType::Nuget, name, version).into()
+        })
     });
     // A record without packages says, too, what is there: of the libraries beside it none is a package.
     Ok(some(packages.collect()).or_else(|| Some(FileContent::packages([]))))
+}
+
+/// The runtime as advisories know it, of `**/shared/NAME/VERSION/NAME.deps.json`: `NAME.Runtime.SYSTEM` in the version that the
+/// folder says. Before .NET 5 the record calls it `runtime.SYSTEM.NAME`, in a version that sorts below its own release
+/// (`3.1.23-servicing.22122.4`).
+fn shared<'a>(path: &'a str, library: &str) -> Option<(String, &'a str)> {
+    let mut parts = path.rsplit('/');
+    let name = parts.next()?.strip_suffix(".deps.json")?;
+    let (version, folder, shared) = (parts.next()?, parts.next()?, parts.next()?);
+    if shared != "shared" || folder != name || !version.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let old = || library.strip_prefix("runtime.")?.strip_suffix(name)?.strip_suffix('.');
+    let new = || library.strip_prefix(name)?.strip_prefix(".Runtime.");
+    Some((format!("{name}.Runtime.{}", old().or_else(new)?), version))
 }
 
 #[cfg(test)]

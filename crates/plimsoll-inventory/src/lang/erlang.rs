@@ -88,7 +88,9 @@ fn kind(path: &str, name: &str) -> PackageType {
         "orber",
         "ic",
     ];
-    let is_runtime = RUNTIME.contains(&name) || path.contains("/erlang/lib/");
+    // What Elixir itself consists of; those of the same name on Hex are others' or nobody's.
+    const ELIXIR: [&str; 6] = ["eex", "elixir", "ex_unit", "iex", "logger", "mix"];
+    let is_runtime = RUNTIME.contains(&name) || ELIXIR.contains(&name) || path.contains("/erlang/lib/");
     if is_runtime { PackageType::Otp } else { PackageType::Hex }
 }
 

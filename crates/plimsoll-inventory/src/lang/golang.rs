@@ -9,6 +9,8 @@ use memchr::memmem;
 use plimsoll_types::inventory::FileContent;
 use plimsoll_types::{Package, PackageType};
 
+mod sections;
+
 use super::elf::{Header, SegmentKind, Shape};
 use crate::catalogers::{ELF, Reader, Start, Unreadable, Want};
 
@@ -31,7 +33,12 @@ pub(crate) fn sniff(start: &Start<'_>) -> Option<Box<dyn Reader>> {
     let spans = match start.bytes {
         bytes if bytes.starts_with(ELF) => spans(bytes),
         // Windows, and macOS on its two processors: the magic number may be anywhere.
-        _ => vec![Span { start: 0, end: u64::MAX, address: 0, is_searched: true }],
+        bytes => {
+            let anywhere = Span { start: 0, end: u64::MAX, address: 0, is_searched: true };
+            let is_go = memmem::find(bytes, GO_BUILD_ID).is_some();
+            let data = if is_go { sections::data(bytes) } else { vec![] };
+            [anywhere].into_iter().chain(data).collect()
+        }
     };
     if !spans.iter().any(|span| span.is_searched) {
         return None;
@@ -43,6 +50,9 @@ pub(crate) fn sniff(start: &Start<'_>) -> Option<Box<dyn Reader>> {
 
 /// Owner and type of the note that holds a Go build id, as they stand in memory in both byte orders.
 const GO_NOTES: [&[u8]; 2] = [b"\x04\0\0\0Go\0\0", b"\0\0\0\x04Go\0\0"];
+
+/// Where there are no notes, what stands in front of the code.
+const GO_BUILD_ID: &[u8] = b"\xff Go build ID: \"";
 
 /// The writable segments, and of a Go binary also the read-only ones; empty where the headers make no sense.
 fn spans(start: &[u8]) -> Vec<Span> {
@@ -438,11 +448,14 @@ fn package(path: &str, version: &str) -> Package {
 }
 
 /// `1.22.3` of `go1.22.3`, `go1.22.3 X:boringcrypto` or `go1.22.3 (Red Hat 1.22.3-1.el9)`; empty for what is no release
-/// (`devel go1.23-0123abc`).
+/// (`devel go1.23-0123abc`, `go1.26-devel_0123abc`).
 fn release(toolchain: &str) -> String {
     let Some(version) = toolchain.strip_prefix("go") else { return String::new() };
     let number = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
     let (number, rest) = version.split_at(number);
+    if rest.starts_with("-devel") {
+        return String::new();
+    }
     let pre = ["rc", "beta"].into_iter().find(|pre| rest.starts_with(pre)).map_or(0, |pre| {
         let digits = rest[pre.len()..].bytes().take_while(u8::is_ascii_digit).count();
         if digits == 0 { 0 } else { pre.len() + digits }

@@ -5,6 +5,8 @@
 //! all of them are there. Where there is none, the manifest and the file's name have to tell, which is a guess that is marked
 //! as one; the group, without which no advisory speaks of a library, then comes from what is known of common libraries.
 
+use std::collections::HashSet;
+
 use plimsoll_types::inventory::{Confidence, Details, FileContent, Found};
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{Package, PackageType, ProblemKind};
@@ -98,9 +100,17 @@ impl Reader for Archive {
         }
         found.sort_by(|a, b| a.package.cmp(&b.package).then_with(|| a.details.cmp(&b.details)));
         found.dedup_by(|a, b| a.package == b.package && a.details.evidence == b.details.evidence);
+        without_repeated_guesses(&mut found);
         let content = (!found.is_empty()).then_some(FileContent::Packages(found));
         Unreadable::partly(content, problems)
     }
+}
+
+/// Takes away the guesses that a record in the same file confirms: a plug-in of Jenkins' and the library that it is made of.
+fn without_repeated_guesses(found: &mut Vec<Found>) {
+    let is_guess = |found: &Found| found.details.confidence != Confidence::High;
+    let recorded: HashSet<_> = found.iter().filter(|f| !is_guess(f)).map(|f| f.package.clone()).collect();
+    found.retain(|found| !is_guess(found) || !recorded.contains(&found.package));
 }
 
 /// Adds what an archive says. `inside` is its place in the outermost one, empty for that itself.
@@ -118,6 +128,7 @@ fn archive(name: &str, inside: &str, unzipped: Unzipped, found: &mut Vec<Found>)
         }
     }
     let place = |path: &str| if inside.is_empty() { path.to_owned() } else { format!("{inside}!{path}") };
+    let own_place = if inside.is_empty() { name } else { inside };
     let own = Own::of(name, &manifest);
     let has_more = !unzipped.archives.is_empty();
     let is_own = |pom: &Pom| poms.len() == 1 || own.artifact == pom.artifact;
@@ -137,7 +148,8 @@ fn archive(name: &str, inside: &str, unzipped: Unzipped, found: &mut Vec<Found>)
     let is_told = poms.iter().any(is_own);
     let says_something = !own.version.is_empty() || !has_more && poms.is_empty() && !manifest.is_empty();
     if !is_told && says_something && !own.artifact.is_empty() {
-        let evidence = if own.is_from_manifest { place("META-INF/MANIFEST.MF") } else { place(name) };
+        let evidence =
+            if own.is_from_manifest { place("META-INF/MANIFEST.MF") } else { own_place.to_owned() };
         let (name, confidence) = match &own.group {
             Some((group, confidence)) => (format!("{group}:{}", own.artifact), *confidence),
             None => (own.artifact.clone(), Confidence::Low),
@@ -285,7 +297,7 @@ impl Own {
             short if !manifest.plugin_version.is_empty() => short,
             _ => artifact,
         };
-        let group = group(artifact, manifest);
+        let group = group(artifact, version, manifest);
         Self { artifact: artifact.to_owned(), version: version.to_owned(), group, is_from_manifest }
     }
 }
@@ -293,7 +305,7 @@ impl Own {
 /// `log4j-1.2-api` and `2.17.1` of `log4j-1.2-api-2.17.1`: the version is behind the last hyphen with a digit behind it,
 /// save what a snapshot or a build for one platform puts behind that.
 fn stem_parts(stem: &str) -> Option<(&str, &str)> {
-    const CLASSIFIERS: [&str; 12] = [
+    const CLASSIFIERS: [&str; 16] = [
         "-linux",
         "-osx",
         "-windows",
@@ -306,6 +318,10 @@ fn stem_parts(stem: &str) -> Option<(&str, &str)> {
         "-jar-with-dependencies",
         "-bundle",
         "-standalone",
+        "-no_aop",
+        "-jakarta",
+        "-uber",
+        "-fat",
     ];
     let is_start = |at: &usize| stem.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
     let mut hyphens = stem.match_indices('-').map(|(at, _)| at).filter(is_start);
@@ -330,8 +346,8 @@ fn stem_parts(stem: &str) -> Option<(&str, &str)> {
 }
 
 /// The group of an artifact: what is known of it, what a vendor says of himself, what the bundle's name suggests.
-fn group(artifact: &str, manifest: &Manifest) -> Option<(String, Confidence)> {
-    if let Some(group) = groups::of(artifact) {
+fn group(artifact: &str, version: &str, manifest: &Manifest) -> Option<(String, Confidence)> {
+    if let Some(group) = groups::of(artifact, version) {
         return Some((group.to_owned(), Confidence::Medium));
     }
     let is_group = |text: &str| {
@@ -344,7 +360,14 @@ fn group(artifact: &str, manifest: &Manifest) -> Option<(String, Confidence)> {
         let (group, last) = name.rsplit_once('.')?;
         (last == artifact && is_group(group)).then(|| group.to_owned())
     };
+    // Bundles of Eclipse's and OSGi's are published under their whole name, in the group that it begins with.
+    let of_artifact = || {
+        let is_whole = ["org.", "com.", "net.", "io."].iter().any(|start| artifact.starts_with(start));
+        let (group, _) = artifact.rsplit_once('.').filter(|(group, _)| is_whole && is_group(group))?;
+        Some(group.to_owned())
+    };
     let guesses = [
+        of_artifact(),
         Some(manifest.implementation_vendor_id.clone()).filter(|id| is_group(id)),
         of_name(&manifest.bundle_name),
         of_name(&manifest.module_name),

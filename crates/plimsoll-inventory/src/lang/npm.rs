@@ -1,11 +1,11 @@
 //! npm: `package.json` of installed packages (docs.npmjs.com, "package.json").
 //!
-//! Only `node_modules/NAME/package.json` counts. Packages carry test fixtures and build caches full of other `package.json`
-//! files, which name what is not there.
+//! Only `node_modules/NAME/package.json` counts, what corepack fetched, and the file of an application whose packages lie
+//! beside it. Packages carry test fixtures and build caches full of other `package.json` files, which name what is not there.
 
 use std::fmt;
 
-use plimsoll_types::inventory::FileContent;
+use plimsoll_types::inventory::{Confidence, FileContent};
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{Package, PackageType};
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -13,15 +13,65 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use super::json::Licenses;
 use super::{licensed, one, some};
 use crate::catalogers::{Reader, Unreadable, Whole};
-use crate::path::split;
+use crate::path::{is_for_tests, split};
 
-/// `**/node_modules/NAME/package.json` and `**/node_modules/@SCOPE/NAME/package.json`.
+/// Those of installed packages and of applications.
 pub(crate) fn matches(path: &str) -> bool {
+    is_installed(path) || is_fetched(path) || is_application(path)
+}
+
+/// `**/node_modules/NAME/package.json` and `**/node_modules/@SCOPE/NAME/package.json`, but for what a package is tested with.
+fn is_installed(path: &str) -> bool {
     let Some(directory) = path.strip_suffix("/package.json") else { return false };
     let (parent, name) = split(directory);
     let (above, scope) = split(parent);
     let is_name = |name: &str| !name.is_empty() && !name.starts_with(['.', '@']) && name != "node_modules";
-    is_name(name) && (scope == "node_modules" || scope.starts_with('@') && split(above).1 == "node_modules")
+    is_name(name)
+        && (scope == "node_modules" || scope.starts_with('@') && split(above).1 == "node_modules")
+        && !is_for_tests_of_package(directory)
+        && !is_cached(directory)
+}
+
+/// Whether it lies in the cache of Yarn 1, from which it would be installed: `v6/npm-NAME-VERSION-HASH/node_modules/…`.
+fn is_cached(directory: &str) -> bool {
+    let Some((above, _)) = directory.split_once("/node_modules/") else { return false };
+    let (parent, entry) = split(above);
+    let version = split(parent).1.strip_prefix('v');
+    let is_cache = version.is_some_and(|v| !v.is_empty() && v.bytes().all(|byte| byte.is_ascii_digit()));
+    is_cache && entry.starts_with("npm-")
+}
+
+/// Whether it is below the tests of an installed package.
+fn is_for_tests_of_package(directory: &str) -> bool {
+    let mut parts = directory.split('/').skip_while(|part| *part != "node_modules");
+    while let Some(part) = parts.next() {
+        if part == "node_modules" {
+            // A package may itself be called `test`.
+            if parts.next().is_some_and(|name| name.starts_with('@')) {
+                parts.next();
+            }
+        } else if is_for_tests(part) {
+            return true;
+        }
+    }
+    false
+}
+
+/// `**/corepack/v1/NAME/VERSION/package.json`, where corepack keeps the package managers that it runs (`v1` is newer), and
+/// `**/registry.npmjs.org/NAME/VERSION/package.json`, where Deno keeps the packages that it runs.
+fn is_fetched(path: &str) -> bool {
+    let Some(directory) = path.strip_suffix("/package.json") else { return false };
+    let (above, version) = split(directory);
+    let mut parts = above.rsplit('/').skip(1).skip_while(|part| part.starts_with(['@', 'v']));
+    version.starts_with(|c: char| c.is_ascii_digit())
+        && matches!(parts.next(), Some("corepack" | "registry.npmjs.org"))
+}
+
+/// Any other outside `node_modules`. It counts only where packages lie beside it, which its layer alone need not tell:
+/// [`plimsoll_types::inventory::ImageInventory::merge`] sees to that.
+fn is_application(path: &str) -> bool {
+    let (directory, name) = split(path);
+    name == "package.json" && !is_fetched(path) && directory.split('/').all(|part| part != "node_modules")
 }
 
 /// `**/files/HH/HASH`, where pnpm keeps the content of all files under their hash, and hard-links packages to it. A layer
@@ -40,17 +90,26 @@ pub(crate) fn reader(path: &str, limits: &Limits) -> Box<dyn Reader> {
 }
 
 /// A package without a version, or a private one, is in no registry and no advisory.
-fn parse(_: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
+fn parse(path: &str, bytes: &[u8]) -> Result<Option<FileContent>, Unreadable> {
     let mut head = Head::default();
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let whole = json.deserialize_any(&mut head).and_then(|()| json.end());
-    whole.map_err(|error| Unreadable::because(format!("it is not JSON as npm reads it: {error}")))?;
-    match (head.name, head.version) {
-        (Some(name), Some(version)) if !head.private && !name.is_empty() && !version.is_empty() => {
-            Ok(one(licensed(Package::new(PackageType::Npm, &name, &version), head.licenses)))
-        }
-        _ => Ok(None),
+    let is_application = is_application(path);
+    if let Err(error) = whole {
+        // Outside of packages it may be a template of such a file, or anything else.
+        let reason = format!("it is not JSON as npm reads it: {error}");
+        return if is_application { Ok(None) } else { Err(Unreadable::because(reason)) };
     }
+    let (Some(name), Some(version)) = (head.name, head.version) else { return Ok(None) };
+    if head.private || name.is_empty() || version.is_empty() {
+        return Ok(None);
+    }
+    let mut found = licensed(Package::new(PackageType::Npm, &name, &version), head.licenses);
+    if is_application {
+        // It may have been published under its name, or never.
+        found.details.confidence = Confidence::Medium;
+    }
+    Ok(one(found))
 }
 
 /// The keys that matter. Any may hold any value, and a key that stands twice counts the last time, as for npm.
@@ -181,7 +240,7 @@ pub(crate) mod yarn {
     /// Reads the archive as it streams by.
     pub(crate) fn reader(_: &str, limits: &Limits) -> Box<dyn Reader> {
         let select = |path: &str| {
-            let is_own = super::matches(path) && path.matches("node_modules/").count() == 1;
+            let is_own = super::is_installed(path) && path.matches("node_modules/").count() == 1;
             if is_own { Wanted::Start(1024 * 1024) } else { Wanted::Not }
         };
         zip::reader(limits, select, |unzipped, mut problems, _| {

@@ -2,7 +2,8 @@
 //! installed projects"; eggs as setuptools writes them).
 //!
 //! Only the headers are read. Behind the first empty line is the description, which may well have a line `Name:`. Wheels that
-//! lie about to be installed (`ensurepip/_bundled`) are not installed; copies that other packages brought along (`_vendor`) are.
+//! lie about to be installed (`ensurepip/_bundled`) are not installed, nor is what caches hold; copies that other packages
+//! brought along (`_vendor`) are.
 
 use plimsoll_types::inventory::FileContent;
 use plimsoll_types::probe::Limits;
@@ -11,16 +12,53 @@ use plimsoll_types::{Package, PackageType};
 use super::json::Licenses;
 use super::{licensed, one};
 use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want, field, text};
-use crate::path::split;
+use crate::path::{is_for_tests, split};
 
 /// `*.dist-info/METADATA`, `*.egg-info/PKG-INFO`, a file `*.egg-info`, `EGG-INFO/PKG-INFO`. Zipped eggs are for [`egg`].
 pub(crate) fn matches(path: &str) -> bool {
     let (directory, name) = split(path);
+    if is_for_tests_of_package(directory) || is_cached(directory) {
+        return false;
+    }
     match name {
         "METADATA" => directory.ends_with(".dist-info"),
         "PKG-INFO" => directory.ends_with(".egg-info") || split(directory).1 == "EGG-INFO",
         _ => name.ends_with(".egg-info"),
     }
+}
+
+/// Whether it is below the tests of an installed package or of Python itself: they have eggs to be tested with.
+fn is_for_tests_of_package(path: &str) -> bool {
+    let is_home = |part: &str| {
+        let is_version = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+        matches!(part, "site-packages" | "dist-packages")
+            || part.strip_prefix("python").is_some_and(is_version)
+    };
+    let mut below = path.rsplit('/');
+    // What lies in the innermost home is judged by the folders between the two.
+    let has_tests = below.by_ref().take_while(|part| !is_home(part)).any(is_for_tests);
+    has_tests && below.any(is_home)
+}
+
+/// Whether it lies in a cache from which it would be installed: uv's `archive-v0/ID/…`, where only whole environments are run
+/// from, and Conda's `pkgs/NAME-VERSION-BUILD/…`.
+fn is_cached(path: &str) -> bool {
+    let mut parts = path.split('/');
+    while let Some(part) = parts.next() {
+        match part {
+            "archive-v0" => return parts.nth(1).is_some_and(|inside| inside != "lib"),
+            "pkgs" => {
+                let mut package = parts.next().unwrap_or_default().rsplitn(3, '-').skip(1);
+                let has_version =
+                    package.next().is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()));
+                if has_version && package.next().is_some() {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Reads the headers.
@@ -94,7 +132,7 @@ pub(crate) mod egg {
 
     /// `**/*.egg`.
     pub(crate) fn matches(path: &str) -> bool {
-        path.ends_with(".egg")
+        path.ends_with(".egg") && !super::is_for_tests_of_package(path)
     }
 
     /// Reads the archive as it streams by.

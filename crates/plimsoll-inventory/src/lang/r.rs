@@ -26,6 +26,8 @@ struct Description {
     name: String,
     version: String,
     licenses: Licenses,
+    /// Some of CRAN's have views of Bioconductor's as well.
+    is_from_cran: bool,
     is_bioconductor: bool,
     is_built: bool,
 }
@@ -39,6 +41,8 @@ impl Lines for Description {
         } else if let Some(value) = field(line, "License") {
             // `GPL (>= 2) | file LICENSE`
             String::from_utf8_lossy(value).split('|').for_each(|name| self.licenses.add(name));
+        } else if let Some(value) = field(line, "Repository") {
+            self.is_from_cran |= value == b"CRAN";
         } else if field(line, "biocViews").is_some() {
             self.is_bioconductor = true;
         } else if field(line, "Built").is_some() {
@@ -56,7 +60,11 @@ impl Lines for Description {
         if !self.is_built || self.name.is_empty() || self.version.is_empty() {
             return Ok(None);
         }
-        let kind = if self.is_bioconductor { PackageType::Bioconductor } else { PackageType::Cran };
+        let kind = if self.is_bioconductor && !self.is_from_cran {
+            PackageType::Bioconductor
+        } else {
+            PackageType::Cran
+        };
         Ok(one(licensed(Package::new(kind, &self.name, &self.version), self.licenses)))
     }
 }

@@ -12,23 +12,38 @@ use super::{licensed, one};
 use crate::catalogers::{ByLine, Lines, Reader, Unreadable, Want};
 use crate::path::split;
 
-/// `**/specifications/*.gemspec`, and those of default gems one folder below.
+/// `**/specifications/*.gemspec`, those of default gems one folder below, and those of gems that Bundler has from git.
 pub(crate) fn matches(path: &str) -> bool {
     let (directory, name) = split(path);
     let (above, folder) = split(directory);
     name.ends_with(".gemspec")
-        && (folder == "specifications" || folder == "default" && split(above).1 == "specifications")
+        && (folder == "specifications"
+            || folder == "default" && split(above).1 == "specifications"
+            || is_from_git(path))
+}
+
+/// `**/bundler/gems/REPOSITORY-REVISION/NAME.gemspec`; a repository of several gems has each in a folder of its name. Bundler
+/// writes them anew when it has checked them out, as RubyGems would.
+fn is_from_git(path: &str) -> bool {
+    let (directory, file) = split(path);
+    let is_checkout = |directory: &str| {
+        let (gems, checkout) = split(directory);
+        checkout.contains('-') && split(gems).1 == "gems" && split(split(gems).0).1 == "bundler"
+    };
+    let (above, folder) = split(directory);
+    is_checkout(directory) || file.strip_suffix(".gemspec") == Some(folder) && is_checkout(above)
 }
 
 /// Reads assignments, line by line.
 pub(crate) fn reader(path: &str, _: &Limits) -> Box<dyn Reader> {
     let file_name = split(path).1.trim_end_matches(".gemspec").to_owned();
-    ByLine::boxed(Specification { file_name, ..Specification::default() })
+    ByLine::boxed(Specification { file_name, is_from_git: is_from_git(path), ..Specification::default() })
 }
 
 #[derive(Default)]
 struct Specification {
     file_name: String,
+    is_from_git: bool,
     name: String,
     version: String,
     platform: String,
@@ -70,7 +85,11 @@ impl Lines for Specification {
             // Somebody computes it; then the name of the file has it: `NAME-VERSION` or `NAME-VERSION-PLATFORM`.
             self.version = of_file_name(&self.file_name, &self.name).unwrap_or_default();
         }
-        if self.name.is_empty() || self.version.is_empty() {
+        if self.is_from_git && self.name.is_empty() {
+            self.name = self.file_name;
+        }
+        let is_known = !self.version.is_empty() || self.is_from_git;
+        if self.name.is_empty() || !is_known {
             return if whole {
                 Err(Unreadable::because("there is no name with a version in it"))
             } else {

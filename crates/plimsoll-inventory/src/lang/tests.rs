@@ -30,6 +30,8 @@ fn no_cataloger_looks_for_a_name_that_is_passed_by() {
         "a/packages/X/abcde/Project.toml",
         "a/.build/workspace-state.json",
         "a/conaninfo.txt",
+        "a/p/cache.sqlite3",
+        "a/.crates2.json",
         "a/wp-includes/version.php",
         "a/wp-content/plugins/x/x.php",
         "a/wp-content/themes/x/style.css",
@@ -115,6 +117,11 @@ fn r_packages_count_where_they_are_installed() {
     let found = &layer.files[0].content.found()[0];
     assert_eq!(found.package.package_type, plimsoll_types::PackageType::Bioconductor);
     assert_eq!(found.details.licenses, ["GPL-2", "GPL-3"]);
+    // Packages of CRAN may have views of Bioconductor's, too.
+    let layer = Archive::default()
+        .file(path, "Package: a\nVersion: 1\nbiocViews: x\nRepository: CRAN\nBuilt: R\n")
+        .read();
+    assert_eq!(layer.files[0].content.found()[0].package.package_type, plimsoll_types::PackageType::Cran);
 }
 
 #[test]

@@ -194,6 +194,7 @@ fn lists_of_nothing_in_every_record_of_json() {
         ("a.deps.json", many("{\"libraries\":{", "\"\":{},", "\"\":{}}}")),
         ("a.deps.json", many("{\"targets\":{\"a\":{", "\"\":{},", "\"\":{}}}}")),
         ("a.deps.json", many("{\"targets\":{", "\"\":{},", "\"\":{}}}")),
+        ("c/.crates2.json", many("{\"installs\":{", "\"\":{},", "\"\":{}}}")),
         (".build/workspace-state.json", many("{\"object\":{\"dependencies\":[", "{},", "{}]}}")),
     ] {
         says(&one(path, text), Unreadable, "elements");
@@ -217,6 +218,7 @@ fn depth_in_every_record_of_json() {
         ".build/workspace-state.json",
         "c/conda-meta/a.json",
         "p/.meta/a-1/install.json",
+        "c/.crates2.json",
         "x.cdx.json",
     ] {
         for text in ["[".repeat(1 << 20), "{\"packages\":".repeat(1 << 19), "{\"a\":[".repeat(1 << 19)] {

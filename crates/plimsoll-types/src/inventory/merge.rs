@@ -90,6 +90,9 @@ impl ImageInventory {
                 problems.push(Problem::new(ProblemKind::LimitExceeded, message));
                 break;
             }
+            if is_application_without_packages(path, &files) {
+                continue;
+            }
             let is_listed = lists.are_beside(path);
             for found in placed.content.found().iter().filter(|found| !is_listed || !is_of_library(found)) {
                 let layer = since.and_then(|since| since.get(&found.package).copied());
@@ -183,6 +186,22 @@ fn keep_newest_rpm_database(files: &mut BTreeMap<String, Placed<'_>>) {
     };
     let newest = files.iter().filter_map(|(path, placed)| form(path, placed.content)).min();
     files.retain(|path, placed| form(path, placed.content).is_none_or(|form| Some(form) == newest));
+}
+
+/// Whether it is the `package.json` of a folder in which nothing was installed: a template, test data, a source tree. Where
+/// packages lie beside it, it is that of an application. Yarn's own archive needs no other package.
+fn is_application_without_packages(path: &str, files: &BTreeMap<String, Placed<'_>>) -> bool {
+    let folder = folder(path);
+    let is_application = path
+        .strip_prefix(folder)
+        .is_some_and(|name| name.trim_matches('/') == "package.json")
+        && folder.split('/').all(|part| !matches!(part, "node_modules" | "corepack" | "registry.npmjs.org"));
+    if !is_application || folder.rsplit('/').next().is_some_and(|name| name.starts_with("yarn-v")) {
+        return false;
+    }
+    let packages =
+        if folder.is_empty() { "node_modules/".to_owned() } else { format!("{folder}/node_modules/") };
+    !files.range(packages.clone()..).next().is_some_and(|(path, _)| path.starts_with(&packages))
 }
 
 /// The folders in which a `deps.json` says what .NET deploys: the libraries there need not speak for themselves.

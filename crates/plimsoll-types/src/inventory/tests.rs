@@ -325,6 +325,29 @@ fn ecosystems_have_the_releases_that_feeds_file_them_under() {
 }
 
 #[test]
+fn an_application_s_own_package_counts_where_packages_lie_beside_it() {
+    let names =
+        |layers: &[LayerInventory]| merged(layers).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let app = || layer().npm("app/package.json", "ghost");
+    assert_eq!(names(&[app(), layer().npm(A, "a")]), ["a", "ghost"]);
+    assert_eq!(names(&[layer().npm(A, "a"), app()]), ["a", "ghost"]);
+    assert_eq!(
+        names(&[layer().npm("package.json", "ghost").npm("node_modules/a/package.json", "a")]),
+        ["a", "ghost"]
+    );
+    for elsewhere in
+        ["app2/node_modules/a/package.json", "app/x/node_modules/a/package.json", "app/node_modules_/a"]
+    {
+        assert_eq!(names(&[app(), layer().npm(elsewhere, "a")]), ["a"], "{elsewhere}");
+    }
+    let gone = LayerInventory { whiteouts: vec!["app/node_modules".to_owned()], ..layer() };
+    assert_eq!(names(&[app(), layer().npm(A, "a"), gone]), Vec::<String>::new());
+    for alone in ["opt/yarn-v1.22.22/package.json", "root/.cache/node/corepack/v1/pnpm/9.1.0/package.json"] {
+        assert_eq!(names(&[layer().npm(alone, "tool")]), ["tool"], "{alone}");
+    }
+}
+
+#[test]
 fn a_dotnet_library_speaks_only_where_no_record_lies_beside_it() {
     let library = || {
         let details =

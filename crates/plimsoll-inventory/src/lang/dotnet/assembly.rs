@@ -15,7 +15,7 @@ use crate::lang::one;
 const MOST: usize = 1024 * 1024;
 
 /// Sections beyond this many are not looked at; compilers write three.
-const SECTIONS: usize = 96;
+pub(super) const SECTIONS: usize = 96;
 
 /// Entries of one directory of resources.
 const ENTRIES: usize = 256;
@@ -235,11 +235,11 @@ fn utf16(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 

@@ -36,3 +36,19 @@ fn what_is_deployed_counts_and_what_was_only_referred_to_does_not() {
         assert_eq!(names(text), (vec![], problems), "{text}");
     }
 }
+
+#[test]
+fn a_shared_runtime_is_named_as_advisories_name_it() {
+    let read = |path: &str, library: &str| {
+        let text = format!(r#"{{"libraries":{{"{library}":{{"type":"package"}}}}}}"#);
+        packages(&Archive::default().file(path, text).read())
+    };
+    let path = "usr/share/dotnet/shared/Microsoft.NETCore.App/3.1.23/Microsoft.NETCore.App.deps.json";
+    let expected = [format!("{path} Microsoft.NETCore.App.Runtime.linux-x64 3.1.23")];
+    assert_eq!(read(path, "runtime.linux-x64.Microsoft.NETCore.App/3.1.23-servicing.22122.4"), expected);
+    assert_eq!(read(path, "Microsoft.NETCore.App.Runtime.linux-x64/3.1.23"), expected);
+    let host = "runtime.linux-x64.Microsoft.NETCore.DotNetHostPolicy";
+    assert_eq!(read(path, &format!("{host}/3.1.23")), [format!("{path} {host} 3.1.23")]);
+    let own = "app/shared/mine.deps.json";
+    assert_eq!(read(own, "runtime.linux-x64.mine/1.0.0"), [format!("{own} runtime.linux-x64.mine 1.0.0")]);
+}

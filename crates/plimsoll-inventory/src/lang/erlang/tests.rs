@@ -18,6 +18,7 @@ fn an_application_names_itself() {
         layer.files[0].content.found().iter().map(|found| found.package.package_type).collect::<Vec<_>>()
     };
     assert_eq!(kind("usr/lib/erlang/lib/ssl-10.8/ebin/ssl.app", "ssl"), [PackageType::Otp]);
+    assert_eq!(kind("opt/app/lib/logger-1.14.0/ebin/logger.app", "logger"), [PackageType::Otp]);
     assert_eq!(
         kind("opt/rabbitmq/plugins/rabbit-3.12.1/ebin/rabbit.app", "rabbit"),
         [PackageType::Bitnami, PackageType::Hex]

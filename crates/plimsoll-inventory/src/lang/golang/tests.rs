@@ -134,7 +134,10 @@ fn releases_lose_what_vendors_add() {
         ("go1.20.12 (Red Hat 1.20.12-1.el9)", "1.20.12"),
         ("go1.21.5-bigcorp", "1.21.5"),
         ("go1.19.4+abc", "1.19.4"),
+        ("go1.22.3-fips", "1.22.3"),
+        ("go1.16.5b7", "1.16.5"),
         ("devel go1.23-0123abc", ""),
+        ("go1.26-devel_0123abc Tue Sep 2 10:00:00 2025", ""),
         ("", ""),
     ] {
         assert_eq!(release(toolchain), expected, "{toolchain}");
@@ -219,4 +222,79 @@ fn go(folder: &Path, system: &str) -> Command {
     go.current_dir(folder).env("CGO_ENABLED", "0").env("GOFLAGS", "-mod=mod").env("GOTOOLCHAIN", "local");
     go.env("GOOS", system).env("GOPROXY", "off").env("GOWORK", "off");
     go
+}
+
+/// Code, read-only data from 8192 and the block from 12288, as old Go laid out programs for other systems: `header` says where
+/// they are in memory.
+fn old_program(header: Vec<u8>, memory: u64) -> Vec<u8> {
+    let modules = [&[0xaa; 16][..], MODULES.as_bytes(), &[0xbb; 16]].concat();
+    let (read_only, writable) = (memory + 0x2000, memory + 0x3000);
+    let length = modules.len() as u64;
+    let numbers = [writable + 32, writable + 48, read_only, 8, read_only + 8, length];
+    let mut file = header;
+    assert!(file.len() < 1536);
+    file.resize(1536, 0);
+    file.extend_from_slice(b"\xff Go build ID: \"abc\"\n \xff");
+    file.resize(8192, 0x90);
+    file.extend_from_slice(b"go1.16.4");
+    file.extend_from_slice(&modules);
+    file.resize(12288, 0);
+    file.extend_from_slice(&[MAGIC, &[8, 0]].concat());
+    file.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    file.resize(16384, 0);
+    file
+}
+
+fn pe() -> Vec<u8> {
+    let mut file = b"MZ".to_vec();
+    file.resize(0x80, 0);
+    file[0x3c] = 0x80;
+    file.extend_from_slice(b"PE\0\0\x64\x86\x03\0");
+    file.resize(0x80 + 24 + 0xf0, 0);
+    file[0x80 + 20] = 0xf0;
+    file[0x80 + 24..0x80 + 26].copy_from_slice(&[0x0b, 2]);
+    file[0x80 + 48..0x80 + 56].copy_from_slice(&0x1_4000_0000_u64.to_le_bytes());
+    for (offset, size, kind) in
+        [(1536_u32, 6656_u32, 0x6000_0020_u32), (8192, 4096, 0x4000_0040), (12288, 4096, 0xc000_0040)]
+    {
+        file.extend_from_slice(b".section");
+        for number in [size, offset, size, offset, 0, 0, 0, kind] {
+            file.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+    old_program(file, 0x1_4000_0000)
+}
+
+fn mach_o() -> Vec<u8> {
+    let mut file = b"\xcf\xfa\xed\xfe".to_vec();
+    file.resize(16, 0);
+    file.push(1);
+    file.resize(32, 0);
+    file.extend([0x19_u32, 72 + 2 * 80].iter().flat_map(|number| number.to_le_bytes()));
+    file.resize(32 + 64, 0);
+    file.push(2);
+    file.resize(32 + 72, 0);
+    for offset in [8192_u32, 12288] {
+        let start = file.len();
+        file.resize(start + 32, b'x');
+        file.extend([0x100_0000 + u64::from(offset), 4096].iter().flat_map(|number| number.to_le_bytes()));
+        file.extend_from_slice(&offset.to_le_bytes());
+        file.resize(start + 80, 0);
+    }
+    old_program(file, 0x100_0000)
+}
+
+#[test]
+fn old_programs_for_windows_and_macos_are_read_through_their_pointers() {
+    let expected = shown(&Archive::default().file("bin/tool", old_binary()).read());
+    assert_eq!(expected.len(), 5);
+    for program in [pe(), mach_o()] {
+        let layer = Archive::default().file("bin/tool", &program).read();
+        assert_eq!((shown(&layer), layer.problems), (expected.clone(), vec![]));
+        // Headers that lead nowhere.
+        let mut broken = program.clone();
+        broken[16..1500].fill(0xff);
+        assert_eq!(Archive::default().file("bin/tool", broken).read().problems.len(), 1);
+        assert_eq!(Archive::default().file("bin/tool", &program[..12300]).read().problems, []);
+    }
 }

@@ -101,10 +101,34 @@ fn archives_inside_archives_are_followed() {
             (
                 "org.springframework:spring-core",
                 Confidence::Medium,
-                Some("web.war!WEB-INF/lib/spring-core-5.3.17.jar!spring-core-5.3.17.jar")
+                Some("web.war!WEB-INF/lib/spring-core-5.3.17.jar")
             ),
         ]
     );
+}
+
+#[test]
+fn a_bundle_of_eclipse_s_is_in_the_group_that_its_name_begins_with() {
+    let bundle = jar(&[(
+        "META-INF/MANIFEST.MF",
+        "Manifest-Version: 1.0\nBundle-SymbolicName: org.eclipse.persistence.core;singleton:=true\nBundle-Version: 2.7.0.x\n",
+    )]);
+    assert_eq!(
+        read("lib/org.eclipse.persistence.core-2.7.0.jar", &bundle),
+        ["org.eclipse.persistence:org.eclipse.persistence.core 2.7.0"]
+    );
+}
+
+#[test]
+fn a_plug_in_and_the_library_in_it_are_one() {
+    let library = pom("org.jenkins-ci.plugins", "git", "4.8.1");
+    let manifest =
+        "Manifest-Version: 1.0\nShort-Name: git\nGroup-Id: org.jenkins-ci.plugins\nPlugin-Version: 4.8.1\n";
+    let plugin = Builder::default()
+        .with("META-INF/MANIFEST.MF", manifest.as_bytes(), How::Deflated)
+        .with("WEB-INF/lib/git.jar", &jar(&[(&library.0, &library.1)]), How::Deflated)
+        .finish();
+    assert_eq!(read("plugins/git.hpi", &plugin), ["org.jenkins-ci.plugins:git 4.8.1"]);
 }
 
 #[test]
@@ -121,6 +145,7 @@ fn names_of_files_are_taken_apart() {
         ("tool-1.0-20200101.123456-1", Some(("tool", "1.0-20200101.123456-1"))),
         ("spring-core-5.3.20.RELEASE", Some(("spring-core", "5.3.20.RELEASE"))),
         ("h2-1.4.200", Some(("h2", "1.4.200"))),
+        ("guice-4.2.3-no_aop", Some(("guice", "4.2.3"))),
         ("x-1-2", Some(("x-1", "2"))),
         ("catalina", None),
         ("-1", None),

@@ -1,7 +1,8 @@
 //! `package.json` files that count, and those that do not.
 
-use super::matches;
+use super::{is_application, is_fetched, is_installed, matches};
 use crate::tests::{Archive, packages};
+use plimsoll_types::inventory::Confidence;
 
 const PATH: &str = "app/node_modules/a/package.json";
 
@@ -13,21 +14,55 @@ fn only_the_package_s_own_file_counts() {
         "app/node_modules/@scope/a/package.json",
         "app/node_modules/a/node_modules/b/package.json",
         "app/node_modules/.pnpm/a@1/node_modules/a/package.json",
+        "app/node_modules/test/package.json",
+        "app/node_modules/@test/test/node_modules/spec/package.json",
+        "test/node_modules/a/package.json",
     ] {
-        assert!(matches(path), "{path}");
+        assert!(is_installed(path) && matches(path), "{path}");
     }
     for path in [
-        "package.json",
-        "app/package.json",
         "app/node_modules/package.json",
+        "app/node_modules/a/test/node_modules/b/package.json",
+        "app/node_modules/@s/a/src/__tests__/x/node_modules/b/package.json",
         "app/node_modules/a/test/package.json",
         "app/node_modules/.cache/package.json",
         "app/node_modules/@scope/package.json",
         "app/node_modules/a/lib/package.json",
         "app/node_modules/a/xpackage.json",
+        "root/.cache/yarn/v6/npm-lodash-4.17.20-b44a9b6297bcb698f1c51a3545a2b3b368d59c52-integrity/node_modules/lodash/package.json",
     ] {
         assert!(!matches(path), "{path}");
     }
+}
+
+#[test]
+fn applications_and_what_corepack_fetched_are_told_from_packages() {
+    for path in ["package.json", "app/package.json", "opt/yarn-v1.22.22/package.json"] {
+        assert!(is_application(path) && matches(path) && !is_installed(path) && !is_fetched(path), "{path}");
+    }
+    for path in [
+        "root/.cache/node/corepack/v1/pnpm/9.1.0/package.json",
+        "root/.cache/node/corepack/yarn/1.22.22/package.json",
+        "root/.cache/node/corepack/v1/@yarnpkg/cli-dist/4.1.0/package.json",
+        "deno-dir/npm/registry.npmjs.org/lodash/4.17.20/package.json",
+        "deno-dir/npm/registry.npmjs.org/@babel/core/7.19.6/package.json",
+    ] {
+        assert!(is_fetched(path) && matches(path) && !is_application(path), "{path}");
+    }
+    let read = |path: &str, content: &str| {
+        let layer = Archive::default().file(path, content).read();
+        let confidence = layer.files.first().map(|file| file.content.found()[0].details.confidence);
+        (packages(&layer), confidence, layer.problems.len())
+    };
+    let ghost = r#"{"name":"ghost","version":"5.2.0"}"#;
+    let path = "var/lib/ghost/package.json";
+    assert_eq!(read(path, ghost), (vec![format!("{path} ghost 5.2.0")], Some(Confidence::Medium), 0));
+    // A template of such a file is not one.
+    assert_eq!(read(path, r#"{"name":"<%= name %>",}"#), (vec![], None, 0));
+    let path = "root/.cache/node/corepack/v1/pnpm/9.1.0/package.json";
+    let pnpm = r#"{"name":"pnpm","version":"9.1.0"}"#;
+    assert_eq!(read(path, pnpm), (vec![format!("{path} pnpm 9.1.0")], Some(Confidence::High), 0));
+    assert_eq!(read(path, "{"), (vec![], None, 1));
 }
 
 #[test]

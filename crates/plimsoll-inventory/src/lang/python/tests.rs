@@ -15,7 +15,17 @@ fn all_four_forms_are_installed_packages() {
     ] {
         assert!(matches(path), "{path}");
     }
+    assert!(matches("srv/tests/env/lib/python3.11/site-packages/x-1.dist-info/METADATA"));
+    assert!(matches("srv/tests/x-1.dist-info/METADATA"));
+    assert!(matches("root/.cache/uv/archive-v0/q1W/lib/python3.11/site-packages/x-1.dist-info/METADATA"));
+    assert!(matches("srv/pkgs/my-own-tool/lib/python3.11/site-packages/x-1.dist-info/METADATA"));
     for path in [
+        "root/.cache/uv/archive-v0/MSraJBQEb9HNsnU7/certifi-2026.10.18.dist-info/METADATA",
+        "opt/conda/pkgs/requests-2.25.1-pyhd3eb1b0_0/site-packages/requests-2.25.1.dist-info/METADATA",
+        "opt/conda/pkgs/charset-normalizer-2.0.4-py311_0/lib/python3.11/site-packages/x-1.dist-info/METADATA",
+        "usr/lib/python3/dist-packages/pkg_resources/tests/data/a/b-1.0-py3.7.egg/EGG-INFO/PKG-INFO",
+        "opt/v/lib/python3.11/site-packages/importlib_metadata/fixtures/x-1.dist-info/METADATA",
+        "usr/lib/python3.11/test/test_importlib/x.egg-info",
         "METADATA",
         "x/METADATA",
         "PKG-INFO",
@@ -53,6 +63,20 @@ fn licences_are_kept_from_wherever_they_stand() {
     );
     assert_eq!(licenses("License: x\nLicense-Expression: MIT OR Apache-2.0"), ["MIT OR Apache-2.0"]);
     assert_eq!(licenses(&format!("License: {}", "the whole text of it ".repeat(100))), Vec::<String>::new());
+}
+
+#[test]
+fn eggs_that_python_is_tested_with_are_not_installed() {
+    for path in [
+        "usr/local/lib/python3.11/test/test_importlib/data/example-21.12-py3.6.egg",
+        "usr/lib/python3/dist-packages/pkg_resources/tests/data/my-test-package_zipped-egg/my_test_package-1.0-py3.7.egg",
+    ] {
+        assert!(!super::egg::matches(path), "{path}");
+    }
+    for path in ["usr/lib/python3.11/site-packages/x.egg", "srv/test/x.egg", "srv/tests/lib/python3.11/x.egg"]
+    {
+        assert!(super::egg::matches(path), "{path}");
+    }
 }
 
 #[test]

@@ -10,6 +10,19 @@ fn only_installed_specifications_count() {
     for path in [PATH, "usr/lib/ruby/gems/3.1.0/specifications/default/json-2.6.1.gemspec"] {
         assert!(matches(path), "{path}");
     }
+    for path in [
+        "srv/app/vendor/bundle/ruby/3.1.0/bundler/gems/gitty-d6555c24489c/gitty.gemspec",
+        "usr/local/bundle/bundler/gems/rails-0123456789ab/activerecord/activerecord.gemspec",
+    ] {
+        assert!(matches(path) && is_from_git(path), "{path}");
+    }
+    for path in [
+        "vendor/bundle/ruby/3.1.0/bundler/gems/gitty-d6555c24489c/spec/fixtures.gemspec",
+        "vendor/bundle/ruby/3.1.0/bundler/gems/extensions/gitty.gemspec",
+        "vendor/bundle/ruby/3.1.0/cache/bundler/git/gitty-0123456789ab/gitty.gemspec",
+    ] {
+        assert!(!matches(path), "{path}");
+    }
     for path in ["gems/nokogiri-1.15.4/nokogiri.gemspec", "a/default/x.gemspec", "specifications/x.gem"] {
         assert!(!matches(path), "{path}");
     }
@@ -37,6 +50,18 @@ fn assignments_and_stubs_name_the_gem() {
         let layer = Archive::default().file(PATH, broken).read();
         assert_eq!((packages(&layer).len(), layer.problems.len()), (0, 1), "{broken}");
     }
+}
+
+/// Bundler writes them anew, with the version that the repository computes.
+#[test]
+fn a_gem_from_git_is_found_even_where_its_version_is_not() {
+    let path = "srv/vendor/bundle/ruby/3.1.0/bundler/gems/gitty-d6555c24489c/gitty.gemspec";
+    let written = "# -*- encoding: utf-8 -*-\n# stub: gitty 0.3.1 ruby lib\n\nGem::Specification.new do |s|\n  \
+                   s.name = \"gitty\".freeze\n  s.version = \"0.3.1\"\n  s.licenses = [\"MIT\".freeze]\nend\n";
+    assert_eq!(packages(&Archive::default().file(path, written).read()), [format!("{path} gitty 0.3.1")]);
+    let computed = "Gem::Specification.new do |s|\n  s.name = 'gitty'\n  s.version = Gitty::VERSION\nend\n";
+    let layer = Archive::default().file(path, computed).read();
+    assert_eq!((packages(&layer), layer.problems), (vec![format!("{path} gitty ")], vec![]));
 }
 
 /// Ruby's own tool tells what is installed, default gems included.

@@ -95,3 +95,21 @@ fn a_section_that_gcc_links_is_found() {
     let bytes = std::fs::read(folder.path().join("tool")).unwrap();
     assert_eq!(packages(&Archive::default().file("tool", bytes).read()).len(), 3);
 }
+
+#[test]
+fn what_cargo_installed_is_in_its_journal() {
+    let path = "usr/local/cargo/.crates2.json";
+    let journal = r#"{"installs":{
+        "ripgrep 13.0.0 (registry+https://github.com/rust-lang/crates.io-index)":{"version_req":null,"bins":["rg"]},
+        "mine 0.1.0 (path+file:///src/mine)":{"bins":["mine"]}, "odd":{}}}"#;
+    let layer = Archive::default().file(path, journal).read();
+    let expected = [format!("{path} mine 0.1.0"), format!("{path} ripgrep 13.0.0")];
+    assert_eq!((packages(&layer), layer.problems.clone()), (expected.to_vec(), vec![]));
+    let found = layer.files[0].content.found();
+    assert_eq!(
+        (found[0].details.origin.as_deref(), found[0].details.confidence),
+        (Some("path"), Confidence::Medium)
+    );
+    assert_eq!((found[1].details.origin.as_deref(), found[1].details.confidence), (None, Confidence::High));
+    assert_eq!(Archive::default().file(path, "[]").read().problems.len(), 1);
+}
