@@ -106,9 +106,12 @@ targets! {
     bitnami: |data| file("opt/bitnami/a/.spdx-a.spdx", data), seeds::json;
     embedded_sbom: |data| file("usr/local/share/sbom/a.cdx.json", data), seeds::sboms;
     program: |data| file("usr/bin/tool", data), seeds::programs;
-    classifier: |data| file("usr/sbin/nginx", data), seeds::programs;
-    classifier_build_id: |data| file("usr/bin/redis-server", data), seeds::programs;
-    classifier_around: |data| file("usr/local/bin/envoy", data), seeds::programs;
+    classifier: |data| file("usr/sbin/nginx", data), seeds::told_by_content;
+    classifier_build_id: |data| file("usr/bin/redis-server", data), seeds::told_by_content;
+    classifier_around: |data| file("usr/local/bin/envoy", data), seeds::told_by_content;
+    classifier_since: |data| file("usr/lib/dart/bin/dart", data), seeds::told_by_content;
+    classifier_alone: |data| file("usr/local/bin/helm", data), seeds::told_by_content;
+    classifier_script: |data| file("usr/local/bin/composer", data), seeds::told_by_content;
     yarn: |data| file("app/.yarn/cache/a-npm-1.zip", data), seeds::zips;
     perl_journal: |data| file("usr/lib/perl5/perllocal.pod", data), seeds::yaml;
     erlang_release: |data| file("usr/lib/erlang/releases/26/OTP_VERSION", data), seeds::release_line;

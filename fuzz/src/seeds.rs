@@ -337,6 +337,23 @@ pub(crate) fn programs() -> Seeds {
     vec![elf, windows, mac]
 }
 
+/// A program with the texts that tell one, and an archive of PHP's.
+pub(crate) fn told_by_content() -> Seeds {
+    let mut file = programs().swap_remove(0);
+    for text in [
+        &b"\0nginx version: nginx/1.25.3\0"[..],
+        b"\0valkey9.1.22036e910ab2c-179260013845336800000000\0",
+        b"\x007.0.151790282056000000000\0",
+        b"\x001.36.4\0 something envoy_reloadable_features",
+        b"\0GC\"\x003.6.0-216.1.beta (beta) (Tue",
+        b"\0\0v3.16.3\0\0",
+    ] {
+        file.extend(text);
+    }
+    let script = b"#!/usr/bin/env php\n<?php\nconst VERSION = '2.5.3';\npublic const BRANCH_ALIAS_VERSION = '';\n";
+    vec![file, script.to_vec()]
+}
+
 /// A library of .NET: the headers that lead to its resources, three directories of them, and a version.
 pub(crate) fn libraries() -> Seeds {
     let mut file = vec![0; 512];
