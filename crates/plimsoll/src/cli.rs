@@ -426,6 +426,9 @@ pub(crate) struct Scan {
     /// Exit with status 1 if a finding is at least this severe: low, medium, high or critical
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
+    /// Exit with status 3 if not everything could be read and judged, whatever was found in the rest
+    #[arg(long)]
+    pub(crate) require_complete: bool,
     #[command(flatten)]
     pub(crate) opening: Opening,
     /// Write the answer to a file

@@ -39,6 +39,8 @@ use crate::config::{Settings, Typed};
 const FOUND: u8 = 1;
 /// Anything that went wrong; what clap answers to a command line that it does not understand, too.
 const FAILED: u8 = 2;
+/// `scan --require-complete` could not read or judge everything.
+const INCOMPLETE: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> =

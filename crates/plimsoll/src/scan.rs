@@ -20,9 +20,9 @@ use crate::cli::{self, Format};
 use crate::config::Settings;
 use crate::progress::Spinner;
 use crate::table::{self, printable};
-use crate::{FOUND, db};
+use crate::{FOUND, INCOMPLETE, db};
 
-/// Scans, answers, and exits with [`FOUND`] where `--fail-on` says so.
+/// Scans, answers, and exits with [`FOUND`] or [`INCOMPLETE`] where that was asked for.
 pub(crate) async fn run(scan: &cli::Scan, settings: &Settings) -> Result<ExitCode> {
     let wanted = Wanted::new(&scan.target, &scan.opening)?.judged_by(&scan.judging);
     let advisories = match scan.format {
@@ -33,7 +33,13 @@ pub(crate) async fn run(scan: &cli::Scan, settings: &Settings) -> Result<ExitCod
     let report = wanted.read("scan", advisories.as_ref(), settings).await?;
     answer(scan, &report)?;
     let fails = |threshold: Severity| report.worst().is_some_and(|worst| worst >= threshold);
-    Ok(if scan.fail_on.is_some_and(fails) { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+    Ok(if scan.fail_on.is_some_and(fails) {
+        ExitCode::from(FOUND)
+    } else if scan.require_complete && !report.coverage.conclusion.complete {
+        ExitCode::from(INCOMPLETE)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// A target that was typed, understood.

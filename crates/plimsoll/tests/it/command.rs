@@ -160,6 +160,14 @@ fn the_exit_status_tells_findings_from_errors() {
     assert_eq!(status(&desk.scan(&[&desk.target(), "--fail-on", "critical"])), 0);
     assert_eq!(status(&desk.scan(&["oci-dir:/nowhere"])), 2);
     assert_eq!(status(&desk.scan(&[&desk.target(), "--fail-on", "dire"])), 2);
+    // The feed has nothing on Python's packages, so only the image without one can be judged.
+    assert_eq!(status(&desk.scan(&[&desk.target(), "--require-complete"])), 3);
+    let alone = Layer::new().alpine("3.18.4", &[("zlib", "1.3-r0")]).tar();
+    let alone = Image::of(&[alone], Packing::Gzip);
+    let folder = desk.folder.path().join("alone");
+    image::write_layout(&folder, &alone.manifest, "1", &[&alone]).expect("a layout");
+    let alone = format!("oci-dir:{}", folder.display());
+    assert_eq!(status(&desk.scan(&[&alone, "--fail-on", "low", "--require-complete"])), 0);
     let missing = desk.scan(&["oci-dir:/nowhere"]);
     assert!(text(&missing.stderr).contains("/nowhere"), "{}", text(&missing.stderr));
     assert_eq!(text(&missing.stdout), "");
