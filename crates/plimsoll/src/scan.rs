@@ -282,12 +282,14 @@ fn conclusion(report: &Report) -> String {
         Health::Healthy => "Healthy: looked, understood, found nothing.".to_owned(),
         Health::NotApplicable => format!("No findings, but not healthy: {}.", reason.unwrap_or_default()),
         Health::Unhealthy => {
-            let mut text = format!(
-                "{} findings ({}), {} of them with a fix.",
-                summary.findings,
-                by_severity.join(", "),
-                summary.fixable
-            );
+            let by_severity = by_severity.join(", ");
+            let mut text = match (summary.findings, summary.fixable) {
+                (1, 1) => format!("1 finding ({by_severity}), with a fix."),
+                (1, _) => format!("1 finding ({by_severity}), without a fix."),
+                (findings, fixable) => {
+                    format!("{findings} findings ({by_severity}), {fixable} of them with a fix.")
+                }
+            };
             if let Some(reason) = reason {
                 let _ = write!(text, "\nNot everything could be judged: {reason}.");
             }
