@@ -18,6 +18,7 @@ pub(crate) mod lua;
 pub(crate) mod native_image;
 pub(crate) mod note;
 pub(crate) mod npm;
+mod pe;
 pub(crate) mod perl;
 pub(crate) mod php;
 pub(crate) mod python;

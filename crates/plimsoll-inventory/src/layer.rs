@@ -307,7 +307,8 @@ impl<'a> Layer<'a> {
             cataloger = Some(lang::npm_cataloger());
         } else if cataloger.is_none()
             && entry.size <= self.limits.file_bytes as u64 / 2
-            && let Some(guess) = ostree::guess(path, tar.peek(ostree::START)?)
+            && ostree::is_object(path)
+            && let Some(guess) = ostree::guess(tar.peek(ostree::START)?)
         {
             (is_stored, name) = (true, guess.name);
             cataloger = catalogers::for_path(guess.place);

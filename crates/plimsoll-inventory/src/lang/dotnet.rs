@@ -19,8 +19,6 @@ use crate::catalogers::{Reader, Unreadable, Whole};
 pub(crate) mod assembly;
 pub(crate) mod bundle;
 
-use assembly::{SECTIONS, u16_at, u32_at};
-
 /// `*.deps.json`.
 pub(crate) fn matches(path: &str) -> bool {
     path.ends_with(".deps.json")

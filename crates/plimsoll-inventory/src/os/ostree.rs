@@ -19,12 +19,15 @@ impl Guess {
     }
 }
 
-/// Guesses what the object at a path is; `None` for what is none, or tells nothing.
-pub(crate) fn guess(path: &str, start: &[u8]) -> Option<Guess> {
+/// Whether an object lies at a path.
+pub(crate) fn is_object(path: &str) -> bool {
+    let is_stored = |store: &&str| path.starts_with(*store);
+    path.ends_with(".file") && ["sysroot/ostree/repo/objects/", "ostree/repo/objects/"].iter().any(is_stored)
+}
+
+/// Guesses what an object is by its first bytes; `None` where they tell nothing.
+pub(crate) fn guess(start: &[u8]) -> Option<Guess> {
     const SYSTEM: [&[u8]; 4] = [b"NAME=", b"ID=", b"PRETTY_NAME=", b"VERSION="];
-    if !path.ends_with(".file") || !is_in_store(path) {
-        return None;
-    }
     match start {
         [b'S', b'Q', b'L', ..] if start.starts_with(b"SQLite format 3\0") => {
             Some(Guess { place: "usr/share/rpm/rpmdb.sqlite", name: super::rpm::ALONE })
@@ -34,8 +37,4 @@ pub(crate) fn guess(path: &str, start: &[u8]) -> Option<Guess> {
         _ if SYSTEM.iter().any(|key| start.starts_with(key)) => Guess::of("etc/os-release"),
         _ => None,
     }
-}
-
-fn is_in_store(path: &str) -> bool {
-    ["sysroot/ostree/repo/objects/", "ostree/repo/objects/"].iter().any(|store| path.starts_with(store))
 }

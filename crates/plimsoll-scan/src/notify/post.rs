@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 
 use super::reach::{REFUSED, Reach};
-use crate::{Error, ErrorKind, Result, USER_AGENT};
+use crate::{Error, ErrorKind, Result, USER_AGENT, in_one_line};
 
 /// Bytes of an answer that are read.
 const MAX_ANSWER: usize = 4 << 10;
@@ -115,7 +115,7 @@ impl Post {
         match self.http.request(method, url).headers(headers).body(body).send().await {
             Ok(response) => judge(response).await,
             Err(error) => {
-                let reason = chain(&error.without_url());
+                let reason: String = in_one_line(&error.without_url()).chars().take(500).collect();
                 let outcome = match reason.contains(REFUSED) {
                     true => Outcome::Hopeless(reason),
                     false => Outcome::Retry(reason, None),
@@ -166,19 +166,4 @@ async fn judge(response: reqwest::Response) -> Exchange {
         _ => Outcome::Retry(format!("it answered {status}{}", said()), retry_after),
     };
     Exchange { answer: Some(Answer { status, headers, body }), outcome }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    for _ in 0..8 {
-        let Some(error) = cause else { break };
-        let message = error.to_string();
-        if !text.ends_with(&message) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-        cause = error.source();
-    }
-    text.chars().take(500).collect()
 }

@@ -8,14 +8,12 @@
 use plimsoll_types::inventory::{Confidence, Details, FileContent, Found};
 use plimsoll_types::{Package, PackageType};
 
-use crate::catalogers::{PE, Reader, Start, Unreadable, Want};
+use crate::catalogers::{Reader, Start, Unreadable, Want};
 use crate::lang::one;
+use crate::lang::pe::{Header, u16_at, u32_at};
 
 /// What is looked at of the resources; those of a library are a few hundred bytes, and only icons make them large.
 const MOST: usize = 1024 * 1024;
-
-/// Sections beyond this many are not looked at; compilers write three.
-pub(super) const SECTIONS: usize = 96;
 
 /// Entries of one directory of resources.
 const ENTRIES: usize = 256;
@@ -44,18 +42,10 @@ struct Resources {
 impl Resources {
     /// Reads the headers; `None` where it is no .NET library, or one without resources.
     fn find(start: &[u8]) -> Option<Self> {
-        if !start.starts_with(PE) {
-            return None;
-        }
-        let header = usize::try_from(u32_at(start, 0x3c)?).ok()?;
-        if start.get(header..header.checked_add(4)?)? != b"PE\0\0" {
-            return None;
-        }
-        let (sections, optional) = (u16_at(start, header + 6)?, header + 24);
-        let table = optional + usize::from(u16_at(start, header + 20)?);
-        let directories = match u16_at(start, optional)? {
-            0x10b => optional + 96,
-            0x20b => optional + 112,
+        let header = Header::read(start)?;
+        let directories = match u16_at(start, header.optional)? {
+            0x10b => header.optional + 96,
+            0x20b => header.optional + 112,
             _ => return None,
         };
         // The number of directories stands before them.
@@ -65,12 +55,10 @@ impl Resources {
         if count < 15 || resources == 0 || runtime == 0 {
             return None;
         }
-        (0..usize::from(sections).min(SECTIONS)).find_map(|number| {
-            let section = table + 40 * number;
-            let (address, size) = (u32_at(start, section + 12)?, u32_at(start, section + 16)?);
-            let inside = resources.checked_sub(address).filter(|inside| *inside < size)?;
-            let length = usize::try_from(size - inside).ok()?.min(MOST);
-            let offset = u64::from(u32_at(start, section + 20)?) + u64::from(inside);
+        header.sections().find_map(|section| {
+            let inside = resources.checked_sub(section.address).filter(|inside| *inside < section.size)?;
+            let length = usize::try_from(section.size - inside).ok()?.min(MOST);
+            let offset = u64::from(section.offset) + u64::from(inside);
             Some(Self { offset, length, address: resources })
         })
     }
@@ -233,14 +221,6 @@ fn utf16(bytes: &[u8]) -> String {
     char::decode_utf16(units.take_while(|unit| *unit != 0))
         .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect()
-}
-
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
-}
-
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use memchr::memmem;
 use plimsoll_types::ProblemKind;
 use plimsoll_types::inventory::FileContent;
 
-use super::{SECTIONS, parse, u16_at, u32_at};
+use super::parse;
 use crate::catalogers::{ELF, PE, Reader, Start, Unreadable, Want};
+use crate::lang::pe::{Header, u16_at, u32_at};
 
 /// Stands in the host, behind the eight bytes that say where the manifest is.
 const SIGNATURE: [u8; 32] = [
@@ -61,17 +62,7 @@ fn end_of_elf(bytes: &[u8]) -> Option<u64> {
 
 /// Where the last section ends.
 fn end_of_pe(bytes: &[u8]) -> Option<u64> {
-    let header = usize::try_from(u32_at(bytes, 0x3c)?).ok()?;
-    if bytes.get(header..header.checked_add(4)?)? != b"PE\0\0" {
-        return None;
-    }
-    let sections = usize::from(u16_at(bytes, header + 6)?).min(SECTIONS);
-    let table = header + 24 + usize::from(u16_at(bytes, header + 20)?);
-    let end = |number: usize| {
-        let section = table + 40 * number;
-        Some(u64::from(u32_at(bytes, section + 16)?) + u64::from(u32_at(bytes, section + 20)?))
-    };
-    (0..sections).map_while(end).max()
+    Header::read(bytes)?.sections().map(|section| u64::from(section.size) + u64::from(section.offset)).max()
 }
 
 #[derive(Default)]
@@ -172,6 +163,7 @@ impl Reader for Bundle {
 impl Bundle {
     /// Goes on as far as the next find; `None` where more bytes are needed for that.
     fn step(&mut self) -> Option<Want> {
+        let here = self.before_manifest();
         match &mut self.stage {
             Stage::Host => {
                 let Some(at) = memmem::find(&self.window, &SIGNATURE) else {
@@ -191,7 +183,6 @@ impl Bundle {
                 Some(Want::More)
             }
             Stage::Files => {
-                let here = self.before_manifest();
                 let searched = if self.begun < LISTS { here } else { 0 };
                 let found = memmem::find_iter(&self.window[..searched], KEY).find_map(|at| {
                     let before = &self.window[at.saturating_sub(BEFORE_KEY)..at];
@@ -214,8 +205,6 @@ impl Bundle {
                 self.go_to_manifest()
             }
             Stage::List(object) => {
-                let here = self.manifest.saturating_sub(self.window_start);
-                let here = usize::try_from(here).unwrap_or(usize::MAX).min(self.window.len());
                 let end = object.end(&self.window[..here]);
                 let taken = end.unwrap_or(here);
                 let held: usize = self.lists.iter().map(|(_, list)| list.len()).sum();

@@ -3,8 +3,9 @@
 
 use super::Span;
 use crate::catalogers::PE;
+use crate::lang::pe::{Header, Section, u16_at};
 
-/// Sections beyond this many are not looked at; Go's linker writes about twenty.
+/// Sections of a segment beyond this many are not looked at.
 const SECTIONS: usize = 96;
 
 /// Load commands beyond this many are not looked at.
@@ -25,25 +26,18 @@ fn span(start: u64, size: u64, address: u64) -> Option<Span> {
 }
 
 fn of_pe(start: &[u8]) -> Option<Vec<Span>> {
-    const CODE: u64 = 0x2000_0000;
-    let header = usize::try_from(number(start, 0x3c, 4)?).ok()?;
-    if start.get(header..header.checked_add(4)?)? != b"PE\0\0" {
-        return None;
-    }
-    let optional = header + 24;
-    let base = match number(start, optional, 2)? {
-        0x10b => number(start, optional + 28, 4)?,
-        0x20b => number(start, optional + 24, 8)?,
+    const CODE: u32 = 0x2000_0000;
+    let header = Header::read(start)?;
+    let base = match u16_at(start, header.optional)? {
+        0x10b => number(start, header.optional + 28, 4)?,
+        0x20b => number(start, header.optional + 24, 8)?,
         _ => return None,
     };
-    let table = optional + usize::try_from(number(start, header + 20, 2)?).ok()?;
-    let count = usize::try_from(number(start, header + 6, 2)?).ok()?;
-    let section = |n: usize| {
-        let at = |field: usize| number(start, table + 40 * n + field, 4);
-        let (address, size, offset, kind) = (at(12)?, at(16)?, at(20)?, at(36)?);
-        Some(span(offset, size, base.checked_add(address)?).filter(|_| kind & CODE == 0))
+    let data = |section: Section| {
+        let (kind, address) = (section.kind?, base.checked_add(section.address.into())?);
+        Some(span(section.offset.into(), section.size.into(), address).filter(|_| kind & CODE == 0))
     };
-    Some((0..count.min(SECTIONS)).map_while(section).flatten().collect())
+    Some(header.sections().map_while(data).flatten().collect())
 }
 
 fn of_mach_o(start: &[u8]) -> Option<Vec<Span>> {
