@@ -2,7 +2,6 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    static RUN: std::sync::OnceLock<fn(&[u8])> = std::sync::OnceLock::new();
-    let run = RUN.get_or_init(|| plimsoll_fuzz::target(env!("CARGO_BIN_NAME")).expect("a target").run);
-    run(data);
+    static TARGET: std::sync::OnceLock<&plimsoll_fuzz::Target> = std::sync::OnceLock::new();
+    TARGET.get_or_init(|| plimsoll_fuzz::Target::named(env!("CARGO_BIN_NAME")).expect("a target")).run(data);
 });

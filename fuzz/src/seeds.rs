@@ -63,7 +63,8 @@ pub(crate) fn layers() -> Seeds {
 }
 
 pub(crate) fn replies() -> Seeds {
-    let reply = |layer: Vec<u8>| ProbeReply::Layer(Box::new(read_layer(&layer[..], &Limits::default()))).encode();
+    let reply =
+        |layer: Vec<u8>| ProbeReply::Layer(Box::new(read_layer(&layer[..], &Limits::default()))).encode();
     layers().into_iter().map(reply).collect()
 }
 
@@ -86,11 +87,17 @@ pub(crate) fn os_release() -> Seeds {
 }
 
 pub(crate) fn release_line() -> Seeds {
-    texts(&["CentOS Linux release 7.9.2009 (Core)\n", "SUSE Linux Enterprise Server 11\nVERSION = 11\nPATCHLEVEL = 4\n", "Welcome to Alpine Linux v3.4"])
+    texts(&[
+        "CentOS Linux release 7.9.2009 (Core)\n",
+        "SUSE Linux Enterprise Server 11\nVERSION = 11\nPATCHLEVEL = 4\n",
+        "Welcome to Alpine Linux v3.4",
+    ])
 }
 
 pub(crate) fn dpkg() -> Seeds {
-    texts(&["Package: a\nStatus: install ok installed\nMaintainer: x\nArchitecture: amd64\nSource: b (2)\nVersion: 1:2-3\nDescription: x\n y\n\nPackage: c\r\nVersion: 1\r\n"])
+    texts(&[
+        "Package: a\nStatus: install ok installed\nMaintainer: x\nArchitecture: amd64\nSource: b (2)\nVersion: 1:2-3\nDescription: x\n y\n\nPackage: c\r\nVersion: 1\r\n",
+    ])
 }
 
 /// A .NET program in one file, whose files are the first half of the data and whose manifest is the other.
@@ -101,8 +108,8 @@ pub(crate) fn bundle_of(data: &[u8]) -> Vec<u8> {
     bytes[0x3a..0x3e].copy_from_slice(&[64, 0, 1, 0]);
     bytes[1024..1032].copy_from_slice(&((BUNDLE_HOST + data.len() / 2) as u64).to_le_bytes());
     bytes[1032..1064].copy_from_slice(&[
-        0x8b, 0x12, 0x02, 0xb9, 0x6a, 0x61, 0x20, 0x38, 0x72, 0x7b, 0x93, 0x02, 0x14, 0xd7, 0xa0, 0x32, 0x13, 0xf5, 0xb9, 0xe6,
-        0xef, 0xae, 0x33, 0x18, 0xee, 0x3b, 0x2d, 0xce, 0x24, 0xb3, 0x6a, 0xae,
+        0x8b, 0x12, 0x02, 0xb9, 0x6a, 0x61, 0x20, 0x38, 0x72, 0x7b, 0x93, 0x02, 0x14, 0xd7, 0xa0, 0x32, 0x13,
+        0xf5, 0xb9, 0xe6, 0xef, 0xae, 0x33, 0x18, 0xee, 0x3b, 0x2d, 0xce, 0x24, 0xb3, 0x6a, 0xae,
     ]);
     bytes.extend_from_slice(data);
     bytes
@@ -115,7 +122,8 @@ pub(crate) fn bundles() -> Seeds {
         "libraries": { "A/1.0.0": { "type": "package" } } }"#;
     let of = |major: u32| {
         let place = [(BUNDLE_HOST as u64).to_le_bytes(), (list.len() as u64).to_le_bytes()].concat();
-        let mut manifest = [&major.to_le_bytes()[..], &[0; 4], &1_u32.to_le_bytes(), b"\x04name", &place].concat();
+        let mut manifest =
+            [&major.to_le_bytes()[..], &[0; 4], &1_u32.to_le_bytes(), b"\x04name", &place].concat();
         manifest.extend_from_slice(b"\x03\x06a.json");
         manifest.resize(list.len(), 0);
         [&list[..], &manifest].concat()
@@ -237,16 +245,24 @@ pub(crate) fn sqlite() -> Seeds {
     let plain = [first, leaf].concat();
     let mut waiting = plain.clone();
     waiting[18..20].copy_from_slice(&[2, 2]);
-    let log = [0x377f_0683_u32, 3_007_000, 1024, 0, 1, 2, 0, 0].iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
+    let log = [0x377f_0683_u32, 3_007_000, 1024, 0, 1, 2, 0, 0]
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .collect::<Vec<u8>>();
     vec![plain, [waiting, log, vec![0; 2016]].concat()]
 }
 
 pub(crate) fn rpm_manifest() -> Seeds {
-    texts(&["filesystem\t1.1-20.azl3\t1\t2\tMicrosoft\t(none)\t0\tx86_64\t1\tfilesystem-1.1-20.azl3.src.rpm\n"])
+    texts(&[
+        "filesystem\t1.1-20.azl3\t1\t2\tMicrosoft\t(none)\t0\tx86_64\t1\tfilesystem-1.1-20.azl3.src.rpm\n",
+    ])
 }
 
 pub(crate) fn pacman() -> Seeds {
-    texts(&["%NAME%\na\n\n%VERSION%\n1:2-3\n\n%BASE%\nb\n\n%LICENSE%\nMIT\n", "%FILES%\nusr/\nusr/bin/a\n\n%BACKUP%\nx\n"])
+    texts(&[
+        "%NAME%\na\n\n%VERSION%\n1:2-3\n\n%BASE%\nb\n\n%LICENSE%\nMIT\n",
+        "%FILES%\nusr/\nusr/bin/a\n\n%BACKUP%\nx\n",
+    ])
 }
 
 pub(crate) fn portage() -> Seeds {
@@ -265,7 +281,9 @@ pub(crate) fn yaml() -> Seeds {
 }
 
 pub(crate) fn xml() -> Seeds {
-    texts(&["<component><id>a</id><releases><release date=\"x\" version=\"1\"/><release version='2'></releases>"])
+    texts(&[
+        "<component><id>a</id><releases><release date=\"x\" version=\"1\"/><release version='2'></releases>",
+    ])
 }
 
 pub(crate) fn chisel() -> Seeds {
@@ -299,9 +317,11 @@ pub(crate) fn headers() -> Seeds {
 fn zip(name: &str, content: &[u8]) -> Vec<u8> {
     let (length, name_length) = ((content.len() as u32).to_le_bytes(), (name.len() as u16).to_le_bytes());
     let sizes = [&[0; 4][..], &length, &length, &name_length, &[0; 2]].concat();
-    let local = [b"PK\x03\x04", &[20, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &sizes, name.as_bytes(), content].concat();
+    let local =
+        [b"PK\x03\x04", &[20, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &sizes, name.as_bytes(), content].concat();
     let central =
-        [b"PK\x01\x02", &[20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &sizes, &[0; 14], name.as_bytes()].concat();
+        [b"PK\x01\x02", &[20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &sizes, &[0; 14], name.as_bytes()]
+            .concat();
     let (size, at) = ((central.len() as u32).to_le_bytes(), (local.len() as u32).to_le_bytes());
     let end = [b"PK\x05\x06", &[0, 0, 0, 0, 1, 0, 1, 0][..], &size, &at, &[0; 2]].concat();
     [local, central, end].concat()
@@ -309,7 +329,10 @@ fn zip(name: &str, content: &[u8]) -> Vec<u8> {
 
 pub(crate) fn zips() -> Seeds {
     let properties = zip("META-INF/maven/g/a/pom.properties", b"groupId=g\nartifactId=a\nversion=1\n");
-    let manifest = zip("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\nImplementation-Title: a\nImplementation-Version: 1\n");
+    let manifest = zip(
+        "META-INF/MANIFEST.MF",
+        b"Manifest-Version: 1.0\nImplementation-Title: a\nImplementation-Version: 1\n",
+    );
     let egg = zip("EGG-INFO/PKG-INFO", b"Name: a\nVersion: 1\n");
     vec![zip("BOOT-INF/lib/b.jar", &properties), properties, manifest, egg]
 }
@@ -325,7 +348,8 @@ pub(crate) fn programs() -> Seeds {
     let modules = "path\tx\nmod\tx\tv1\t\ndep\ty\tv2\th1:\n=>\tz\tv3\t\n";
     let modules = format!("{:16}{modules}{:15}\n", "", "");
     let version = "go1.22.3";
-    let strings = [&[version.len() as u8][..], version.as_bytes(), &[modules.len() as u8], modules.as_bytes()].concat();
+    let strings =
+        [&[version.len() as u8][..], version.as_bytes(), &[modules.len() as u8], modules.as_bytes()].concat();
     elf.extend([b"\xff Go buildinf:\x08\x02", &[0; 16][..], &strings].concat());
     elf.resize(8192, 0);
     let mut windows = elf.clone();
@@ -350,7 +374,8 @@ pub(crate) fn told_by_content() -> Seeds {
     ] {
         file.extend(text);
     }
-    let script = b"#!/usr/bin/env php\n<?php\nconst VERSION = '2.5.3';\npublic const BRANCH_ALIAS_VERSION = '';\n";
+    let script =
+        b"#!/usr/bin/env php\n<?php\nconst VERSION = '2.5.3';\npublic const BRANCH_ALIAS_VERSION = '';\n";
     vec![file, script.to_vec()]
 }
 
@@ -382,7 +407,9 @@ pub(crate) fn libraries() -> Seeds {
         bytes[4] = 1;
         bytes
     };
-    let texts = [("OriginalFilename", "A.dll"), ("ProductVersion", "1.2.3+a")].map(|(k, v)| block(k, &text(v), b"")).concat();
+    let texts = [("OriginalFilename", "A.dll"), ("ProductVersion", "1.2.3+a")]
+        .map(|(k, v)| block(k, &text(v), b""))
+        .concat();
     let info = block("VS_VERSION_INFO", b"", &block("StringFileInfo", b"", &block("000004b0", b"", &texts)));
     file.extend([0x2000 + 88, info.len() as u32, 0, 0].map(u32::to_le_bytes).concat());
     file.extend(info);
@@ -398,11 +425,17 @@ pub(crate) fn extensions() -> Seeds {
 }
 
 pub(crate) fn erlang() -> Seeds {
-    texts(&["{application, a,\n [{description, \"x \\\" y\"},\n  {vsn, \"1.2\"}, % z\n  {modules, [a,'B c']}]}.\n"])
+    texts(&[
+        "{application, a,\n [{description, \"x \\\" y\"},\n  {vsn, \"1.2\"}, % z\n  {modules, [a,'B c']}]}.\n",
+    ])
 }
 
 pub(crate) fn purls() -> Seeds {
-    texts(&["pkg:npm/%40s/n@1?a=b&c=%2F#x/y", "pkg:deb/debian/a@1:2-3?arch=x&distro=debian-12", "pkg:golang/a.b/c@v1"])
+    texts(&[
+        "pkg:npm/%40s/n@1?a=b&c=%2F#x/y",
+        "pkg:deb/debian/a@1:2-3?arch=x&distro=debian-12",
+        "pkg:golang/a.b/c@v1",
+    ])
 }
 
 pub(crate) fn references() -> Seeds {
@@ -443,9 +476,13 @@ pub(crate) fn feeds() -> Seeds {
     let secdb: &[u8] = br#"{"distroversion":"v3.18","reponame":"main","packages":[{"pkg":{"name":"a","secfixes":{"1-r0":["CVE-2024-1"]}}}]}"#;
     let oval: &[u8] = b"<oval_definitions><definitions><definition class=\"vulnerability\" id=\"a\"><metadata><title>CVE-2024-1</title></metadata><criteria><criterion test_ref=\"t\"/></criteria></definition></definitions></oval_definitions>";
     let updates: &[u8] = b"<updates><update type=\"security\"><id>A-1</id><severity>low</severity><references><reference id=\"CVE-2024-1\" type=\"cve\"/></references><pkglist><collection><package name=\"a\" version=\"1\" release=\"2\" epoch=\"0\" arch=\"x86_64\"/></collection></pkglist></update></updates>";
-    let photon: &[u8] = br#"[{"cve_id":"CVE-2024-1","pkg":"a","cve_score":9.8,"aff_ver":"all","res_ver":"1-1.ph4"}]"#;
+    let photon: &[u8] =
+        br#"[{"cve_id":"CVE-2024-1","pkg":"a","cve_score":9.8,"aff_ver":"all","res_ver":"1-1.ph4"}]"#;
     let nvd: &[u8] = br#"{"vulnerabilities":[{"cve":{"id":"CVE-2024-1","descriptions":[],"metrics":{}}}]}"#;
-    let archive = archive(&[(b"CVE-2024-1.json", json), (b"CVE-2024-1", b"Candidate: CVE-2024-1\njammy_a: released (1)\n")]);
+    let archive = archive(&[
+        (b"CVE-2024-1.json", json),
+        (b"CVE-2024-1", b"Candidate: CVE-2024-1\njammy_a: released (1)\n"),
+    ]);
     [json, &archive, secdb, secdb, secdb, oval, &archive, &archive, updates, updates, photon, nvd]
         .iter()
         .enumerate()

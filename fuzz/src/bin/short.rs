@@ -1,15 +1,19 @@
-//! Runs targets for a fixed time each, with any compiler: `short [--seconds N] [--seed N] [NAME...]`.
+//! Runs readers for a fixed time each, with any compiler: `short [--seconds N] [--seed N] [NAME...]`, where a name is that of a
+//! reader or of a target, which stands for all of its readers. `short --write-seeds FOLDER` writes what each target begins
+//! with into a folder of its name, for libFuzzer.
 //!
-//! Seconds are of the processor, where the system tells them: beside other work a target gets as many inputs as without.
+//! Seconds are of the processor, where the system tells them: beside other work a reader gets as many inputs as without.
 //! It changes seeds at random and knows nothing of the coverage, so that it finds less than libFuzzer does in the same time.
 //! What it finds it finds again with the same `--seed`. A finding is written to `artifacts/NAME-HASH`.
 
+use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use plimsoll_fuzz::{TARGETS, Target};
+use plimsoll_fuzz::{Reader, TARGETS};
 
 /// No input is longer.
 const LONGEST: usize = 64 * 1024;
@@ -25,36 +29,61 @@ fn main() -> ExitCode {
         match argument.as_str() {
             "--seconds" => seconds = number().unwrap_or(seconds),
             "--seed" => seed = number().unwrap_or(seed),
+            "--write-seeds" => {
+                let folder = arguments.next().unwrap_or_else(|| "corpus".to_owned());
+                return write_seeds(Path::new(&folder)).map_or_else(failure, |()| ExitCode::SUCCESS);
+            }
             _ => names.push(argument),
         }
     }
-    // A finding that is known stays one for who looks at the files given: each is run once.
-    let chosen: Vec<&Target> =
-        TARGETS.iter().filter(|target| names.is_empty() || names.iter().any(|name| name == target.name)).collect();
+    let is_chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
+    let chosen: Vec<&Reader> = TARGETS
+        .iter()
+        .flat_map(|target| {
+            target.readers.iter().filter(|reader| is_chosen(target.name) || is_chosen(reader.name))
+        })
+        .collect();
     if chosen.is_empty() {
-        eprintln!("no such target; there are {}", TARGETS.iter().map(|t| t.name).collect::<Vec<_>>().join(", "));
-        return ExitCode::FAILURE;
+        let all: Vec<&str> =
+            TARGETS.iter().flat_map(|target| target.readers.iter().map(|reader| reader.name)).collect();
+        return failure(format!("no such reader; there are {}", all.join(", ")));
     }
     panic::set_hook(Box::new(|info| eprintln!("{info}")));
     let mut findings = 0;
-    for target in chosen {
-        match search(target, Duration::from_secs(seconds), seed) {
+    for reader in chosen {
+        match search(reader, Duration::from_secs(seconds), seed) {
             Ok((runs, time)) => {
-                println!("{}: {runs} inputs in {:.1} s, nothing found", target.name, time.as_secs_f64());
+                println!("{}: {runs} inputs in {:.1} s, nothing found", reader.name, time.as_secs_f64());
             }
             Err(path) => {
                 findings += 1;
-                println!("{}: found something with --seed {seed}: {path}", target.name);
+                println!("{}: found something with --seed {seed}: {path}", reader.name);
             }
         }
     }
     if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn failure(reason: impl Display) -> ExitCode {
+    eprintln!("{reason}");
+    ExitCode::FAILURE
+}
+
+fn write_seeds(folder: &Path) -> std::io::Result<()> {
+    for target in TARGETS {
+        let folder = folder.join(target.name);
+        std::fs::create_dir_all(&folder)?;
+        for (number, seed) in target.seeds().iter().enumerate() {
+            std::fs::write(folder.join(format!("seed-{number}")), seed)?;
+        }
+    }
+    Ok(())
+}
+
 /// The number of inputs that were tried and the time that they took, or where the one is that did harm.
-fn search(target: &Target, time: Duration, seed: u64) -> Result<(u64, Duration), String> {
+fn search(reader: &Reader, time: Duration, seed: u64) -> Result<(u64, Duration), String> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let seeds = (target.seeds)();
+    let seeds = (reader.seeds)();
     let clock = Clock::start();
     let (mut runs, mut began) = (0, Duration::ZERO);
     while began < time {
@@ -63,12 +92,12 @@ fn search(target: &Target, time: Duration, seed: u64) -> Result<(u64, Duration),
             Some(seed) => seed.clone(),
             None => random.changed(&seeds),
         };
-        let fine = panic::catch_unwind(AssertUnwindSafe(|| (target.run)(&input))).is_ok();
+        let fine = panic::catch_unwind(AssertUnwindSafe(|| (reader.run)(&input))).is_ok();
         let ended = clock.elapsed();
         if !fine || ended.saturating_sub(began) > SLOWEST {
             let mut hasher = DefaultHasher::new();
             input.hash(&mut hasher);
-            let path = format!("artifacts/{}-{:016x}", target.name, hasher.finish());
+            let path = format!("artifacts/{}-{:016x}", reader.name, hasher.finish());
             let written = std::fs::create_dir_all("artifacts").and_then(|()| std::fs::write(&path, &input));
             return Err(written.map_or_else(|error| error.to_string(), |()| path));
         }
@@ -127,7 +156,8 @@ impl Random {
                 1 if !input.is_empty() => input[at] = self.next() as u8,
                 // Numbers at the edges, in both byte orders.
                 2 | 3 => {
-                    let edges: [u64; 10] = [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 62, u64::MAX];
+                    let edges: [u64; 10] =
+                        [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 62, u64::MAX];
                     let edge = edges[self.below(edges.len())];
                     let bytes = if self.below(2) == 0 { edge.to_le_bytes() } else { edge.to_be_bytes() };
                     let width = 1 << self.below(4);
