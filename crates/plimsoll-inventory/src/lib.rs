@@ -11,6 +11,7 @@
 
 mod catalogers;
 mod distro;
+mod gzip;
 mod lang;
 mod layer;
 mod os;

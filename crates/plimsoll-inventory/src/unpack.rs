@@ -1,13 +1,14 @@
 //! Compressed bytes to unpacked bytes, counted, limited and hashed while they pass.
 //!
 //! The format is what the first bytes say, not what the media type says: layers labelled gzip that are plain tar exist
-//! (scanning facts 2.1). Bytes are handed out as slices of one buffer that is used again and again; nothing is copied.
+//! (scanning facts 2.1). Bytes are handed out as slices of one buffer that is used again and again.
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
-use flate2::bufread::MultiGzDecoder;
 use plimsoll_types::probe::Limits;
 use plimsoll_types::{Algorithm, Digest, Hasher, Problem, ProblemKind};
+
+use crate::gzip::{Gunzip, SLACK, WINDOW};
 
 /// Large enough that the cost of a call is nothing, small enough to stay in the second-level cache between inflating,
 /// hashing and walking.
@@ -22,6 +23,7 @@ const RATIO_COUNTS_AFTER: u64 = 1024 * 1024;
 /// A stream of unpacked bytes.
 pub(crate) struct Unpack<R: Read> {
     source: Source<R>,
+    /// Room for what gzip refers to, for what is asked for at once, and for what gzip writes behind that.
     buffer: Box<[u8]>,
     /// What of the buffer was read and not yet consumed.
     start: usize,
@@ -37,7 +39,7 @@ impl<R: Read> Unpack<R> {
     pub(crate) fn new(input: R, limits: &Limits) -> Self {
         Self {
             source: Source::Fresh(Some(input), limits.compressed_bytes),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
+            buffer: vec![0; WINDOW + BUFFER + SLACK].into_boxed_slice(),
             start: 0,
             end: 0,
             total: 0,
@@ -55,8 +57,7 @@ impl<R: Read> Unpack<R> {
     /// What is at hand, at least one byte unless the stream is at its end. Nothing is consumed.
     pub(crate) fn fill(&mut self) -> Result<&[u8], Problem> {
         if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
+            self.make_room();
             self.read_more()?;
         }
         Ok(&self.buffer[self.start..self.end])
@@ -66,10 +67,8 @@ impl<R: Read> Unpack<R> {
     pub(crate) fn peek(&mut self, wanted: usize) -> Result<&[u8], Problem> {
         let wanted = wanted.min(BUFFER);
         if self.end - self.start < wanted {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-            while self.end < wanted && self.read_more()? > 0 {}
+            self.make_room();
+            while self.end - self.start < wanted && self.read_more()? > 0 {}
         }
         Ok(&self.buffer[self.start..self.end.min(self.start + wanted)])
     }
@@ -92,20 +91,27 @@ impl<R: Read> Unpack<R> {
         self.hasher.unwrap_or_else(|| Hasher::new(Algorithm::Sha256)).finish()
     }
 
+    /// Moves what is at hand to the front, behind the window.
+    fn make_room(&mut self) {
+        let from = self.start.min(self.end.saturating_sub(self.source.window()));
+        self.buffer.copy_within(from..self.end, 0);
+        self.start -= from;
+        self.end -= from;
+    }
+
     /// Reads behind what is at hand; the bytes are counted and hashed here and nowhere else.
     fn read_more(&mut self) -> Result<usize, Problem> {
-        let room = self.buffer.len() - self.end;
+        let room = (WINDOW + BUFFER).saturating_sub(self.end);
         // One byte past the limit is enough to know that it was passed.
         let allowed = usize::try_from((self.most - self.total).saturating_add(1)).unwrap_or(usize::MAX);
-        let end = self.end + room.min(allowed);
-        let length = self.source.read(&mut self.buffer[self.end..end])?;
-        let bytes = &self.buffer[self.end..self.end + length];
+        let until = self.end + room.min(allowed);
+        let length = self.source.read(&mut self.buffer, self.end, until)?;
         if self.total + length as u64 > self.most {
             return Err(limit(format!("the layer unpacks to more than {} bytes", self.most)));
         }
         self.total += length as u64;
         if let Some(hasher) = &mut self.hasher {
-            hasher.update(bytes);
+            hasher.update(&self.buffer[self.end..self.end + length]);
         }
         self.end += length;
         if self.total > RATIO_COUNTS_AFTER
@@ -127,12 +133,13 @@ enum Source<R: Read> {
     /// Not looked at yet, with what it may have in all.
     Fresh(Option<R>, u64),
     Plain(Input<R>),
-    Gzip(Box<MultiGzDecoder<Input<R>>>),
+    Gzip(Gunzip<Input<R>>),
     Zstd(zstd::stream::read::Decoder<'static, Input<R>>),
 }
 
 impl<R: Read> Source<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Problem> {
+    /// Reads to `at` and behind, where enough is there at `until`. gzip may write some more, [`SLACK`] at most.
+    fn read(&mut self, buffer: &mut [u8], at: usize, until: usize) -> Result<usize, Problem> {
         if let Self::Fresh(input, most) = self
             && let Some(input) = input.take()
         {
@@ -141,9 +148,9 @@ impl<R: Read> Source<R> {
         loop {
             let (read, format) = match self {
                 Self::Fresh(..) => return Ok(0),
-                Self::Plain(input) => (input.read(buffer), "layer"),
-                Self::Gzip(decoder) => (decoder.read(buffer), "gzip stream"),
-                Self::Zstd(decoder) => (decoder.read(buffer), "zstd stream"),
+                Self::Plain(input) => (input.read(&mut buffer[at..until]), "layer"),
+                Self::Gzip(decoder) => (decoder.read(buffer, at, until), "gzip stream"),
+                Self::Zstd(decoder) => (decoder.read(&mut buffer[at..until]), "zstd stream"),
             };
             match read {
                 Ok(length) => return Ok(length),
@@ -161,7 +168,7 @@ impl<R: Read> Source<R> {
         let counted = Counted { inner: Cursor::new(start).chain(input), count: 0, most };
         let mut input = BufReader::with_capacity(INPUT_BUFFER, counted);
         Ok(match format[..] {
-            [0x1f, 0x8b, ..] => Self::Gzip(Box::new(MultiGzDecoder::new(input))),
+            [0x1f, 0x8b, ..] => Self::Gzip(Gunzip::new(input)),
             // A frame, or a skippable frame as estargz and pzstd put in front.
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(input);
@@ -173,6 +180,11 @@ impl<R: Read> Source<R> {
                 Self::Plain(input)
             }
         })
+    }
+
+    /// How much of what came out must stay in front of what comes next.
+    fn window(&self) -> usize {
+        if matches!(self, Self::Gzip(_)) { WINDOW } else { 0 }
     }
 
     /// Compressed bytes that went into what came out so far; `None` where nothing is compressed.
