@@ -64,7 +64,7 @@ impl<R: BufRead> Gunzip<R> {
         }
     }
 
-    /// The input. At most eight bytes were taken of it that are not used yet.
+    /// The input. At most seven bytes were taken of it that are not used yet.
     pub(crate) fn get_ref(&self) -> &R {
         self.bits.input()
     }
@@ -77,12 +77,10 @@ impl<R: BufRead> Gunzip<R> {
         while position < until && self.error.is_none() && !matches!(self.state, State::End) {
             self.error = self.go_on(buffer, &mut position, until).err();
         }
-        match self.error.take_if(|_| position == at) {
-            Some(error) => {
-                self.state = State::End;
-                Err(error)
-            }
-            None => Ok(position - at),
+        match &self.error {
+            // Again and again: who reads on behind an error must not take it for the end.
+            Some(error) if position == at => Err(io::Error::new(error.kind(), error.to_string())),
+            _ => Ok(position - at),
         }
     }
 
@@ -253,7 +251,7 @@ impl<R: BufRead> Gunzip<R> {
             lengths[at..end].fill(length);
             at = end;
         }
-        // A block must be able to end.
+        // A block must be able to end. Go finds that out in the end, zlib and this at the beginning.
         if lengths[256] == 0 {
             return Err(bad(Bad));
         }

@@ -90,31 +90,263 @@ proptest! {
         prop_assert!(unpack(&packed, input, 4096).ok() == by_zlib(&packed));
     }
 
-    /// The same without the check sum, by which any damage shows in the end: only what comes before it is compared.
+    /// Noise with the beginning of a block is an error where it is one for zlib, and what came before it is the same.
     #[test]
-    fn noise_is_unpacked_as_zlib_does(noise in proptest::collection::vec(any::<u8>(), 0..400), kind in 0..3_u8) {
-        let mut stream = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-        stream.extend_from_slice(&noise);
-        if let Some(first) = stream.get_mut(10) {
-            *first = *first & !7 | kind << 1;
-        }
+    fn noise_is_unpacked_as_zlib_does(noise in proptest::collection::vec(any::<u8>(), 1..400), kind in 0..3_u8) {
+        let mut noise = noise;
+        noise[0] = noise[0] & !6 | kind << 1;
         let mut inflate = flate2::Decompress::new(false);
         let mut expected = Vec::with_capacity(1 << 20);
-        let whole = inflate.decompress_vec(&stream[10..], &mut expected, flate2::FlushDecompress::None);
-        let mut gunzip = Gunzip::new(&stream[..]);
-        let mut ours = vec![0; expected.len() + SLACK + 1];
-        let mut at = 0;
-        // As far as zlib came, and not with an error where it has none.
-        while at < expected.len() {
-            match gunzip.read(&mut ours, at, expected.len()) {
-                Ok(0) | Err(_) => break,
-                Ok(more) => at += more,
+        let by_zlib = inflate.decompress_vec(&noise, &mut expected, flate2::FlushDecompress::None);
+        let (ours, error) = until_error(&[&HEADER[..], &noise].concat());
+        match by_zlib {
+            // What is behind the last block is no trailer for it.
+            Ok(flate2::Status::StreamEnd) => prop_assert_eq!(ours, expected),
+            Ok(_) => {
+                prop_assert_eq!(ours, expected);
+                prop_assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
             }
-        }
-        if whole.is_ok() {
-            prop_assert_eq!(&ours[..expected.len()], &expected[..]);
+            Err(_) => prop_assert!(ours.starts_with(&expected), "{} bytes, zlib has {}", ours.len(), expected.len()),
         }
     }
+}
+
+/// A header without anything that can be left out.
+const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// What comes out, and the error that it ends with.
+fn until_error(stream: &[u8]) -> (Vec<u8>, io::Error) {
+    let mut gunzip = Gunzip::new(stream);
+    let mut buffer = vec![0; (1 << 20) + SLACK];
+    let mut end = 0;
+    loop {
+        match gunzip.read(&mut buffer, end, 1 << 20) {
+            Ok(0) => panic!("no error after {end} bytes"),
+            Ok(more) => end += more,
+            Err(error) => {
+                buffer.truncate(end);
+                return (buffer, error);
+            }
+        }
+    }
+}
+
+/// Writes deflate, bit by bit.
+#[derive(Clone, Default)]
+struct Writer {
+    bytes: Vec<u8>,
+    bits: u32,
+}
+
+impl Writer {
+    /// The lowest bit first, as numbers are written.
+    fn number(mut self, value: u32, bits: u32) -> Self {
+        for bit in 0..bits {
+            if self.bits.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            let last = self.bytes.len() - 1;
+            self.bytes[last] |= ((value >> bit & 1) as u8) << (self.bits % 8);
+            self.bits += 1;
+        }
+        self
+    }
+
+    /// The highest bit first, as codes are written.
+    fn code(self, code: u32, bits: u32) -> Self {
+        self.number(code.reverse_bits() >> (32 - bits), bits)
+    }
+
+    /// A symbol of the fixed code.
+    fn fixed(self, symbol: u32) -> Self {
+        match symbol {
+            0..144 => self.code(0x30 + symbol, 8),
+            144..256 => self.code(0x190 + symbol - 144, 9),
+            256..280 => self.code(symbol - 256, 7),
+            _ => self.code(0xc0 + symbol - 280, 8),
+        }
+    }
+
+    /// A match in the fixed code.
+    fn repeat(self, length: usize, distance: usize) -> Self {
+        let (number, (lowest, extra)) = row(&lengths(), length);
+        let with_length = self.fixed(257 + number).number(length as u32 - lowest, extra);
+        let (number, (lowest, extra)) = row(&distances(), distance);
+        with_length.code(number, 5).number(distance as u32 - lowest, extra)
+    }
+
+    /// The last block, with the fixed code.
+    fn begin() -> Self {
+        Self::default().number(0b011, 3)
+    }
+
+    /// All of it as a member with this content.
+    fn member(self, content: &[u8]) -> Vec<u8> {
+        let mut sum = Crc::new();
+        sum.update(content);
+        [&HEADER[..], &self.bytes, &sum.sum().to_le_bytes(), &(content.len() as u32).to_le_bytes()].concat()
+    }
+}
+
+/// Lowest values and extra bits of the symbols of lengths, made as RFC 1951 explains them: four of each number of extra bits.
+fn lengths() -> Vec<(u32, u32)> {
+    let mut rows = Vec::new();
+    let mut lowest = 3;
+    for symbol in 0..28_u32 {
+        let extra = (symbol / 4).saturating_sub(1);
+        rows.push((lowest, extra));
+        lowest += 1 << extra;
+    }
+    rows.push((258, 0));
+    rows
+}
+
+/// The same of distances, two of each.
+fn distances() -> Vec<(u32, u32)> {
+    let mut lowest = 1;
+    (0..30_u32)
+        .map(|symbol| {
+            let extra = (symbol / 2).saturating_sub(1);
+            lowest += 1 << extra;
+            (lowest - (1 << extra), extra)
+        })
+        .collect()
+}
+
+/// The last row that begins at the value or before.
+fn row(rows: &[(u32, u32)], value: usize) -> (u32, (u32, u32)) {
+    let number = rows.partition_point(|(lowest, _)| *lowest as usize <= value) - 1;
+    (number as u32, rows[number])
+}
+
+#[test]
+fn every_length_is_repeated_at_every_near_distance() {
+    for distance in (1..=40).chain([255, 256, 257]) {
+        for length in 3..=258 {
+            let mut content: Vec<u8> = (0..distance).map(|n| (n * 7 % 251) as u8).collect();
+            let mut writer =
+                content.iter().fold(Writer::begin(), |writer, byte| writer.fixed((*byte).into()));
+            for _ in 0..2 {
+                writer = writer.repeat(length, distance);
+                for _ in 0..length {
+                    content.push(content[content.len() - distance]);
+                }
+            }
+            // Far from the end of the input, and near it.
+            let padded = (0..40).fold(writer.clone(), |writer, _| writer.fixed(b'x'.into()));
+            let more = [&content[..], &[b'x'; 40]].concat();
+            for (writer, content) in [(writer, &content), (padded, &more)] {
+                let packed = writer.fixed(256).member(content);
+                // In pieces that end before, in and behind a match.
+                for output in [distance + 1, distance + length, content.len()] {
+                    let unpacked = unpack(&packed, 4096, output).expect("a good stream");
+                    assert!(unpacked == *content, "{length} bytes from {distance} before, {output} at once");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_deflate_is_refused() {
+    let dynamic = |symbols: u32, distances: u32| {
+        Writer::default().number(0b101, 3).number(symbols, 5).number(distances, 5)
+    };
+    let literal = |writer: Writer| writer.fixed(b'a'.into());
+    let cases: [(&str, Writer, usize, &str); 10] = [
+        (
+            "a block of the kind that is none",
+            Writer::default().number(0b111, 3),
+            0,
+            "a block is of no known kind",
+        ),
+        (
+            "the symbols that the fixed code has too many",
+            literal(Writer::begin()).fixed(286),
+            1,
+            "a code stands for nothing",
+        ),
+        ("the other one", literal(Writer::begin()).fixed(287), 1, "a code stands for nothing"),
+        (
+            "a distance that there is not",
+            literal(Writer::begin()).fixed(257).code(30, 5),
+            1,
+            "a code stands for nothing",
+        ),
+        ("the other one", literal(Writer::begin()).fixed(257).code(31, 5), 1, "a code stands for nothing"),
+        (
+            "a match from before the start",
+            literal(Writer::begin()).repeat(3, 2),
+            1,
+            "it refers to what is before its start",
+        ),
+        ("too many symbols", dynamic(30, 0), 0, "a block has too many symbols"),
+        ("too many distances", dynamic(0, 30), 0, "a block has too many symbols"),
+        (
+            "a repetition of nothing",
+            // Codes of lengths: 16 and 0, of one bit each.
+            dynamic(0, 0).number(0, 4).number(1, 3).number(0, 6).number(1, 3).code(1, 1),
+            0,
+            "the code of a block is none",
+        ),
+        (
+            "a code without an end",
+            // Only zeros: 138, and 120 of them.
+            dynamic(0, 0)
+                .number(0, 4)
+                .number(0, 6)
+                .number(1, 3)
+                .number(1, 3)
+                .code(1, 1)
+                .number(127, 7)
+                .code(1, 1)
+                .number(109, 7),
+            0,
+            "the code of a block is none",
+        ),
+    ];
+    for (what, writer, before, expected) in cases {
+        // Near the end of the input, and far from it.
+        for padding in [8, 100] {
+            let stream = [&HEADER[..], &writer.bytes, &vec![0xaa; padding]].concat();
+            let (content, error) = until_error(&stream);
+            assert_eq!((content.len(), error.to_string().as_str()), (before, expected), "{what}");
+        }
+    }
+    let (_, error) = until_error(&[&HEADER[..], &[1, 5, 0, 5, 0, 1, 2, 3, 4, 5]].concat());
+    assert_eq!(error.to_string(), "the length of a stored block is wrong");
+}
+
+#[test]
+fn members_and_blocks_without_content_change_nothing() {
+    let (content, empty) = (b"content".as_slice(), packed(b"", 6));
+    let full = packed(content, 6);
+    // Stored blocks without content: as the only one, in front and behind.
+    let stored = |blocks: &[&[u8]]| {
+        let mut sum = Crc::new();
+        sum.update(content);
+        [&[&HEADER[..]], blocks, &[&sum.sum().to_le_bytes(), &7_u32.to_le_bytes()]].concat().concat()
+    };
+    let (nothing, last) = (&[0, 0, 0, 0xff, 0xff][..], &[1, 0, 0, 0xff, 0xff][..]);
+    let some = [&[0, 7, 0, 0xf8, 0xff][..], content].concat();
+    for stream in [
+        [&empty[..], &full, &empty, &empty].concat(),
+        stored(&[nothing, &some, nothing, nothing, last]),
+        [stored(&[&some, last]), empty.clone()].concat(),
+    ] {
+        for (input, output) in [(1, 1), (3, 7), (100, 100)] {
+            assert_eq!(unpack(&stream, input, output).expect("a good stream"), content);
+        }
+    }
+    assert_eq!(unpack(&empty, 9, 9).expect("a good stream"), b"");
+    for zeros in [1, 9, 10] {
+        let (whole, _) = until_error(&[&full[..], &vec![0; zeros]].concat());
+        assert_eq!(whole, content, "{zeros} zeros are no member");
+    }
+    let mut wrong = full.clone();
+    let at = wrong.len() - 4;
+    wrong[at] ^= 1;
+    assert_eq!(until_error(&wrong).1.to_string(), "the length is wrong");
 }
 
 #[test]
@@ -150,7 +382,7 @@ fn a_header_has_all_that_it_can_have() {
 fn a_member_does_not_see_the_one_before() {
     let first = packed(b"the same words, the same words", 9);
     // One block with the fixed code, which begins with a match: three bytes, one back.
-    let second = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 0b011, 0b10, 0, 0, 0, 0, 0, 0, 0].to_vec();
+    let second = [&HEADER[..], &[0b011, 0b10, 0, 0, 0, 0, 0, 0, 0]].concat();
     let error = unpack(&[first, second].concat(), 100, 100).expect_err("nothing is there");
     assert_eq!(error.to_string(), "it refers to what is before its start");
 }
@@ -178,7 +410,7 @@ fn what_stands_before_damage_comes_out() {
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         assert!(end > 40_000, "{end} bytes at level {level}");
         assert_eq!(buffer[..end], noise[..end]);
-        assert_eq!(gunzip.read(&mut buffer, end, noise.len()).ok(), Some(0), "it is over");
+        assert!(gunzip.read(&mut buffer, end, noise.len()).is_err(), "it stays one");
     }
 }
 
@@ -189,7 +421,7 @@ proptest! {
     #[test]
     fn every_code_leads_to_its_symbol(
         symbols in 257..=286_usize,
-        distances in 1..=30_usize,
+        distances in 2..=30_usize,
         splits in proptest::collection::vec(any::<(u16, u8)>(), 330),
     ) {
         let code = |symbols: usize, splits: &[(u16, u8)]| {
@@ -214,40 +446,138 @@ proptest! {
             lengths.resize(symbols, 0);
             lengths
         };
-        let mut lengths = code(symbols, &splits[..300]);
+        let mut symbols = code(symbols, &splits[..300]);
         // The end must be there; which symbol has which code does not matter otherwise.
-        lengths.swap(0, 256);
-        let distances = code(distances.max(2), &splits[300..]);
-        let mut tables = Tables::new();
-        prop_assert!(tables.set(&lengths, &distances).is_ok());
-        let find = |table: &[u32], first: usize, code: u32| {
-            let entry = table[code as usize & ((1 << first) - 1)];
-            if entry & table::LITERAL == 0 && entry & table::SPECIAL != 0 && entry & table::GOES_ON != 0 {
+        symbols.swap(0, 256);
+        leads_to_symbols(&symbols, &code(distances, &splits[300..]));
+    }
+}
+
+/// Makes the tables of a code, and looks up every code as a stream would.
+fn leads_to_symbols(symbols: &[u8], distances: &[u8]) {
+    let mut tables = Tables::new();
+    assert!(tables.set(symbols, distances).is_ok());
+    let (of_lengths, of_distances) = (lengths(), self::distances());
+    leads(&tables.symbols, table::SYMBOL_BITS, symbols, |symbol| match symbol {
+        0..256 => (table::LITERAL | (symbol as u32) << 16, 0),
+        256 => (table::SPECIAL | table::END, 0),
+        _ => (of_lengths[symbol - 257].0 << 16, of_lengths[symbol - 257].1),
+    });
+    leads(&tables.distances, table::DISTANCE_BITS, distances, |symbol| {
+        (of_distances[symbol].0 << 16, of_distances[symbol].1)
+    });
+}
+
+/// The canonical code (RFC 1951, 3.2.2) in one table. `meaning` says of a symbol its flags and value, and its extra bits.
+fn leads(table: &[u32], first: usize, lengths: &[u8], meaning: impl Fn(usize) -> (u32, u32)) {
+    let mut code = 0_u32;
+    for length in 1..=15_u8 {
+        for symbol in (0..lengths.len()).filter(|symbol| lengths[*symbol] == length) {
+            let reversed = (code.reverse_bits() >> (32 - length)) as usize;
+            let (mut entry, mut bits) = (table[reversed & ((1 << first) - 1)], u32::from(length));
+            if entry & (table::LITERAL | table::SPECIAL | table::GOES_ON) == table::SPECIAL | table::GOES_ON {
                 let mask = (1 << (entry >> 8 & 15)) - 1;
-                table[(entry >> 16) as usize + (code as usize >> first & mask)]
-            } else {
-                entry
+                entry = table[(entry >> 16) as usize + (reversed >> first & mask)];
+                bits -= first as u32;
             }
-        };
-        for (table, first, lengths) in
-            [(&tables.symbols[..], table::SYMBOL_BITS, &lengths), (&tables.distances[..], table::DISTANCE_BITS, &distances)]
-        {
-            // The canonical code (RFC 1951, 3.2.2).
-            let mut code = 0_u32;
-            for length in 1..=15_u8 {
-                for symbol in (0..lengths.len()).filter(|symbol| lengths[*symbol] == length) {
-                    let reversed = code.reverse_bits() >> (32 - length);
-                    let entry = find(table, first, reversed);
-                    let expected = match (first == table::SYMBOL_BITS, symbol) {
-                        (true, 0..256) => table::LITERAL | (symbol as u32) << 16,
-                        (true, 256) => table::SPECIAL | table::END,
-                        _ => entry & 0x7fff_0000,
-                    };
-                    prop_assert_eq!(entry & !0xfff, expected & !0xfff, "symbol {} of {} bits", symbol, length);
-                    code += 1;
-                }
-                code <<= 1;
+            let (said, extra) = meaning(symbol);
+            assert_eq!(
+                entry,
+                said | bits << 8 | (bits + extra),
+                "symbol {symbol} with a code of {length} bits"
+            );
+            code += 1;
+        }
+        code <<= 1;
+    }
+}
+
+#[test]
+fn the_codes_that_need_the_largest_tables_have_room() {
+    // Found by counting as zlib's `enough.c` does; so many codes of each length.
+    let code = |counts: &[(u8, usize)]| -> Vec<u8> {
+        counts.iter().flat_map(|(length, count)| std::iter::repeat_n(*length, *count)).collect()
+    };
+    let mut symbols = code(&[(1, 1), (2, 1), (3, 1), (4, 1), (12, 233), (13, 45), (14, 1), (15, 2)]);
+    symbols.resize(286, 0);
+    let end = symbols.len() - 1;
+    symbols.swap(256, end);
+    symbols.swap(0, 256);
+    let distances = code(&[
+        (2, 3),
+        (3, 1),
+        (4, 1),
+        (5, 1),
+        (6, 1),
+        (10, 13),
+        (11, 5),
+        (12, 1),
+        (13, 1),
+        (14, 1),
+        (15, 2),
+    ]);
+    assert_eq!(distances.len(), 30);
+    leads_to_symbols(&symbols, &distances);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    /// However a layer is looked at, what comes out is what went in: matches reach as far back as they may.
+    #[test]
+    fn a_window_is_kept_however_bytes_are_taken(
+        steps in proptest::collection::vec((any::<bool>(), 1..=300_000_usize), 1..60),
+        seed in any::<u32>(),
+    ) {
+        let mut state = seed;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        let mut content: Vec<u8> = noise.take(WINDOW).collect();
+        let mut writer = content.iter().fold(Writer::begin(), |writer, byte| writer.fixed((*byte).into()));
+        // All of it again and again, from as far away as can be.
+        for _ in 0..4000 {
+            writer = writer.repeat(258, WINDOW);
+            content.extend_from_within(content.len() - WINDOW..content.len() - WINDOW + 258);
+        }
+        let packed = writer.fixed(256).member(&content);
+        let mut bytes = crate::unpack::Unpack::new(&packed[..], &plimsoll_types::probe::Limits::default());
+        let mut at = 0;
+        for (peeks, length) in steps {
+            if peeks {
+                let seen = bytes.peek(length).expect("a good stream");
+                prop_assert!(seen.len() >= length.min(262_144).min(content.len() - at));
+                prop_assert!(content[at..].starts_with(seen));
+            } else {
+                let taken = bytes.take(length as u64).expect("a good stream");
+                prop_assert!(content[at..].starts_with(taken));
+                prop_assert!(!taken.is_empty() || at == content.len());
+                at += taken.len();
             }
         }
     }
+}
+
+#[test]
+fn a_limit_is_exact_where_a_match_goes_beyond_it() {
+    let content = [b"a".repeat(5), b"abc".repeat(86)].concat();
+    let writer = (0..5).fold(Writer::begin(), |writer, _| writer.fixed(b'a'.into()));
+    let writer = writer.fixed(b'a'.into()).fixed(b'b'.into()).fixed(b'c'.into()).repeat(255, 3).fixed(256);
+    let packed = writer.member(&content);
+    let read = |most: usize| {
+        let limits = plimsoll_types::probe::Limits { unpacked_bytes: most as u64, ..Default::default() };
+        let mut bytes = crate::unpack::Unpack::new(&packed[..], &limits);
+        let mut length = 0;
+        loop {
+            match bytes.take(u64::MAX) {
+                Ok([]) => return Ok(length),
+                Ok(piece) => length += piece.len(),
+                Err(problem) => return Err(problem.kind),
+            }
+        }
+    };
+    assert_eq!(read(content.len()), Ok(content.len()));
+    assert_eq!(read(content.len() - 1), Err(plimsoll_types::ProblemKind::LimitExceeded));
+    assert_eq!(read(7), Err(plimsoll_types::ProblemKind::LimitExceeded));
 }
