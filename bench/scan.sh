@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # `plimsoll scan` on the image of bench/make-image.sh, in one run beside
-#   (a) decompressing and walking the same layers with the same library, and nothing else
-#   (b) Syft 1.18, where a `syft` is given in $SYFT
+#   (a) decompressing and walking the same layers by the libraries flate2 (zlib-rs) and tar, and nothing else
+#   (b) the same by our own readers: the floor
+#   (c) Syft 1.18, where a `syft` is given in $SYFT
 #
 #   bench/scan.sh DIR [FEED]       DIR as given to make-image.sh; FEED as for --feed, for an advisory database in DIR
 set -euo pipefail
@@ -25,10 +26,12 @@ PYTHON
 )
 for _ in 1 2 3; do
   # shellcheck disable=SC2086
-  python3 bench/measure.py "(a) decompress and walk" "$binaries/examples/walk" $layers
+  python3 bench/measure.py "(a) decompress and walk, libraries" "$binaries/examples/walk" libraries $layers
+  # shellcheck disable=SC2086
+  python3 bench/measure.py "(b) decompress and walk, our own" "$binaries/examples/walk" $layers
   python3 bench/measure.py "plimsoll scan" "$binaries/plimsoll" scan "oci-dir:$image/image" --format json --data "$image/data" --offline
 done
 python3 bench/measure.py "plimsoll scan, 1 worker" "$binaries/plimsoll" scan "oci-dir:$image/image" --format json --data "$image/data" --offline --workers 1
 if [ -n "${SYFT:-}" ]; then
-  SYFT_CHECK_FOR_APP_UPDATE=false python3 bench/measure.py "(b) Syft" "$SYFT" "oci-dir:$image/image" -o json
+  SYFT_CHECK_FOR_APP_UPDATE=false python3 bench/measure.py "(c) Syft" "$SYFT" "oci-dir:$image/image" -o json
 fi
