@@ -263,35 +263,24 @@ impl Work<'_> {
         until: usize,
         base: usize,
     ) -> io::Result<bool> {
-        const SYMBOL_MASK: u64 = (1 << SYMBOL_BITS) - 1;
-        const DISTANCE_MASK: u64 = (1 << DISTANCE_BITS) - 1;
         let last = self.input.len() - AHEAD;
         let mut at = *position;
         // In registers.
         let mut work = Work { ..*self };
         work.refill();
         // A look-up is begun before it is needed: what comes between does not wait for it.
-        let mut entry = tables.symbols[(work.bits & SYMBOL_MASK) as usize];
+        let mut entry = work.symbol(tables);
         let is_over = loop {
             if at >= until || work.used > last {
                 break Ok(false);
             }
             work.refill();
             if entry & LITERAL != 0 {
-                work.drop(entry);
-                buffer[at] = (entry >> 16) as u8;
-                at += 1;
-                entry = tables.symbols[(work.bits & SYMBOL_MASK) as usize];
+                entry = work.literal(entry, tables, buffer, &mut at);
                 if entry & LITERAL != 0 {
-                    work.drop(entry);
-                    buffer[at] = (entry >> 16) as u8;
-                    at += 1;
-                    entry = tables.symbols[(work.bits & SYMBOL_MASK) as usize];
+                    entry = work.literal(entry, tables, buffer, &mut at);
                     if entry & LITERAL != 0 {
-                        work.drop(entry);
-                        buffer[at] = (entry >> 16) as u8;
-                        at += 1;
-                        entry = tables.symbols[(work.bits & SYMBOL_MASK) as usize];
+                        entry = work.literal(entry, tables, buffer, &mut at);
                         continue;
                     }
                 }
@@ -302,10 +291,7 @@ impl Work<'_> {
                     entry = tables.symbols[next_place(entry, work.bits)];
                 }
                 if entry & LITERAL != 0 {
-                    work.drop(entry);
-                    buffer[at] = (entry >> 16) as u8;
-                    at += 1;
-                    entry = tables.symbols[(work.bits & SYMBOL_MASK) as usize];
+                    entry = work.literal(entry, tables, buffer, &mut at);
                     continue;
                 }
                 if entry & END != 0 {
@@ -318,7 +304,7 @@ impl Work<'_> {
             }
             let length = value(entry, work.bits);
             work.drop(entry);
-            let mut pair = tables.distances[(work.bits & DISTANCE_MASK) as usize];
+            let mut pair = tables.distances[work.bits as usize & ((1 << DISTANCE_BITS) - 1)];
             work.refill();
             if pair & SPECIAL != 0 {
                 if pair & GOES_ON != 0 {
@@ -331,7 +317,7 @@ impl Work<'_> {
             }
             let distance = value(pair, work.bits);
             work.drop(pair);
-            entry = tables.symbols[(work.bits & SYMBOL_MASK) as usize];
+            entry = work.symbol(tables);
             if distance > at - base {
                 break Err(too_far());
             }
@@ -342,6 +328,21 @@ impl Work<'_> {
         work.bits &= (1 << work.count) - 1;
         *self = work;
         is_over
+    }
+
+    /// Takes and writes a literal, and looks up what is behind it.
+    #[inline(always)]
+    fn literal(&mut self, entry: u32, tables: &Tables, buffer: &mut [u8], at: &mut usize) -> u32 {
+        self.drop(entry);
+        buffer[*at] = (entry >> 16) as u8;
+        *at += 1;
+        self.symbol(tables)
+    }
+
+    /// Looks up the symbol at hand.
+    #[inline(always)]
+    fn symbol(&self, tables: &Tables) -> u32 {
+        tables.symbols[self.bits as usize & ((1 << SYMBOL_BITS) - 1)]
     }
 
     #[inline(always)]
